@@ -1,0 +1,94 @@
+"""pytest plugin: TAP 14 as the tests run, the summary line, the coverage table."""
+
+import sys
+
+import pytest
+
+from lib import runtime as rt
+from lib.host import facts
+from lib.table import TABLE, ids_of, write_coverage
+
+
+class Tap:
+    def __init__(self, out, runtime, coverage):
+        self.out, self.runtime, self.coverage = out, runtime, coverage
+        self.all_items, self.outcomes, self.number = [], {}, 0
+        self.reports, self.count = {}, {"passed": 0, "failed": 0, "skipped": 0}
+        self.failed_ids = []
+
+    def say(self, text):
+        print(text, file=self.out, flush=True)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config):
+        config.conform_runtime = self.runtime
+        config.pluginmanager.unregister(name="terminalreporter")
+
+    def pytest_itemcollected(self, item):
+        self.all_items.append(item)
+
+    def pytest_collection_finish(self, session):
+        self.say("TAP version 14")
+        self.say(f"1..{len(session.items)}")
+        self.say(f"# runtime {self.runtime.name} on {facts.label()}")
+        self.items = {item.nodeid: item for item in session.items}
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.say(f"Bail out! {report.nodeid}")
+            for line in str(report.longrepr).splitlines():
+                print(f"# {line}", file=sys.stderr)
+
+    def pytest_runtest_logreport(self, report):
+        if report.when != "teardown":
+            if report.when == "setup" and report.passed:
+                return
+            self.outcomes[report.nodeid] = report.outcome
+            self.reports[report.nodeid] = report
+        elif report.failed:
+            self.outcomes[report.nodeid] = "failed"
+            self.reports[report.nodeid] = report
+        if report.when == "teardown":
+            self.finish(report.nodeid)
+
+    def finish(self, nodeid):
+        report, outcome = self.reports[nodeid], self.outcomes[nodeid]
+        ids = ids_of(self.items[nodeid])
+        self.number += 1
+        self.count[outcome] += 1
+        line = f"{'not ok' if outcome == 'failed' else 'ok'} {self.number} - " \
+               f"{','.join(ids)} {nodeid.split('/')[-1]}"
+        if outcome == "skipped":
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "?"
+            line += f" # SKIP {reason.removeprefix('Skipped: ')}"
+        self.say(line.replace("\n", " "))
+        if outcome == "failed":
+            self.failed_ids += [i for i in ids if i not in self.failed_ids]
+            self.explain(report)
+        for name, value in report.user_properties:
+            self.say(f"# recorded: {name}: {value}")
+
+    def explain(self, report):
+        crash = getattr(report.longrepr, "reprcrash", None)
+        message = crash.message if crash else str(report.longrepr)
+        where = f"{crash.path.rsplit('/', 1)[-1]}:{crash.lineno}" if crash else "?"
+        self.say("  ---")
+        self.say(f"  at: {where}")
+        self.say("  message: |")
+        for text in message.splitlines()[:12]:
+            self.say(f"    {text[:400]}")
+        self.say("  log: |")
+        for text in rt.LOG[-25:]:
+            self.say(f"    {text[:400]}")
+        self.say("  ...")
+
+    def pytest_sessionfinish(self):
+        if not self.count["passed"] + self.count["failed"] + self.count["skipped"]:
+            return
+        if self.coverage:
+            included = write_coverage(self.coverage, self.runtime.name, facts.label(),
+                                      self.all_items, self.outcomes)
+            self.say(f"# coverage: {included} of {len(TABLE)} rows included, {self.coverage}")
+        if self.failed_ids:
+            self.say(f"# failed rows: {' '.join(self.failed_ids)}")
+        self.say("{passed} passed, {failed} failed, {skipped} skipped".format(**self.count))
