@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/err: fill, place and print the one error value; the table of ids.
+ */
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/str.h"
+
+static const struct err_info table[] = {
+	{ ERR_NONE, "ERR_NONE", "HULL-GEN-000", "No error.", "Nothing to do." },
+#define ERR(id, text, cause, cure) { id, #id, text, cause, cure },
+#include "base/errors/all.def"
+#undef ERR
+};
+
+static int verr(struct err *e, enum err_id id, int code, const char *fmt, va_list ap)
+{
+	if (!err_is(e)) {
+		e->id = id;
+		e->code = code;
+		e->step[0] = e->at[0] = '\0';
+		vsnprintf(e->msg, sizeof(e->msg), fmt, ap);
+	}
+	return code > 0 ? -code : -EINVAL;
+}
+
+int err_set(struct err *e, enum err_id id, int code, const char *fmt, ...)
+{
+	va_list ap;
+	int r;
+
+	va_start(ap, fmt);
+	r = verr(e, id, code, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int err_sys(struct err *e, enum err_id id, int r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	verr(e, id, -r, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int err_at(struct err *e, int r, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (r >= 0 || e->at[0])
+		return r;
+	va_start(ap, fmt);
+	vsnprintf(e->at, sizeof(e->at), fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int err_step(struct err *e, int r, const char *step)
+{
+	if (r < 0 && !e->step[0])
+		snprintf(e->step, sizeof(e->step), "%s", step);
+	return r;
+}
+
+void err_clear(struct err *e)
+{
+	e->id = ERR_NONE;
+	e->code = 0;
+	e->step[0] = e->at[0] = e->msg[0] = '\0';
+}
+
+void err_drop(struct err *e, const char *why)
+{
+	(void)why;
+	err_clear(e);
+}
+
+size_t err_format(const struct err *e, char *buf, size_t size)
+{
+	struct strbuf b = { .buf = buf, .size = size };
+
+	buf[0] = '\0';
+	if (e->step[0]) {
+		sb_add(&b, e->step);
+		sb_add(&b, ": ");
+	}
+	if (e->at[0]) {
+		sb_escape(&b, e->at);
+		sb_add(&b, ": ");
+	}
+	sb_escape(&b, e->msg);
+	if (e->code > 0) {
+		sb_add(&b, ": ");
+		sb_add(&b, strerror(e->code));
+	}
+	return b.len;
+}
+
+const struct err_info *err_info(enum err_id id)
+{
+	return &table[id < ERR_ID_COUNT ? id : ERR_NONE];
+}
+
+const struct err_info *err_find(const char *text)
+{
+	for (size_t i = 1; i < ARRAY_LEN(table); i++)
+		if (!strcasecmp(table[i].text, text) || !strcasecmp(table[i].name, text))
+			return &table[i];
+	return NULL;
+}
+
+const struct err_info *err_table(size_t *ret_n)
+{
+	*ret_n = ARRAY_LEN(table);
+	return table;
+}

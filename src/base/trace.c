@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * base/trace: one shared mapping, two columns of steps.
+ */
+#include "base/trace.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/io.h"
+
+static struct trace_page *page;
+static enum trace_side own_side;
+
+int trace_open(int fd)
+{
+	int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
+	struct trace_page *p;
+
+	if (fd >= 0 && ftruncate(fd, sizeof(*p)) < 0)
+		return -errno;
+	p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, flags, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	if (page)
+		munmap(page, sizeof(*page));
+	page = p;
+	page->version = 1;
+	return 0;
+}
+
+struct trace_page *trace_page(void)
+{
+	return page;
+}
+
+void trace_set_side(enum trace_side side)
+{
+	own_side = side;
+}
+
+void trace_step(const char *name)
+{
+	struct trace_rec *rec;
+	uint32_t n;
+	size_t i;
+
+	if (!page)
+		return;
+	n = page->n[own_side];
+	if (n >= TRACE_MAX)
+		return;
+	rec = &page->rec[own_side][n];
+	rec->ns = io_now();
+	for (i = 0; i + 1 < TRACE_NAME && name[i]; i++)
+		rec->name[i] = name[i];
+	rec->name[i] = '\0';
+	__atomic_store_n(&page->n[own_side], n + 1, __ATOMIC_RELEASE);
+}
+
+const char *trace_last(enum trace_side side)
+{
+	uint32_t n;
+
+	if (!page)
+		return "";
+	n = __atomic_load_n(&page->n[side], __ATOMIC_ACQUIRE);
+	if (n == 0 || n > TRACE_MAX)
+		return "";
+	page->rec[side][n - 1].name[TRACE_NAME - 1] = '\0';
+	return page->rec[side][n - 1].name;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sys/call: raw system calls, one wrapper each: the result, or -errno. No policy, no message, no retry but
+ * EINTR where the call did nothing. Ids are set by raw calls (one thread, no libc signalling of others).
+ */
+#ifndef HULL_SYS_CALL_H
+#define HULL_SYS_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "sys/abi.h"
+
+struct statx;
+
+/* clone3(2): 0 in the child. The struct is passed at its full, zeroed size (rule G5). */
+int sys_clone3(struct clone_args *args);
+int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
+int sys_open_tree(int dirfd, const char *path, unsigned flags);
+int sys_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+int sys_fsopen(const char *fstype, unsigned flags);
+int sys_fsconfig(int fd, unsigned cmd, const char *key, const void *value, int aux);
+int sys_fsmount(int fd, unsigned flags, unsigned attr);
+int sys_fspick(int dirfd, const char *path, unsigned flags);
+int sys_mount_setattr(int dirfd, const char *path, unsigned flags, struct mount_attr *attr);
+int sys_pivot_root(const char *new_root, const char *put_old);
+int sys_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+int sys_umount2(const char *target, int flags);
+int sys_pidfd_open(pid_t pid, unsigned flags);
+int sys_pidfd_send_signal(int pidfd, int sig);
+int sys_pidfd_getfd(int pidfd, int fd);
+int sys_close_range(unsigned first, unsigned last, unsigned flags);
+int sys_statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *ret);
+int sys_setns(int fd, int flags);
+int sys_unshare(int flags);
+int sys_memfd_create(const char *name, unsigned flags);
+int sys_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags);
+int sys_bpf(int cmd, void *attr, unsigned size);
+int sys_seccomp(unsigned op, unsigned flags, void *args);
+int sys_keyctl(int cmd, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+int sys_setresuid(uid_t r, uid_t e, uid_t s);
+int sys_setresgid(gid_t r, gid_t e, gid_t s);
+int sys_setgroups(size_t n, const gid_t *groups);
+int sys_capget(int pid, uint64_t *ret_effective, uint64_t *ret_permitted, uint64_t *ret_inheritable);
+int sys_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
+int sys_prctl(int op, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+ssize_t sys_getcwd(char *buf, size_t size); /* the raw call: "(unreachable)" is visible, rule X4 */
+int sys_mkdirat(int dirfd, const char *name, mode_t mode);
+int sys_mknodat(int dirfd, const char *name, mode_t mode, dev_t dev);
+int sys_symlinkat(const char *target, int dirfd, const char *name);
+int sys_unlinkat(int dirfd, const char *name, int flags);
+int sys_fchdir(int fd);
+int sys_openat(int dirfd, const char *name, int flags, mode_t mode); /* O_CLOEXEC is added */
+int sys_fchownat(int dirfd, const char *name, uid_t uid, gid_t gid, int flags);
+int sys_fchmod(int fd, mode_t mode);
+ssize_t sys_readlinkat(int dirfd, const char *name, char *buf, size_t size); /* NUL terminated; -ENAMETOOLONG */
+long sys_fs_magic(int fd); /* fstatfs f_type, or -errno */
+
+#endif
