@@ -39,10 +39,6 @@ enum sync_kind {
 struct sync_msg {
 	enum sync_kind kind;
 	int fd; /* the one that came along, -1: none; owned by the receiver */
-	union {
-		char text[SYNC_TEXT_MAX];
-		struct err err;
-	};
 };
 
 /* Send a message; @fd -1: none (stays the caller's). 0 or -errno with @e filled. -EPIPE: the peer is gone. */
@@ -50,8 +46,8 @@ int sync_send(int sock, enum sync_kind kind, int fd, struct err *e);
 int sync_send_warn(int sock, const char *text);
 int sync_send_fail(int sock, const struct err *fail);
 /*
- * Receive the next message. FAIL is turned into @e (returns its -errno); WARN is logged and skipped when
- * @log_warnings, else returned. Returns 1: *ret filled, 0: end of file, -errno: @e filled (ERR_PRO_PROTOCOL or FAIL's).
+ * Receive the next message. FAIL is turned into @e (returns its -errno); WARN goes to the log and is skipped.
+ * Returns 1: *ret filled, 0: end of file, -errno: @e filled (ERR_PRO_PROTOCOL or FAIL's).
  * @deadline: io_now() scale, 0 = none.
  */
 int sync_recv(int sock, uint64_t deadline, struct sync_msg *ret, struct err *e);

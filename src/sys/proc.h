@@ -20,6 +20,9 @@ struct procfs {
  * a procfs root (magic, inode 1); lookups then refuse to cross mounts. 0 or -errno. */
 int proc_open(bool full, struct procfs *ret);
 void proc_close(struct procfs *p);
+/* The ambient /proc, proved to be a procfs root: for the runtime's reads about other processes, before it has
+ * entered anything. Cheaper than proc_open. */
+int proc_open_ambient(struct procfs *ret);
 
 /* Open @path below the handle: RESOLVE_BENEATH|NO_XDEV|NO_MAGICLINKS ("self" is allowed), then magic and mount id verified. */
 int proc_openat(const struct procfs *p, const char *path, int flags);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sys/sock: unix sockets; long paths through /proc/self/fd of a directory.
+ */
+#include "sys/sock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "sys/call.h"
+
+int sock_pair(int ret[2])
+{
+	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0 ? -errno : 0;
+}
+
+/* KERNEL: sun_path holds 108 bytes; a name below /proc/self/fd/N keeps any path short. unix(7) */
+static int address(struct sockaddr_un *a, int dirfd, const char *name)
+{
+	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	return str_format(a->sun_path, sizeof(a->sun_path), "/proc/self/fd/%d/%s", dirfd, name);
+}
+
+static int connect_to(int type, const struct sockaddr_un *a)
+{
+	_cleanup_fd_ int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	while (connect(fd, (const struct sockaddr *)a, sizeof(*a)) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return fd_take(&fd);
+}
+
+int sock_connect_at(int type, int dirfd, const char *name)
+{
+	struct sockaddr_un a;
+	int r = address(&a, dirfd, name);
+
+	return r < 0 ? r : connect_to(type, &a);
+}
+
+int sock_connect(int type, const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	_cleanup_fd_ int dir = -1;
+	char parent[4096];
+	size_t n;
+
+	if (strlen(path) < sizeof(a.sun_path)) {
+		memcpy(a.sun_path, path, strlen(path));
+		return connect_to(type, &a);
+	}
+	n = (size_t)(path_base(path) - path);
+	if (n == 0 || n >= sizeof(parent))
+		return -ENAMETOOLONG;
+	memcpy(parent, path, n);
+	parent[n] = '\0';
+	dir = sys_openat(AT_FDCWD, parent, O_PATH | O_DIRECTORY, 0);
+	if (dir < 0)
+		return fd_take(&dir);
+	return sock_connect_at(type, dir, path_base(path));
+}
+
+int sock_listen_at(int type, int dirfd, const char *name, mode_t mode)
+{
+	_cleanup_fd_ int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	struct sockaddr_un a;
+	mode_t mask;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = address(&a, dirfd, name);
+	if (r < 0)
+		return r;
+	mask = umask(~mode & 0777);
+	r = bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
+	umask(mask);
+	if (r < 0)
+		return r;
+	if (type != SOCK_DGRAM && listen(fd, 16) < 0)
+		return -errno;
+	return fd_take(&fd);
+}
+
+ssize_t sock_send(int fd, const void *buf, size_t n, const int *fds, size_t n_fds)
+{
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int) * SOCK_MAX_FDS)];
+	} c = { 0 };
+	struct iovec iov = { (void *)(uintptr_t)buf, n };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t r;
+
+	if (n_fds > SOCK_MAX_FDS)
+		return -E2BIG;
+	if (n_fds) {
+		m.msg_control = &c;
+		m.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		c.h.cmsg_level = SOL_SOCKET;
+		c.h.cmsg_type = SCM_RIGHTS;
+		c.h.cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(&c.h), fds, sizeof(int) * n_fds);
+	}
+	do
+		r = sendmsg(fd, &m, MSG_NOSIGNAL);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
+}
+
+ssize_t sock_recv(int fd, void *buf, size_t size, int *ret_fds, size_t max_fds, size_t *ret_n_fds)
+{
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int) * SOCK_MAX_FDS)];
+	} c;
+	struct iovec iov = { buf, size };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = &c,
+			    .msg_controllen = sizeof(c) };
+	bool bad = false;
+	size_t have = 0;
+	ssize_t r;
+
+	do
+		r = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
+		size_t n;
+
+		if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+			continue;
+		n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		for (size_t i = 0; i < n; i++) {
+			int got;
+
+			memcpy(&got, CMSG_DATA(h) + i * sizeof(int), sizeof(int));
+			if (have < max_fds) {
+				ret_fds[have++] = got;
+			} else {
+				fd_close(&got);
+				bad = true;
+			}
+		}
+	}
+	if (bad || m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) {
+		while (have)
+			fd_close(&ret_fds[--have]);
+		return -EBADMSG;
+	}
+	*ret_n_fds = have;
+	return r;
+}
