@@ -46,11 +46,20 @@ class Container:
         return self.args("/bin/sh", "-c", script)
 
     # calls
+    def argv(self, *words, root=None):
+        """The full command line, for calls from hooks."""
+        return self.rt.argv(words, root or self.root, self.public)
+
     def call(self, *words, root=None, **kw):
-        """RUNTIME <global options> words... with the private root; returns a Result."""
+        """RUNTIME <global options> words... with the private root; returns a Result.
+        wrap: a shell script that ends in exec "$@", to prepare what the runtime inherits."""
         self._calls += 1
+        self._used = self._used or "create" in words or "run" in words
         env = self.env | kw.pop("env", {})
-        argv = self.rt.argv(words, root or self.root, self.public)
+        argv = self.argv(*words, root=root)
+        wrap = kw.pop("wrap", None)
+        if wrap:
+            argv = ["/bin/sh", "-c", wrap, "sh", *argv]
         return self.rt.call(argv, self.top, f"{self._calls}-{self.id[-12:]}", env=env, **kw)
 
     def create(self, *options, cid=None, write=True, **kw):
@@ -58,7 +67,6 @@ class Container:
         a pipe: see output() and line()."""
         if write:
             self.bundle.write()
-        self._used = True
         ours = -1
         if "stdout" not in kw:
             if self.out_read >= 0:
@@ -79,7 +87,6 @@ class Container:
         """run in the foreground; the result has what the program printed."""
         if write:
             self.bundle.write()
-        self._used = True
         return self.call("run", "--bundle", self.bundle.path, *options, self.id, **kw)
 
     def probe(self, *words, **kw):

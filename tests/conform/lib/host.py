@@ -54,6 +54,65 @@ def become_subreaper():
     libc("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+NS_FLAGS = {"mount": CLONE_NEWNS, "uts": CLONE_NEWUTS, "ipc": CLONE_NEWIPC, "user": CLONE_NEWUSER,
+            "network": CLONE_NEWNET, "cgroup": 0x2000000, "time": 0x80}
+NS_FILES = {"mount": "mnt", "network": "net", "pid": "pid", "uts": "uts", "ipc": "ipc",
+            "user": "user", "cgroup": "cgroup", "time": "time"}
+
+
+def in_child(func, *ns):
+    """Runs func in a child that first enters the namespace files ns; returns its text."""
+    r, w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            for path in ns:
+                fd = os.open(path, os.O_RDONLY)
+                libc("setns", fd, 0)
+            os.write(w, str(func()).encode())
+            code = 0
+        except BaseException as e:  # the child must not return into pytest
+            os.write(w, repr(e).encode())
+        finally:
+            os._exit(code)
+    os.close(w)
+    with os.fdopen(r, encoding="utf-8") as f:
+        text = f.read()
+    status = os.waitpid(pid, 0)[1]
+    assert status == 0, text
+    return text
+
+
+def namespace_file(kind, path, setup=None):
+    """Makes a namespace of its own that lives on as a bind mount on path. setup runs inside.
+    Not for pid and mount namespaces."""
+    open(path, "w", encoding="ascii").close()
+    ready_r, ready_w = os.pipe()
+    done_r, done_w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(done_w)
+            libc("unshare", NS_FLAGS[kind])
+            if setup:
+                setup()
+            os.write(ready_w, b"1")
+            os.close(ready_w)
+            os.read(done_r, 1)
+        finally:
+            os._exit(0)
+    os.close(ready_w)
+    os.close(done_r)
+    assert os.read(ready_r, 1), f"no {kind} namespace can be made"
+    name = "time_for_children" if kind == "time" else NS_FILES[kind]
+    mount(f"/proc/{pid}/ns/{name}", path, None, 0x1000)
+    os.close(done_w)
+    os.close(ready_r)
+    os.waitpid(pid, 0)
+    return path
+
+
 def statfs_type(path):
     buf = (ctypes.c_long * 32)()
     if LIBC.statfs(str(path).encode(), buf):

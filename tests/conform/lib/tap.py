@@ -21,7 +21,7 @@ class Tap:
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config):
-        config.conform_runtime = self.runtime
+        config.conform_runtime, config.conform_items = self.runtime, self.all_items
         config.pluginmanager.unregister(name="terminalreporter")
 
     def pytest_itemcollected(self, item):

@@ -1,0 +1,62 @@
+"""kill: runtime.md#kill."""
+
+from lib import req
+
+
+def trap(ctr):
+    ctr.args("/bin/probe", "trap").started()
+    assert ctr.line() == "ready"
+    return ctr
+
+
+@req("RT-KILL-01")
+def test_needs_id(ctr):
+    ctr.call("kill").failed()
+
+
+@req("RT-KILL-03")
+def test_unknown_id(ctr):
+    ctr.call("kill", "nosuch", "TERM").failed()
+
+
+@req("RT-KILL-02")
+def test_stopped(ctr):
+    ctr.args("/bin/true").started()
+    ctr.wait_exit()
+    ctr.kill("TERM").failed()
+    assert ctr.status_word() == "stopped"
+
+
+@req("RT-KILL-02")
+def test_zombie(ctr):
+    ctr.args("/bin/true").started()
+    ctr.wait_exit(reap=False)
+    ctr.kill("TERM").failed()
+    assert ctr.status_word() == "stopped"
+
+
+@req("RT-KILL-04")
+def test_created(ctr):
+    ctr.created()
+    ctr.kill("KILL").ok()
+    assert ctr.wait_exit() == -9
+    assert ctr.status_word() == "stopped"
+
+
+@req("RT-KILL-05")
+def test_exactly_the_given_signal(ctr):
+    trap(ctr)
+    for word, number in (("HUP", 1), ("SIGUSR1", 10), ("RTMIN+1", 35), ("15", 15)):
+        ctr.kill(word).ok()
+        assert ctr.line() == f"signal {number}", word
+    assert ctr.wait_exit() == 0
+    assert ctr.output() == ""
+
+
+@req("RT-KILL-06")
+def test_unknown_signals(ctr):
+    trap(ctr)
+    for word in ("FOO", "999", "-1", "SIGSIGTERM"):
+        ctr.kill(word).failed()
+    ctr.kill("TERM").ok()
+    assert ctr.output() == "signal 15\n"
