@@ -16,6 +16,11 @@ struct rootfs {
 	int fd;
 };
 
+struct procfs;
+
+/* openat2(2) with O_CLOEXEC; EAGAIN (a racing rename) is answered by trying again for a bounded time (rule P6). */
+int path_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve);
+
 /* O_PATH fd of @path inside @root. Symlinks are followed inside the root (RESOLVE_IN_ROOT), magic links
  * never. @nofollow: the last component may be a symlink and is not followed. EAGAIN (a racing rename) is
  * retried for a bounded time. Fd or -errno (-ENOENT, -ELOOP, -ENOTDIR, -EXDEV ...). */
@@ -36,6 +41,8 @@ int path_parent(const struct rootfs *root, const char *path, bool make, const ch
 
 /* Reopen an O_PATH fd for real I/O after its type was checked: through a private proc (proc.h). Rule P5. */
 int path_reopen(int path_fd, int flags);
+/* The same through a handle the caller has. */
+int path_reopen_at(const struct procfs *proc, int path_fd, int flags);
 
 /* Is @fd a character/block device with exactly these numbers / of type S_IFMT @type? -errno or bool. Rule D2. */
 bool path_is_device(int fd, mode_t type, unsigned major, unsigned minor);

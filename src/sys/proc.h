@@ -12,7 +12,8 @@
 #include <sys/types.h>
 
 struct procfs {
-	int fd; /* the root of the procfs, -1: not open */
+	int fd;		 /* the root of the procfs, -1: not open */
+	uint64_t mnt_id; /* of that root: every file opened below it must have the same */
 };
 
 /* A private, detached procfs of the caller's pid namespace (fsopen). @full: with /proc/sys; else subset=pid.

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sys/proc: a procfs nobody can cover. Hides how it is got (a new detached instance, a clone of the
+ * ambient one, or the ambient one itself) and the proof that every opened file really lies on it.
+ */
+#include "sys/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/macro.h"
+#include "base/str.h"
+#include "sys/call.h"
+#include "sys/path.h"
+
+enum { PROC_PATH_FLAGS = O_PATH | O_DIRECTORY | O_CLOEXEC };
+
+static int new_instance(bool full)
+{
+	_cleanup_fd_ int fs = -1;
+	int r;
+
+	fs = sys_fsopen("proc", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return fs;
+	if (!full) {
+		/* KERNEL: only process directories: no sys/, no sysrq-trigger. Since 5.8; proc(5). */
+		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "subset", "pid", 0);
+		if (r < 0)
+			return r;
+	}
+	r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
+	if (r < 0)
+		return r;
+	return sys_fsmount(fs, FSMOUNT_CLOEXEC,
+			   MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
+/* A procfs root is the only inode 1 of its file system. */
+static int check_root(int fd)
+{
+	struct stat st;
+	long magic = sys_fs_magic(fd);
+
+	if (magic < 0)
+		return (int)magic;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (magic != HULL_PROC_MAGIC || st.st_ino != HULL_PROC_ROOT_INO || !S_ISDIR(st.st_mode))
+		return -ENOTSUP;
+	return 0;
+}
+
+static bool out_of_resources(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOSPC;
+}
+
+int proc_open(bool full, struct procfs *ret)
+{
+	_cleanup_fd_ int fd = -1;
+	uint64_t id;
+	int r;
+
+	fd = new_instance(full);
+	if (out_of_resources(fd))
+		return fd;
+	if (fd < 0) /* a clone without submounts: what covered parts of it stays behind */
+		fd = sys_open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (out_of_resources(fd))
+		return fd;
+	if (fd < 0)
+		fd = sys_openat(AT_FDCWD, "/proc", PROC_PATH_FLAGS, 0);
+	if (fd < 0)
+		return fd;
+	r = check_root(fd);
+	if (r < 0)
+		return r;
+	r = path_mount_id(fd, &id);
+	if (r < 0)
+		return r;
+	ret->mnt_id = id;
+	ret->fd = fd_take(&fd);
+	return 0;
+}
+
+void proc_close(struct procfs *p)
+{
+	fd_close(&p->fd);
+}
+
+int proc_openat(const struct procfs *p, const char *path, int flags)
+{
+	_cleanup_fd_ int fd = -1;
+	uint64_t id;
+	long magic;
+	int r;
+
+	fd = path_openat2(p->fd, path, (uint64_t)(unsigned)flags,
+			  RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+	if (fd < 0)
+		return fd;
+	/* SECURITY: rule F2: the file system and the mount are proved, not presumed. CVE-2025-52881. */
+	magic = sys_fs_magic(fd);
+	if (magic < 0)
+		return (int)magic;
+	r = path_mount_id(fd, &id);
+	if (r < 0)
+		return r;
+	if (magic != HULL_PROC_MAGIC || id != p->mnt_id)
+		return -EXDEV;
+	return fd_take(&fd);
+}
+
+ssize_t proc_read(const struct procfs *p, const char *path, char *buf, size_t size)
+{
+	_cleanup_fd_ int fd = proc_openat(p, path, O_RDONLY);
+
+	return fd < 0 ? fd : io_read_line_file(fd, buf, size);
+}
+
+int proc_write(const struct procfs *p, const char *path, const char *value, size_t n)
+{
+	_cleanup_fd_ int fd = proc_openat(p, path, O_WRONLY);
+	ssize_t r;
+
+	if (fd < 0)
+		return fd;
+	/* KERNEL: one write is one value; the rest of a split one would be taken as another. proc(5). */
+	do
+		r = write(fd, value, n);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	return (size_t)r == n ? 0 : -EIO;
+}
+
+int proc_start_time(const struct procfs *p, pid_t pid, uint64_t *ret_start, char *ret_state)
+{
+	char path[32], buf[1024], *s, state;
+	uint64_t v;
+	ssize_t n;
+	int r;
+
+	r = str_format(path, sizeof(path), "%d/stat", (int)pid);
+	if (r < 0)
+		return r;
+	n = proc_read(p, path, buf, sizeof(buf));
+	if (n == -ENOENT)
+		return -ESRCH;
+	if (n < 0)
+		return (int)n;
+	/* The name in field 2 may hold blanks and brackets: fields are counted behind its last bracket. */
+	s = strrchr(buf, ')');
+	if (!s || s[1] != ' ' || s[2] == '\0' || s[3] != ' ')
+		return -EBADMSG;
+	state = s[2];
+	s += 3;
+	for (int field = 4; field < 22; field++) {
+		s = strchr(s + 1, ' ');
+		if (!s)
+			return -EBADMSG;
+	}
+	s[1 + strcspn(s + 1, " ")] = '\0';
+	r = str_to_u64(s + 1, UINT64_MAX, &v);
+	if (r < 0)
+		return -EBADMSG;
+	if (ret_start)
+		*ret_start = v;
+	if (ret_state)
+		*ret_state = state;
+	return 0;
+}
+
+int proc_boot_id(char ret[static 37])
+{
+	_cleanup_fd_ int fd = -1;
+	char buf[64];
+	ssize_t n;
+	long magic;
+
+	/* Inside another container /proc/sys is a mount of its own: the file system is checked, not the mount. */
+	fd = sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_NOCTTY, 0);
+	if (fd < 0)
+		return fd;
+	magic = sys_fs_magic(fd);
+	if (magic < 0)
+		return (int)magic;
+	if (magic != HULL_PROC_MAGIC)
+		return -EXDEV;
+	n = io_read_line_file(fd, buf, sizeof(buf));
+	if (n < 0)
+		return (int)n;
+	if (n != 36)
+		return -EBADMSG;
+	memcpy(ret, buf, 37);
+	return 0;
+}

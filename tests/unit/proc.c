@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sys/proc: the private procfs, its limits, and the small reads. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "sys/proc.h"
+
+TEST(opens_own_files)
+{
+	_cleanup_(proc_close) struct procfs p = { .fd = -1 };
+	char buf[256];
+
+	CHECK_INT(proc_open(false, &p), 0);
+	CHECK(proc_read(&p, "self/comm", buf, sizeof(buf)) > 0);
+	CHECK_STR(buf, "unit-proc");
+	CHECK_INT(proc_write(&p, "self/comm", "other", 5), 0);
+	CHECK(proc_read(&p, "self/comm", buf, sizeof(buf)) > 0);
+	CHECK_STR(buf, "other");
+	CHECK_INT(proc_openat(&p, "self/nosuch", O_RDONLY), -ENOENT);
+}
+
+TEST(refuses_to_leave)
+{
+	_cleanup_(proc_close) struct procfs p = { .fd = -1 };
+	int r;
+
+	CHECK_INT(proc_open(false, &p), 0);
+	CHECK_INT(proc_openat(&p, "../etc/passwd", O_RDONLY), -EXDEV);
+	CHECK_INT(proc_openat(&p, "/etc/passwd", O_RDONLY), -EXDEV);
+	r = proc_openat(&p, "self/root", O_PATH);
+	CHECK_INT(r, r == -EXDEV ? r : -ELOOP);
+	r = proc_openat(&p, "self/exe", O_RDONLY);
+	CHECK_INT(r, r == -EXDEV ? r : -ELOOP);
+}
+
+TEST(the_small_handle_has_no_sysctls)
+{
+	_cleanup_(proc_close) struct procfs p = { .fd = -1 }, full = { .fd = -1 };
+
+	if (geteuid() != 0)
+		SKIP("a procfs instance needs root");
+	CHECK_INT(proc_open(false, &p), 0);
+	CHECK_INT(proc_openat(&p, "sys/kernel/hostname", O_RDONLY), -ENOENT);
+	CHECK_INT(proc_openat(&p, "sysrq-trigger", O_WRONLY), -ENOENT);
+	CHECK_INT(proc_open(true, &full), 0);
+	_cleanup_fd_ int fd = proc_openat(&full, "sys/kernel/hostname", O_RDONLY);
+	CHECK(fd >= 0);
+}
+
+/* What covers /proc/self/attr in the mount namespace is not there in the private instance (rule F1). */
+TEST(covers_are_invisible)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct procfs p = { .fd = -1 };
+		char buf[64];
+
+		if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+			_exit(77);
+		if (mount("none", "/proc/self", "tmpfs", 0, NULL) < 0 &&
+		    mount("/dev/null", "/proc/self/comm", NULL, MS_BIND, NULL) < 0)
+			_exit(77);
+		if (proc_open(false, &p) < 0)
+			_exit(1);
+		_exit(proc_read(&p, "self/comm", buf, sizeof(buf)) > 0 ? 0 : 2);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		SKIP("no right to make a mount namespace");
+	CHECK_INT(status, 0);
+}
+
+TEST(start_time_and_state)
+{
+	_cleanup_(proc_close) struct procfs p = { .fd = -1 };
+	uint64_t a = 0, b = 0;
+	char state = 0;
+	int pipefd[2];
+	pid_t pid;
+
+	CHECK_INT(proc_open(false, &p), 0);
+	/* A name that tries to look like the end of field 2. */
+	CHECK_INT(proc_write(&p, "self/comm", "x) Z 1 1 (", 10), 0);
+	CHECK_INT(proc_start_time(&p, getpid(), &a, &state), 0);
+	CHECK(a > 0);
+	CHECK_INT(state, 'R');
+	CHECK_INT(pipe2(pipefd, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		char c;
+
+		close(pipefd[1]);
+		_exit(read(pipefd[0], &c, 1) == 0 ? 0 : 1);
+	}
+	CHECK_INT(proc_start_time(&p, pid, &b, NULL), 0);
+	CHECK(b >= a);
+	close(pipefd[0]);
+	close(pipefd[1]);
+	CHECK(waitpid(pid, NULL, 0) == pid);
+	CHECK_INT(proc_start_time(&p, pid, &b, NULL), -ESRCH);
+}
+
+TEST(boot_id)
+{
+	char id[37];
+
+	CHECK_INT(proc_boot_id(id), 0);
+	CHECK_INT(strlen(id), 36);
+	CHECK(id[8] == '-' && id[23] == '-');
+}
+
+UNIT_MAIN
