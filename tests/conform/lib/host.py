@@ -184,6 +184,12 @@ class Facts:
     def kernel(self):
         return tuple(int(n) for n in re.findall(r"\d+", os.uname().release)[:2])
 
+    def has_cap(self, name):
+        """Is this capability in the effective set of the suite, and so of the runtime?"""
+        from lib.bundle import CAPS
+        mask = int(read("/proc/self/status").split("CapEff:")[1].split()[0], 16)
+        return bool(mask >> CAPS.index(name) & 1)
+
     def label(self):
         """The host column of the coverage table."""
         parts = [os.uname().machine, "linux-%d.%d" % self.kernel,

