@@ -21,7 +21,8 @@ enum err_id {
 	ERR_ID_COUNT
 };
 
-enum { ERR_AT_MAX = 256, ERR_MSG_MAX = 768 };
+/* The message holds the last 4 KiB of a hook's output (faults E2). */
+enum { ERR_AT_MAX = 256, ERR_MSG_MAX = 4608 };
 
 /*
  * id    what went wrong, for programs (`HULL-MNT-003`), for `hull explain` and doc/errors.md

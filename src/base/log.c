@@ -14,6 +14,9 @@
 #include "base/io.h"
 #include "base/str.h"
 
+/* A whole error with its context; the line has room for it when JSON needs six bytes for each of its own. */
+enum { TEXT_MAX = ERR_MSG_MAX + ERR_AT_MAX + 1024, LINE_MAX_BYTES = 6 * TEXT_MAX + 4096 };
+
 static struct log_config config = { .fd = -1, .level = LOG_LEVEL_ERROR };
 
 void log_init(const struct log_config *c)
@@ -74,7 +77,7 @@ static void add_json(struct strbuf *b, const char *key, const char *value)
 
 static void write_line(enum log_level level, const char *msg, const struct err *e)
 {
-	char line[4096];
+	char line[LINE_MAX_BYTES];
 	struct strbuf b = { .buf = line, .size = sizeof(line) - 2 };
 	int fd = config.fd >= 0 ? config.fd : STDERR_FILENO;
 
@@ -116,7 +119,7 @@ static void write_line(enum log_level level, const char *msg, const struct err *
 
 static void vlog(enum log_level level, const char *fmt, va_list ap)
 {
-	char msg[2048];
+	char msg[TEXT_MAX];
 
 	if (!log_enabled(level))
 		return;
@@ -153,7 +156,7 @@ void log_debug(const char *fmt, ...)
 
 void log_error(const char *context, const struct err *e)
 {
-	char text[1600], msg[2048];
+	char text[TEXT_MAX - 512], msg[TEXT_MAX];
 	int file = config.fd;
 
 	err_format(e, text, sizeof(text));

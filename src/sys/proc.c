@@ -60,32 +60,42 @@ static bool out_of_resources(int r)
 	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOSPC;
 }
 
-int proc_open(bool full, struct procfs *ret)
+/* Prove that @fd, which is taken, is the root of a procfs, and remember its mount. */
+static int handle_take(int fd, struct procfs *ret)
 {
-	_cleanup_fd_ int fd = -1;
+	_cleanup_fd_ int own = fd;
 	uint64_t id;
-	int r;
+	int r = check_root(fd);
 
-	fd = new_instance(full);
-	if (out_of_resources(fd))
-		return fd;
-	if (fd < 0) /* a clone without submounts: what covered parts of it stays behind */
-		fd = sys_open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (out_of_resources(fd))
-		return fd;
-	if (fd < 0)
-		fd = sys_openat(AT_FDCWD, "/proc", PROC_PATH_FLAGS, 0);
-	if (fd < 0)
-		return fd;
-	r = check_root(fd);
 	if (r < 0)
 		return r;
 	r = path_mount_id(fd, &id);
 	if (r < 0)
 		return r;
 	ret->mnt_id = id;
-	ret->fd = fd_take(&fd);
+	ret->fd = fd_take(&own);
 	return 0;
+}
+
+int proc_open_ambient(struct procfs *ret)
+{
+	int fd = sys_openat(AT_FDCWD, "/proc", PROC_PATH_FLAGS, 0);
+
+	return fd < 0 ? fd : handle_take(fd, ret);
+}
+
+int proc_open(bool full, struct procfs *ret)
+{
+	int fd = new_instance(full);
+
+
+	if (out_of_resources(fd))
+		return fd;
+	if (fd < 0) /* a clone without submounts: what covered parts of it stays behind */
+		fd = sys_open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (out_of_resources(fd))
+		return fd;
+	return fd < 0 ? proc_open_ambient(ret) : handle_take(fd, ret);
 }
 
 void proc_close(struct procfs *p)

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * console/relay: the loop of a foreground run. Hides raw mode and its way back, who gets which signal, and
+ * how neither an endless input nor a reader that never reads can make it grow, spin or hang.
+ */
+#include "console/console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "sys/call.h"
+
+enum {
+	RING_SIZE = 64 * 1024,
+	/* After the process ended: no more than the kernel can still hold for a terminal, and no longer than
+	 * this without a byte taken by the reader. */
+	LAST_BYTES = 128 * 1024,
+	LAST_SECONDS = 10,
+	HANGUP_RETRY_MS = 100,
+};
+
+struct ring {
+	char buf[RING_SIZE];
+	size_t head, len; /* first byte, bytes */
+};
+
+/* One relay per process: it owns the caller's terminal and signals. */
+static struct ring to_container, to_caller;
+
+struct relay {
+	const struct console_relay *conf;
+	struct ring *in, *out;
+	int signals;	/* signalfd */
+	int writer;	/* stdout, or an own non-blocking description of it */
+	bool socket;	/* the writer is a socket */
+	bool in_end;	/* nothing more from stdin */
+	bool out_gone;	/* the reader of stdout is gone: output is thrown away */
+	bool hung_up;	/* nobody holds the slave at the moment */
+	bool ended;	/* the process has ended */
+	int fatal;	/* the signal that ends hull, when none are forwarded */
+	size_t last;	/* bytes read since `ended` */
+	uint64_t give_up; /* since `ended`: when a reader that takes nothing is left alone; 0: not yet */
+};
+
+struct term {
+	int fd; /* -1: nothing to restore */
+	struct termios saved;
+};
+
+static size_t ring_room(const struct ring *r, char **ret)
+{
+	size_t tail = (r->head + r->len) % RING_SIZE;
+
+	*ret = (char *)r->buf + tail;
+	if (r->len == RING_SIZE)
+		return 0;
+	return tail >= r->head ? RING_SIZE - tail : r->head - tail;
+}
+
+static size_t ring_data(const struct ring *r, const char **ret)
+{
+	*ret = r->buf + r->head;
+	return MIN(r->len, RING_SIZE - r->head);
+}
+
+static void ring_drop(struct ring *r, size_t n)
+{
+	r->head = (r->head + n) % RING_SIZE;
+	r->len -= n;
+}
+
+/* One read into the ring: bytes, 0 at the end, -errno. */
+static ssize_t ring_fill(struct ring *r, int fd)
+{
+	char *p;
+	size_t room = ring_room(r, &p);
+	ssize_t n = io_read_some(fd, p, room);
+
+	if (n > 0)
+		r->len += (size_t)n;
+	return n;
+}
+
+static ssize_t write_some(int fd, const char *p, size_t n, bool is_socket)
+{
+	ssize_t w;
+
+	do
+		w = is_socket ? send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) : write(fd, p, n);
+	while (w < 0 && errno == EINTR);
+	return w < 0 ? -errno : w;
+}
+
+static void term_restore(struct term *t)
+{
+	if (t->fd >= 0)
+		tcsetattr(t->fd, TCSADRAIN, &t->saved);
+	t->fd = -1;
+}
+
+static void term_raw(const struct term *t)
+{
+	struct termios raw;
+
+	if (t->fd < 0)
+		return;
+	raw = t->saved;
+	cfmakeraw(&raw);
+	tcsetattr(t->fd, TCSANOW, &raw);
+}
+
+void console_copy_size(int master)
+{
+	struct winsize size;
+
+	for (int fd = 0; fd <= 2; fd++)
+		if (ioctl(fd, TIOCGWINSZ, &size) == 0) {
+			ioctl(master, TIOCSWINSZ, &size);
+			return;
+		}
+}
+
+/* Signals that are read from the signalfd. Left out: what cannot be caught, what the CPU raises for hull
+ * itself, job control, and SIGPIPE (blocked, see below). */
+static void caught_signals(sigset_t *set)
+{
+	static const int out[] = { SIGKILL, SIGSTOP, SIGSEGV, SIGBUS,  SIGFPE,	SIGILL,	 SIGTRAP,
+				   SIGSYS,  SIGABRT, SIGTSTP, SIGTTIN, SIGTTOU, SIGPIPE, SIGCHLD };
+
+	sigfillset(set);
+	for (size_t i = 0; i < ARRAY_LEN(out); i++)
+		sigdelset(set, out[i]);
+}
+
+static bool ends_hull(int sig)
+{
+	return sig != SIGWINCH && sig != SIGCONT && sig != SIGURG;
+}
+
+static void take_signals(struct relay *r, const struct term *t)
+{
+	struct signalfd_siginfo si;
+
+	while (read(r->signals, &si, sizeof(si)) == sizeof(si)) {
+		int sig = (int)si.ssi_signo;
+
+		if (sig == SIGCONT) {
+			/* A shell has set the terminal its own way while hull was stopped. */
+			term_raw(t);
+			if (r->conf->master >= 0)
+				console_copy_size(r->conf->master);
+		} else if (sig == SIGWINCH && r->conf->master >= 0) {
+			console_copy_size(r->conf->master);
+		} else if (r->conf->forward_signals) {
+			/* ESRCH: it has just ended, which the pidfd tells too. */
+			(void)!sys_pidfd_send_signal(r->conf->pidfd, sig);
+		} else if (ends_hull(sig)) {
+			r->fatal = sig;
+		}
+	}
+}
+
+/* Read what the container wrote. KERNEL: a master reads EIO while no process holds its slave, and can be
+ * read again once one has opened it. pty(7), drivers/tty/n_tty.c. */
+static void from_master(struct relay *r)
+{
+	ssize_t n = ring_fill(r->out, r->conf->master);
+
+	if (n > 0) {
+		r->hung_up = false;
+		if (r->ended)
+			r->last += (size_t)n;
+		if (r->out_gone)
+			r->out->len = 0;
+	} else if (n != -EAGAIN) {
+		r->hung_up = true;
+	}
+}
+
+static void to_master(struct relay *r)
+{
+	const char *p;
+	size_t n = ring_data(r->in, &p);
+	ssize_t w = write_some(r->conf->master, p, n, false);
+
+	if (w > 0)
+		ring_drop(r->in, (size_t)w);
+	else if (w != -EAGAIN)
+		r->in->len = 0; /* hung up: nobody will read it */
+}
+
+static void to_stdout(struct relay *r)
+{
+	const char *p;
+	size_t n = ring_data(r->out, &p);
+	ssize_t w = write_some(r->writer, p, n, r->socket);
+
+	if (w >= 0) {
+		ring_drop(r->out, (size_t)w);
+		r->give_up = 0;
+	} else if (w != -EAGAIN) {
+		r->out_gone = true;
+		r->out->len = 0;
+	}
+}
+
+static void from_stdin(struct relay *r)
+{
+	ssize_t n = ring_fill(r->in, STDIN_FILENO);
+
+	if (n <= 0 && n != -EAGAIN)
+		r->in_end = true;
+}
+
+/* After the end: is everything out that can come out? */
+static bool finished(struct relay *r)
+{
+	struct pollfd p = { .fd = r->conf->master, .events = POLLIN };
+
+	if (r->fatal)
+		return true;
+	if (!r->ended)
+		return false;
+	if (r->conf->master < 0)
+		return true;
+	/* KERNEL: what a process wrote to the slave reaches the master by a work queue; poll flushes it
+	 * (n_tty_poll), so "nothing there" after a poll is the truth even right after the exit. */
+	while (!r->hung_up && r->last < LAST_BYTES && r->out->len < RING_SIZE && poll(&p, 1, 0) > 0 &&
+	       p.revents & (POLLIN | POLLHUP))
+		from_master(r);
+	return r->out->len == 0 && (r->hung_up || r->last >= LAST_BYTES || r->out_gone ||
+				    poll(&p, 1, 0) == 0 || !(p.revents & POLLIN));
+}
+
+enum { P_SIGNAL, P_PROCESS, P_STDIN, P_MASTER, P_STDOUT, P_COUNT };
+
+/* Who is asked, given what there is room and data for. Returns the timeout. */
+static int prepare(struct relay *r, struct pollfd p[static P_COUNT])
+{
+	bool pty = r->conf->master >= 0;
+	int timeout = -1;
+	short events = 0;
+
+	for (int i = 0; i < P_COUNT; i++)
+		p[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	p[P_SIGNAL].fd = r->signals;
+	if (!r->ended)
+		p[P_PROCESS].fd = r->conf->pidfd;
+	if (pty && !r->in_end && !r->ended && r->in->len < RING_SIZE)
+		p[P_STDIN].fd = STDIN_FILENO;
+	if (pty && !r->hung_up) {
+		if (r->out->len < RING_SIZE && r->last < LAST_BYTES)
+			events |= POLLIN;
+		if (r->in->len && !r->ended)
+			events |= POLLOUT;
+		/* KERNEL: POLLHUP comes unasked: a full ring must not poll a hung-up master. poll(2). */
+		if (events)
+			p[P_MASTER] = (struct pollfd){ .fd = r->conf->master, .events = events };
+	}
+	if (pty && r->hung_up && !r->ended)
+		timeout = HANGUP_RETRY_MS;
+	if (r->out->len)
+		p[P_STDOUT] = (struct pollfd){ .fd = r->writer, .events = POLLOUT };
+	if (r->ended) {
+		uint64_t now = io_now();
+
+		if (!r->give_up)
+			r->give_up = now + LAST_SECONDS * UINT64_C(1000000000);
+		timeout = now >= r->give_up ? 0 : (int)((r->give_up - now) / 1000000 + 1);
+	}
+	return timeout;
+}
+
+static int loop(struct relay *r, const struct term *t, struct err *e)
+{
+	while (!finished(r)) {
+		struct pollfd p[P_COUNT];
+		int timeout = prepare(r, p);
+		int n;
+
+		if (r->ended && timeout == 0)
+			return 0; /* E8: a reader that never reads does not hold back the exit status */
+		n = poll(p, P_COUNT, timeout);
+		if (n < 0) {
+			if (errno == EINTR)
+				continue;
+			return err_sys(e, ERR_CON_RELAY, -errno, "poll");
+		}
+		if (n == 0 && r->hung_up)
+			from_master(r);
+		if (p[P_SIGNAL].revents)
+			take_signals(r, t);
+		if (p[P_PROCESS].revents)
+			r->ended = true;
+		if (p[P_STDOUT].revents)
+			to_stdout(r);
+		if (p[P_MASTER].revents & (POLLIN | POLLHUP | POLLERR) && r->out->len < RING_SIZE)
+			from_master(r);
+		if (p[P_MASTER].revents & POLLOUT && r->in->len)
+			to_master(r);
+		if (p[P_STDIN].revents)
+			from_stdin(r);
+	}
+	return 0;
+}
+
+/*
+ * A way to write to stdout that cannot block. The caller's own file description is shared with its shell and
+ * stays as it is: terminals and pipes are opened anew, sockets are told per call, files never block.
+ */
+static int open_writer(bool *ret_socket)
+{
+	struct stat st;
+	int fd;
+
+	*ret_socket = false;
+	if (fstat(STDOUT_FILENO, &st) < 0)
+		return -errno;
+	*ret_socket = S_ISSOCK(st.st_mode);
+	if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)) {
+		fd = path_reopen(STDOUT_FILENO, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+		if (fd >= 0)
+			return fd;
+	}
+	return fd_dup_above(STDOUT_FILENO, 3);
+}
+
+static int relay_terminal(struct relay *r, struct err *e)
+{
+	_cleanup_(term_restore) struct term t = { .fd = -1 };
+	_cleanup_fd_ int writer = -1;
+	int k;
+
+	if (r->conf->master < 0)
+		return loop(r, &t, e);
+	writer = open_writer(&r->socket);
+	if (writer < 0)
+		return err_sys(e, ERR_CON_RELAY, writer, "standard output");
+	r->writer = writer;
+	k = fcntl(r->conf->master, F_GETFL);
+	if (k < 0 || fcntl(r->conf->master, F_SETFL, k | O_NONBLOCK) < 0)
+		return err_sys(e, ERR_CON_RELAY, -errno, "terminal");
+	console_copy_size(r->conf->master);
+	if (tcgetattr(STDIN_FILENO, &t.saved) == 0)
+		t.fd = STDIN_FILENO;
+	term_raw(&t);
+	return loop(r, &t, e);
+}
+
+/* SIGPIPE was blocked; one that came meanwhile must not strike when it is unblocked. */
+static void forget_sigpipe(void)
+{
+	struct timespec now = { 0 };
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGPIPE);
+	while (sigtimedwait(&set, NULL, &now) > 0)
+		;
+}
+
+int console_relay_run(const struct console_relay *conf, struct err *e)
+{
+	struct relay r = { .conf = conf, .in = &to_container, .out = &to_caller, .writer = -1 };
+	_cleanup_fd_ int signals = -1;
+	sigset_t caught, blocked, saved;
+	int ret;
+
+	to_container.len = to_container.head = 0;
+	to_caller.len = to_caller.head = 0;
+	caught_signals(&caught);
+	blocked = caught;
+	sigaddset(&blocked, SIGPIPE);
+	sigprocmask(SIG_BLOCK, &blocked, &saved);
+	signals = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
+	r.signals = signals;
+	if (signals < 0)
+		ret = err_sys(e, ERR_CON_RELAY, -errno, "signalfd");
+	else
+		ret = relay_terminal(&r, e);
+	if (!sigismember(&saved, SIGPIPE))
+		forget_sigpipe();
+	if (r.fatal) /* pending until the mask is restored, then it ends hull the way it was meant to */
+		raise(r.fatal);
+	sigprocmask(SIG_SETMASK, &saved, NULL);
+	return ret;
+}
