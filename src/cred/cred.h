@@ -20,8 +20,12 @@ int cred_no_new_privs(struct err *e);
 int cred_set_label(const struct plan_process *p, const struct procfs *proc, struct err *e);
 /* Is the profile/label usable on this host at all? For create, before anything is made. */
 int cred_check_label(const struct spec_process *p, const struct host *h, struct err *e);
-/* New session keyring named after the container; EDQUOT is reported with quota and use (pains 3). */
+/* New session keyring named after the container; EDQUOT is reported with quota and use. An existing keyring of that
+ * name that is another's or holds keys is not joined: the new one then has no name of its own. A kernel without
+ * keyrings is no error. */
 int cred_new_keyring(const char *name, const char *selinux_label, struct err *e);
+/* exec: the container's keyring by name, or a new one when there is none that is ours. */
+int cred_join_keyring(const char *name, const char *selinux_label, struct err *e);
 int cred_set_dumpable(bool on, struct err *e);
 /* uid 0:0 of the user namespace when mapped, else stay (NS_OP_SETID). */
 int cred_become_ns_root(const struct plan_ids *ids, struct err *e);

@@ -15,6 +15,7 @@ struct ns_fds {
 	int own[NS_KINDS];    /* the runtime's own, for the way back; opened only when needed */
 };
 
+void ns_fds_init(struct ns_fds *f); /* all -1 */
 /* Open and check all paths of @p. Place "/linux/namespaces/..." with the path in the message. */
 int ns_open(const struct plan_ns *p, struct ns_fds *ret, struct err *e);
 void ns_close(struct ns_fds *f);
@@ -24,6 +25,8 @@ int ns_runtime_enter(const struct plan *p, struct ns_fds *f, uint64_t *ret_clone
 int ns_runtime_leave(const struct plan *p, struct ns_fds *f, struct err *e);
 int ns_join(struct ns_fds *f, enum spec_ns ns, struct err *e);
 int ns_unshare(uint64_t flags, struct err *e);
+/* Say why clone3 or unshare with @flags failed with @r (negative errno): limits by their sysctl. Returns @r. */
+int ns_explain_new(uint64_t flags, int r, struct err *e);
 /* Write /proc/self/timens_offsets of the next children. */
 int ns_write_offsets(const struct spec_linux *l, struct err *e);
 /* Runtime side: write uid and gid maps of @pid (directly, or by newuidmap/newgidmap opened on the host, faults E12). */
