@@ -34,7 +34,11 @@ extern const struct name_table spec_sched_policies, spec_sched_flags, spec_iopri
 extern const struct name_table spec_mpol_modes, spec_mpol_flags;
 extern const struct name_table spec_seccomp_actions, spec_seccomp_ops, spec_seccomp_archs, spec_seccomp_flags;
 extern const struct name_table spec_hook_kinds; /* enum spec_hook_kind */
-extern const struct name_table spec_statuses;
+extern const struct name_table spec_statuses;		/* enum spec_status */
+extern const struct name_table spec_capsets;		/* enum spec_capset */
+extern const struct name_table spec_rootfs_propagations; /* MS_* */
+extern const struct name_table spec_personalities;	/* PER_* */
+extern const struct name_table spec_clocks;		/* CLOCK_*, of timeOffsets */
 
 /* The mount option table, one row per name (spec/mount_option.c). */
 struct spec_mount_option {

@@ -18,6 +18,9 @@ struct opt_u32 { bool set; uint32_t v; };
 struct opt_i64 { bool set; int64_t v; };
 struct opt_u64 { bool set; uint64_t v; };
 
+/* runtime.md#state */
+enum spec_status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_STOPPED, STATUS_PAUSED };
+
 /* NULL terminated by one extra NULL element behind n, so that argv and envp are used as they are. */
 struct strv { char **v; size_t n; };
 

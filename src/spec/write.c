@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spec/write: the growing buffer, separators and the string escaper.
+ */
+#include "spec/write.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "base/str.h"
+
+enum { FIRST_SIZE = 1024 };
+
+void jw_init(struct jw *w, struct arena *a, unsigned indent)
+{
+	*w = (struct jw){ .arena = a, .indent = indent, .cap = FIRST_SIZE };
+	w->buf = arena_alloc(a, w->cap);
+}
+
+static void put(struct jw *w, const char *s, size_t n)
+{
+	if (n >= w->cap - w->len) {
+		size_t cap = w->cap;
+		char *more;
+
+		while (n >= cap - w->len)
+			cap *= 2;
+		more = arena_alloc(w->arena, cap);
+		memcpy(more, w->buf, w->len);
+		w->buf = more;
+		w->cap = cap;
+	}
+	memcpy(w->buf + w->len, s, n);
+	w->len += n;
+	w->buf[w->len] = '\0';
+}
+
+static void put_text(struct jw *w, const char *s)
+{
+	put(w, s, strlen(s));
+}
+
+static void put_break(struct jw *w)
+{
+	static const char blanks[] = "                                ";
+
+	if (!w->indent)
+		return;
+	put(w, "\n", 1);
+	for (size_t n = (size_t)w->indent * w->depth; n; n -= MIN(n, sizeof(blanks) - 1))
+		put(w, blanks, MIN(n, sizeof(blanks) - 1));
+}
+
+static void put_string(struct jw *w, const char *s)
+{
+	size_t n = strlen(s);
+
+	put(w, "\"", 1);
+	while (n) {
+		size_t ok = 0;
+		unsigned char c;
+		char code[8];
+
+		while (ok < n && s[ok] != '"' && s[ok] != '\\' && (unsigned char)s[ok] >= 0x20 &&
+		       s[ok] != 0x7f)
+			ok++;
+		ok = utf8_valid_len(s, ok);
+		put(w, s, ok);
+		s += ok;
+		n -= ok;
+		if (!n)
+			break;
+		c = (unsigned char)*s;
+		if (c == '"' || c == '\\')
+			snprintf(code, sizeof(code), "\\%c", c);
+		else if (c == '\n' || c == '\t' || c == '\r')
+			snprintf(code, sizeof(code), "\\%c",
+				 c == '\n'   ? 'n'
+				 : c == '\t' ? 't'
+					     : 'r');
+		else
+			snprintf(code, sizeof(code), "\\u%04x", c < 0x80 ? c : 0xfffdu);
+		put_text(w, code);
+		s++;
+		n--;
+	}
+	put(w, "\"", 1);
+}
+
+static void begin(struct jw *w, const char *key)
+{
+	if (w->filled[w->depth])
+		put(w, ",", 1);
+	w->filled[w->depth] = true;
+	if (w->depth)
+		put_break(w);
+	if (key) {
+		put_string(w, key);
+		put(w, ": ", w->indent ? 2 : 1);
+	}
+}
+
+/* At most JW_DEPTH levels: callers nest by code, never by data. */
+static void open_level(struct jw *w, const char *key, char bracket)
+{
+	begin(w, key);
+	put(w, &bracket, 1);
+	assert(w->depth < JW_DEPTH);
+	w->depth++;
+	w->filled[w->depth] = false;
+	w->close[w->depth] = bracket == '{' ? '}' : ']';
+}
+
+void jw_object(struct jw *w, const char *key)
+{
+	open_level(w, key, '{');
+}
+
+void jw_array(struct jw *w, const char *key)
+{
+	open_level(w, key, '[');
+}
+
+void jw_end(struct jw *w)
+{
+	char close = w->close[w->depth];
+	bool filled = w->filled[w->depth];
+
+	w->depth--;
+	if (filled)
+		put_break(w);
+	put(w, &close, 1);
+}
+
+void jw_string(struct jw *w, const char *key, const char *value)
+{
+	begin(w, key);
+	put_string(w, value);
+}
+
+void jw_bool(struct jw *w, const char *key, bool value)
+{
+	begin(w, key);
+	put_text(w, value ? "true" : "false");
+}
+
+void jw_i64(struct jw *w, const char *key, int64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRId64, value);
+	begin(w, key);
+	put_text(w, text);
+}
+
+void jw_u64(struct jw *w, const char *key, uint64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	begin(w, key);
+	put_text(w, text);
+}
+
+void jw_raw(struct jw *w, const char *key, const char *value, size_t len)
+{
+	begin(w, key);
+	put(w, value, len);
+}
+
+void jw_strings(struct jw *w, const char *key, const char *const *v, size_t n)
+{
+	jw_array(w, key);
+	for (size_t i = 0; i < n; i++)
+		jw_string(w, NULL, v[i]);
+	jw_end(w);
+}
+
+void jw_newline(struct jw *w)
+{
+	put(w, "\n", 1);
+}
