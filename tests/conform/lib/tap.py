@@ -10,8 +10,8 @@ from lib.table import TABLE, ids_of, write_coverage
 
 
 class Tap:
-    def __init__(self, out, runtime, coverage):
-        self.out, self.runtime, self.coverage = out, runtime, coverage
+    def __init__(self, out, runtime, coverage, files=()):
+        self.out, self.runtime, self.coverage, self.files = out, runtime, coverage, files
         self.all_items, self.outcomes, self.number = [], {}, 0
         self.reports, self.count = {}, {"passed": 0, "failed": 0, "skipped": 0}
         self.failed_ids = []
@@ -26,6 +26,11 @@ class Tap:
 
     def pytest_itemcollected(self, item):
         self.all_items.append(item)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items):
+        if self.files:
+            items[:] = [i for i in items if i.fspath.basename in self.files]
 
     def pytest_collection_finish(self, session):
         self.say("TAP version 14")

@@ -1,0 +1,351 @@
+"""Opt-in extensions of hull that come from the drafts before the spec. Other runtimes skip them."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+
+import pytest
+
+from lib import assert_names, req
+from lib.host import cgroup_dirs, namespace_file, read
+from lib.schema import Schema
+
+pytestmark = pytest.mark.hull_only
+
+ROOT = ["root"]
+
+
+def trap(ctr, *options):
+    ctr.args("/bin/probe", "trap").started(*options)
+    assert ctr.line() == "ready"
+    return ctr
+
+
+def ended(ctr):
+    ctr.args("/bin/true").started()
+    ctr.wait_exit()
+    return ctr
+
+
+def public_file(ctr):
+    return os.path.join(ctr.public, ctr.id, "state.json")
+
+
+@req("S-01", "S-02", needs=ROOT)
+def test_public_state(ctr):
+    """One readable file per container, complete and replaced at each change."""
+    ctr.config["annotations"] = {"a.b": "c"}
+    ctr.config["ociVersion"] = "1.0.2"
+    trap(ctr)
+    with open(public_file(ctr), encoding="utf-8") as f:
+        state = json.load(f)
+    assert not Schema("state-schema.json").errors(state)
+    assert state["status"] == "running"
+    assert state["pid"] == ctr.pid
+    assert state["version"] == "1.0.2"
+    assert state["bundlePath"] == state["root"] == state["bundle"] == ctr.bundle.path
+    assert state["annotations"] == {"a.b": "c"}
+    assert os.stat(public_file(ctr)).st_mode & 0o777 == 0o644
+
+
+@req("S-01", needs=ROOT)
+def test_public_state_follows_the_status(ctr):
+    def status():
+        return json.loads(read(public_file(ctr)))["status"]
+    ctr.args("/bin/probe", "trap").created()
+    assert status() == "created"
+    ctr.start().ok()
+    assert ctr.line() == "ready"
+    assert status() == "running"
+    ctr.kill("TERM").ok()
+    ctr.wait_exit()
+    ctr.delete().ok()
+    assert not os.path.exists(os.path.dirname(public_file(ctr)))
+
+
+@req("S-01", needs=ROOT)
+def test_public_state_turned_off(ctr):
+    ctr.public, kept = "", ctr.public
+    ctr.created()
+    assert os.listdir(kept) == []
+    assert ctr.status_word() == "created"
+
+
+@req("S-05", needs=ROOT)
+def test_public_state_elsewhere(ctr):
+    """Not on a tmpfs: a warning, no more."""
+    ctr.create().ok()
+    assert os.path.exists(public_file(ctr))
+
+
+@req("S-06", needs=ROOT)
+def test_id_is_unique_on_the_host(ctr, make_ctr):
+    ctr.created()
+    other = make_ctr()
+    other.public = ctr.public
+    other.create(cid=ctr.id).failed()
+    assert json.loads(read(public_file(ctr)))["pid"] == ctr.pid
+    assert ctr.status_word() == "created"
+    assert os.listdir(other.root) == []
+
+
+@req("S-09", needs=["root|userns"])
+def test_state_files_are_gone_before_poststop(ctr):
+    out = os.path.join(ctr.top, "out")
+    ctr.bundle.hook("poststop", f"cat > {out}; ls {ctr.root} {ctr.public} | grep {ctr.id} >> {out}")
+    ended(ctr).delete().ok()
+    assert json.loads(read(out))["status"] == "stopped"
+
+
+@req("S-11", needs=["root|userns"])
+def test_start_with_another_process(ctr):
+    ctr.sh("echo old").created()
+    path = os.path.join(ctr.top, "process.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(ctr.process | {"args": ["/bin/sh", "-c", "echo new"]}, f)
+    ctr.start("--process", path).ok()
+    assert ctr.finish() == (0, "new\n")
+
+
+@req("S-11", needs=["root|userns"])
+def test_start_with_a_wrong_process(ctr):
+    ctr.sh("echo old").created()
+    path = os.path.join(ctr.top, "process.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(ctr.process | {"cwd": "relative"}, f)
+    result = ctr.start("--process", path).failed()
+    assert_names(["process.cwd", "cwd"], result.stderr)
+    assert ctr.status_word() == "created"
+
+
+@req("S-13", needs=["root|userns"])
+def test_start_reports_the_errno_of_execve(ctr):
+    ctr.bundle.put("/opt/prog", "#!/nosuch\n", 0o755)
+    result = ctr.args("/opt/prog").create_or_start_fails()
+    assert "No such file or directory" in result.stderr
+
+
+@req("S-15", needs=["root|userns"])
+def test_one_process_from_created_to_running(ctr):
+    ctr.args("/bin/sleep", "1000").created()
+    before = ctr.state()["pid"]
+    ctr.start().ok()
+    assert ctr.state()["pid"] == before
+
+
+@req("S-16", needs=["root|userns"])
+def test_run(ctr):
+    result = ctr.sh("echo out; echo err >&2; exit 7").run()
+    assert (result.code, result.stdout, result.stderr) == (7, "out\n", "err\n")
+    ctr.gone()
+
+
+@req("S-16", needs=["root|userns"])
+def test_run_that_cannot_start(ctr):
+    ctr.args("/nosuch").run().failed()
+    ctr.gone()
+
+
+@req("S-16", needs=["root|userns"])
+def test_run_keep(ctr):
+    assert ctr.sh("exit 7").run("--keep").code == 7
+    assert ctr.status_word() == "stopped"
+    ctr.delete().ok()
+
+
+@req("S-16", needs=["root|userns"])
+def test_run_detached(ctr):
+    ctr.args("/bin/sleep", "1000").run("--detach", "--pid-file", ctr.pid_file).ok()
+    ctr.watch(int(read(ctr.pid_file)))
+    assert ctr.status_word() == "running"
+
+
+@req("S-17", needs=["root|userns"])
+def test_start_with_a_bundle_points_at_run(ctr):
+    ctr.bundle.write()
+    result = ctr.call("start", ctr.id, ctr.bundle.path).failed()
+    assert "run" in result.stderr
+
+
+@req("S-19", needs=["root|userns"])
+def test_stop(ctr):
+    """The stop signal first; what the container owns stays until delete."""
+    trap(ctr)
+    ctr.call("stop", ctr.id).ok()
+    assert ctr.output() == "signal 15\n"
+    ctr.wait_exit()
+    assert ctr.status_word() == "stopped"
+    ctr.delete().ok()
+
+
+@req("S-19", needs=["root", "cgroup2"])
+def test_stop_ends_every_process(ctr):
+    ctr.bundle.drop_namespace("pid")
+    ctr.sh("trap '' TERM; (trap '' TERM; exec sleep 1000) & echo $!; wait; sleep 1000").started()
+    child = int(ctr.line())
+    ctr.call("stop", "--timeout", "1", ctr.id).ok()
+    ctr.wait_exit()
+    assert read(f"/proc/{child}/stat").rsplit(")", 1)[-1].split()[:1] in ([], ["Z"])
+    assert ctr.status_word() == "stopped"
+
+
+@req("S-19", needs=["root|userns"])
+def test_stop_with_a_signal(ctr):
+    trap(ctr)
+    ctr.call("stop", "--signal", "USR1", "--timeout", "1", ctr.id).ok()
+    assert ctr.output() == "signal 10\n"
+    ctr.wait_exit()
+
+
+@req("S-19", "CFG-ANN-12", needs=["root|userns"])
+def test_stop_with_the_signal_of_the_image(ctr):
+    ctr.config["annotations"] = {"org.opencontainers.image.stopSignal": "SIGUSR1"}
+    trap(ctr)
+    ctr.call("stop", "--timeout", "1", ctr.id).ok()
+    assert ctr.output() == "signal 10\n"
+    ctr.wait_exit()
+
+
+@req("S-19", needs=["root|userns"])
+def test_stop_of_a_stopped_container(ctr):
+    ended(ctr)
+    ctr.call("stop", ctr.id).failed()
+    assert ctr.status_word() == "stopped"
+
+
+@req("S-20", needs=["root|userns"])
+def test_stop_and_delete(ctr):
+    trap(ctr)
+    ctr.call("stop", "--delete", ctr.id).ok()
+    ctr.wait_exit()
+    ctr.gone()
+    assert not cgroup_dirs(ctr.id)
+
+
+@req("S-21", needs=["root|userns"])
+def test_wait(ctr):
+    trap(ctr)
+    waiter = subprocess.Popen(ctr.argv("wait", ctr.id), stdout=subprocess.PIPE, text=True)
+    poller = select.poll()
+    poller.register(os.pidfd_open(waiter.pid), select.POLLIN)
+    assert not poller.poll(0)
+    ctr.kill("TERM").ok()
+    out, _ = waiter.communicate(timeout=10)
+    ctr.wait_exit()
+    assert waiter.returncode == 0
+    assert out.strip() or ctr.status_word() == "stopped"
+
+
+@req("S-21", needs=["root|userns"])
+def test_delete_on_exit(ctr):
+    """A stop from outside: the monitor deletes and so runs poststop. The hook is the event."""
+    fifo = os.path.join(ctr.top, "fifo")
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    ctr.bundle.hook("poststop", f"echo gone > {fifo}")
+    trap(ctr, "--delete-on-exit")
+    signal.pidfd_send_signal(ctr.pidfd, signal.SIGKILL)
+    poller = select.poll()
+    poller.register(reader, select.POLLIN)
+    assert poller.poll(10000), "poststop did not run"
+    assert os.read(reader, 64) == b"gone\n"
+    os.close(reader)
+    ctr.gone()
+
+
+@req("S-22", needs=["root|userns"])
+@pytest.mark.parametrize("how", ["created", "running", "stopped"])
+def test_delete_force(ctr, how):
+    ctr.args("/bin/sleep", "1000").created()
+    if how != "created":
+        ctr.start().ok()
+    if how == "stopped":
+        ctr.kill("KILL").ok()
+        ctr.wait_exit()
+    ctr.delete("--force").ok()
+    ctr.wait_exit()
+    ctr.gone()
+    assert not cgroup_dirs(ctr.id)
+
+
+@req("S-22", needs=["root|userns"])
+def test_delete_force_of_nothing(ctr):
+    """As the other runtimes do: nothing to delete is no error with --force."""
+    ctr.call("delete", "--force", "nosuch").ok()
+
+
+@req("S-23", needs=["root", "cgroup2"])
+def test_delete_can_be_repeated(ctr):
+    """Something else holds the cgroup: delete names it and fails, later it succeeds."""
+    ended(ctr)
+    path = next(p for p in cgroup_dirs(ctr.id))
+    holder = os.path.join(path, f"{ctr.id}-holder")
+    sleeper = subprocess.Popen(["sleep", "1000"], cwd="/")
+    try:
+        os.makedirs(holder, exist_ok=True)
+        result = ctr.delete()
+        left = [p for p in cgroup_dirs(ctr.id)]
+        if result.code:
+            assert left and any(p in result.stderr for p in [path, *left])
+        os.path.isdir(holder) and os.rmdir(holder)
+        if result.code:
+            ctr.delete().ok()
+        ctr.gone()
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
+@req("S-26", "S-27", needs=["root|userns"])
+def test_exec_with_a_process_file(ctr):
+    trap(ctr)
+    path = os.path.join(ctr.top, "process.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"args": ["/bin/sh", "-c", "echo $A; pwd"], "env": ["A=b"], "cwd": "/usr",
+                   "user": {"uid": 0, "gid": 0}}, f)
+    for _ in range(3):
+        assert ctr.call("exec", "--process", path, ctr.id).ok().stdout == "b\n/usr\n"
+    assert ctr.call("exec", ctr.id, path).ok().stdout == "b\n/usr\n"
+    assert ctr.state()["pid"] == ctr.pid
+    assert ctr.status_word() == "running"
+
+
+@req("S-26", needs=["root|userns"])
+def test_exec_without_a_running_container(ctr):
+    ended(ctr)
+    ctr.exec("/bin/true").failed()
+
+
+@req("S-35", needs=["root|userns"])
+def test_default_filesystems(ctr):
+    ctr.config["mounts"] = [m for m in ctr.config["mounts"] if m["destination"] == "/dev"]
+    ctr.args("/bin/cat", "/proc/self/mountinfo").bundle.write()
+    result = ctr.run("--default-filesystems").ok()
+    points = {line.split()[4]: line.split(" - ")[1].split()[0] for line in
+              result.stdout.splitlines()}
+    assert points["/proc"] == "proc"
+    assert points["/sys"] == "sysfs"
+    assert points["/dev/pts"] == "devpts"
+    assert points["/dev/shm"] == "tmpfs"
+
+
+@req("S-36", needs=ROOT)
+def test_strict_namespaces(ctr):
+    """Whatever else the config sets for a namespace that is joined is an error."""
+    path = namespace_file("uts", os.path.join(ctr.top, "uts"))
+    ctr.bundle.namespace("uts", path)
+    ctr.create("--strict-namespaces").ok()
+    ctr.delete("--force").ok()
+    ctr.config["hostname"] = "conform"
+    ctr.create_fails("hostname", "--strict-namespaces")
+    ctr.create().ok()
+
+
+@req("S-37", needs=["root|userns"])
+def test_no_create_mountpoints(ctr):
+    ctr.config["mounts"].append({"destination": "/new", "type": "tmpfs", "source": "t"})
+    ctr.create_fails(["mounts[5].destination", "mounts[5]"], "--no-create-mountpoints")
+    assert not ctr.bundle.exists("/new")
+    ctr.create().ok()
