@@ -23,7 +23,11 @@ int tune_oom_score(int value, pid_t pid, const struct procfs *proc, struct err *
 int tune_sysctls(const struct plan *p, const struct procfs *proc, struct err *e);
 int tune_hostname(const char *hostname, const char *domainname, struct err *e);
 /* resctrl (intelRdt): prepare makes groups and writes schemata; join adds a pid; remove undoes what was made. */
-struct tune_rdt { char group[256], mon[256]; bool made_group, made_mon; };
+struct tune_rdt {
+	char group[512], mon[1024]; /* absolute paths below the resctrl mount, "" for no MON group */
+	bool made_group;	    /* by this call for this container alone: remove takes it away again */
+	bool made_mon;
+};
 int tune_rdt_prepare(const struct spec_rdt *r, const char *id, struct tune_rdt *ret, struct err *e);
 int tune_rdt_join(const struct tune_rdt *t, pid_t pid, struct err *e);
 int tune_rdt_remove(const struct tune_rdt *t, struct err *e);

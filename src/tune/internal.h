@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tune/internal: number lists as masks of any size, and resctrl with its root open to replacement by a test.
+ */
+#ifndef HULL_TUNE_INTERNAL_H
+#define HULL_TUNE_INTERNAL_H
+
+#include "base/arena.h"
+#include "tune/tune.h"
+
+/* A set of CPUs or memory nodes, in the kernel's layout. */
+struct tune_mask {
+	unsigned long *words;
+	size_t n_words;
+	size_t count; /* members */
+};
+enum { TUNE_MASK_MAX = 1 << 16, TUNE_WORD_BITS = 8 * sizeof(unsigned long) };
+
+/* "0-3,7": numbers and rising ranges joined by commas, nothing else; "" is the empty set. -EINVAL, or -ERANGE from
+ * TUNE_MASK_MAX on. */
+int tune_parse_list(const char *list, struct arena *a, struct tune_mask *ret);
+/* A mask of at least @bits, empty. */
+struct tune_mask tune_mask_new(size_t bits, struct arena *a);
+/* The lowest member of @a that @b lacks, or -1. */
+long tune_mask_missing(const struct tune_mask *a, const struct tune_mask *b);
+
+struct tune_rdt_env {
+	const char *root; /* "/sys/fs/resctrl" */
+	long magic;	  /* its file system, 0: do not check */
+};
+int tune_rdt_prepare_at(const struct tune_rdt_env *env, const struct spec_rdt *r, const char *id,
+			struct tune_rdt *ret, struct err *e);
+/* Does the content of a schemata file have all that the line @want asks for? */
+bool tune_rdt_matches(const char *content, const char *want);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tune/rlimit: resource limits (config.md#posix-process).
+ */
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "base/str.h"
+#include "base/table.h"
+#include "spec/spec.h"
+#include "tune/tune.h"
+
+static const char *show(uint64_t v, char buf[static 24])
+{
+	return v == RLIM64_INFINITY || str_format(buf, 24, "%llu", (unsigned long long)v) < 0 ? "unlimited" : buf;
+}
+
+static int set_one(const struct spec_rlimit *l, pid_t pid, struct err *e)
+{
+	struct rlimit64 v = { .rlim_cur = l->soft, .rlim_max = l->hard };
+	const char *name = table_name(&spec_rlimits, (uint64_t)l->resource);
+	char soft[24], hard[24];
+	int r;
+
+	if (prlimit64(pid, (enum __rlimit_resource)l->resource, &v, NULL) == 0)
+		return 0;
+	r = -errno;
+	name = name ? name : "limit";
+	/* KERNEL: EINVAL for soft above hard; EPERM for a hard limit above the present one without
+	 * CAP_SYS_RESOURCE, and for RLIMIT_NOFILE above fs.nr_open with it. prlimit(2). */
+	if (r == -EINVAL && l->soft > l->hard)
+		return err_sys(e, ERR_TUN_RLIMIT, r, "%s: soft %s is above hard %s", name, show(l->soft, soft),
+			       show(l->hard, hard));
+	if (r == -EPERM)
+		return err_sys(e, ERR_TUN_RLIMIT, r, "%s: raise the hard limit to %s: needs CAP_SYS_RESOURCE%s", name,
+			       show(l->hard, hard),
+			       l->resource == RLIMIT_NOFILE ? ", and at most sysctl fs.nr_open" : "");
+	return err_sys(e, ERR_TUN_RLIMIT, r, "%s: set soft %s, hard %s", name, show(l->soft, soft), show(l->hard, hard));
+}
+
+int tune_rlimits(const struct spec_process *p, pid_t pid, struct err *e)
+{
+	for (size_t i = 0; i < p->n_rlimits; i++) {
+		int r = set_one(&p->rlimits[i], pid, e);
+
+		if (r < 0)
+			return err_at(e, r, "/process/rlimits/%zu", i);
+	}
+	return 0;
+}
