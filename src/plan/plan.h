@@ -48,8 +48,10 @@ struct plan_ids {
 	bool deny_setgroups;	/* write "deny" to /proc/PID/setgroups first */
 	struct spec_idmaps uid, gid;
 	bool root_mapped;	/* container ids 0:0 are both mapped */
-	uid_t host_root_uid;	/* host id of container 0 (or of the first mapped id) */
+	uid_t host_root_uid;	/* host id of container 0 (or of the first mapped id); -1 when the maps are not known */
 	gid_t host_root_gid;
+	bool joined;		/* the user namespace is given by path: its maps are not known here, 0:0 is tried and
+				 * EINVAL means that it is not mapped */
 };
 
 /* ---- mounts (plan/mounts.c with mount option table) ---- */
@@ -102,12 +104,19 @@ struct plan_device {
 	gid_t gid;
 	bool is_default;
 	bool bind;		/* bind the host's node (no CAP_MKNOD in the initial user namespace) */
+	const char *source;	/* bind: path of the host's node */
+	bool open_by_init;	/* bind: as for mounts, the runtime lacks the right to clone it */
+	bool existing;		/* /dev is the host's: nothing is made, the node must be there and fit */
 };
 struct plan_link { const char *path, *target; };
 
 /* ---- cgroup (plan/cgroup.c) ---- */
 enum plan_cgroup_manager { CGROUP_CGROUPFS, CGROUP_SYSTEMD, CGROUP_DISABLED };
-struct plan_cgroup_write { const char *pointer; const char *file; const char *value; const char *controller; };
+struct plan_cgroup_write {
+	const char *pointer, *file, *value;
+	const char *controller; /* "memory"; "cgroup" for the core files of v2. v1: names the hierarchy, v2: enabled in every parent */
+	const char *alt_file, *alt_value; /* written instead when the kernel has no `file` (io.bfq.weight, hugetlb rsvd); NULL */
+};
 struct plan_cgroup {
 	enum plan_cgroup_manager manager;
 	const char *path;	 /* below the mount point, "/a/b"; NULL with CGROUP_DISABLED */
@@ -118,7 +127,10 @@ struct plan_cgroup {
 	size_t n_devices;
 	bool devices_optional;	 /* the kernel may refuse the filter (user namespace): recorded, not fatal */
 	bool ignore_missing;	 /* no limit was asked for: a cgroup that cannot be made is no error (rootless) */
-	bool delegate;		 /* change ownership to the container's root (LNX-CGOWN) */
+	bool delegate;		 /* change the owner to owner_uid, owner_gid (LNX-CGOWN, v2) */
+	uid_t owner_uid;	 /* host ids of process.user */
+	gid_t owner_gid;
+	bool check_memory;	 /* checkBeforeUpdate: refuse memory.max below the usage of a cgroup that exists already */
 };
 
 /* ---- the process (plan/process.c) ---- */
@@ -127,6 +139,7 @@ struct plan_process {
 	const struct spec_process *spec; /* values that need no decision */
 	struct strv args, env;	 /* env with HOME, TERM, LISTEN_* as decided; HOME may still come from passwd */
 	bool needs_home;	 /* HOME is absent: read /etc/passwd of the rootfs */
+	bool needs_listen_pid;	 /* LISTEN_PID is the pid that the process has when it is executed (its pid namespace is not new) */
 	uid_t uid;
 	gid_t gid;
 	gid_t *groups;

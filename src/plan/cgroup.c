@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plan/cgroup: where the container's control group lies, who manages it, who owns it. Hides the rules for
+ * cgroupsPath and the names of systemd units.
+ */
+#include <errno.h>
+#include <linux/capability.h>
+
+#include "base/str.h"
+#include "plan/parts.h"
+#include "spec/spec.h"
+#include "sys/abi.h"
+
+enum { PATH_LIMIT = 480, UNIT_LIMIT = 240 };
+
+static bool is_rootless(const struct host *h)
+{
+	return h->euid != 0 || !h->initial_userns;
+}
+
+static int check_path(const char *path, struct err *e)
+{
+	if (path_has_dotdot(path))
+		return err_set(e, ERR_CGR_PATH, 0, "\"%s\" holds a part \"..\"", path);
+	if (strlen(path) > PATH_LIMIT)
+		return err_set(e, ERR_CGR_PATH, ENAMETOOLONG, "the path is longer than %d bytes", PATH_LIMIT);
+	for (const char *p = path; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return err_set(e, ERR_CGR_PATH, 0, "\"%s\" holds a control character", path);
+	return 0;
+}
+
+/*
+ * LNX-CGPATH: an absolute path counts from the mount point of the hierarchy; a relative one lies below
+ * /hull, for a caller without root below the caller's own cgroup; without a path it is named after the id.
+ */
+static int make_path(struct maker *m, struct err *e)
+{
+	const char *want = m->spec->os.cgroups_path;
+	const char *base = "";
+	char *path;
+	int r;
+
+	if (want && (r = check_path(want, e)) < 0)
+		return r;
+	if (is_rootless(m->host) && m->host->own_cgroup && *m->host->own_cgroup)
+		base = m->host->own_cgroup;
+	if (want && want[0] == '/')
+		path = plan_path_clean(m->arena, want);
+	else
+		path = plan_path_clean(m->arena, arena_printf(m->arena, "%s/hull/%s", base,
+							      want && *want ? want : m->opt->id));
+	if (streq(path, "/"))
+		return err_set(e, ERR_CGR_PATH, 0, "the root of the hierarchy is no place for a container");
+	m->plan->cgroup.path = path;
+	return 0;
+}
+
+static bool valid_unit(const char *s)
+{
+	static const char set[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
+
+	return s[strspn(s, set)] == '\0' && strlen(s) <= UNIT_LIMIT;
+}
+
+/* "a-b-c.slice" lies in /a.slice/a-b.slice/a-b-c.slice; "-.slice" is the root. systemd.slice(5). */
+static char *slice_path(struct arena *a, const char *slice)
+{
+	size_t n = strlen(slice) - strlen(".slice");
+	char *path = arena_strdup(a, "");
+
+	if (n == 1 && slice[0] == '-')
+		return path;
+	for (size_t i = 0; i <= n; i++)
+		if (i == n || slice[i] == '-')
+			path = arena_printf(a, "%s/%.*s.slice", path, (int)i, slice);
+	return path;
+}
+
+static bool valid_slice(const char *s)
+{
+	return str_ends(s, ".slice") && valid_unit(s) && strlen(s) > strlen(".slice") && s[0] != '.' &&
+	       (s[0] != '-' || streq(s, "-.slice")) && !strstr(s, "--") && !str_ends(s, "-.slice") | streq(s, "-.slice");
+}
+
+/* LNX-CGPATH-09: slice:prefix:name. The unit is prefix-name.scope, or name when that is a slice itself. */
+static int make_unit(struct maker *m, struct err *e)
+{
+	struct plan_cgroup *c = &m->plan->cgroup;
+	const char *want = m->spec->os.cgroups_path;
+	const char *slice = "", *prefix = "hull", *name = m->opt->id;
+	int r;
+
+	if (want && *want) {
+		const char *one = strchr(want, ':');
+		const char *two = one ? strchr(one + 1, ':') : NULL;
+
+		r = check_path(want, e);
+		if (r < 0)
+			return r;
+		if (!two || strchr(two + 1, ':') || strchr(want, '/') || !two[1])
+			return err_set(e, ERR_CGR_PATH, 0,
+				       "with the systemd manager the path has the form slice:prefix:name, not \"%s\"",
+				       want);
+		slice = arena_memdup(m->arena, want, (size_t)(one - want));
+		prefix = arena_memdup(m->arena, one + 1, (size_t)(two - one - 1));
+		name = two + 1;
+	}
+	if (!*slice)
+		slice = is_rootless(m->host) ? "user.slice" : "system.slice";
+	if (!valid_slice(slice))
+		return err_set(e, ERR_CGR_PATH, 0, "\"%s\" is no name of a slice", slice);
+	c->slice = slice;
+	c->unit = str_ends(name, ".slice") ? name :
+		  *prefix		   ? arena_printf(m->arena, "%s-%s.scope", prefix, name) :
+					     arena_printf(m->arena, "%s.scope", name);
+	if (!valid_unit(c->unit))
+		return err_set(e, ERR_CGR_PATH, 0, "\"%s\" is no name of a systemd unit", c->unit);
+	c->path = arena_printf(m->arena, "%s/%s", slice_path(m->arena, slice), c->unit);
+	return 0;
+}
+
+/* LNX-CGOWN: on v2, with a new cgroup namespace and the cgroup filesystem mounted writable in its usual place. */
+static void make_owner(struct maker *m)
+{
+	struct plan_cgroup *c = &m->plan->cgroup;
+	const struct plan *p = m->plan;
+	uint32_t id;
+
+	if (m->host->cgroups != HOST_CGROUP_V2 || !plan_ns_new(p, NS_CGROUP) || p->ids.joined)
+		return;
+	for (size_t i = 0; i < p->n_mounts; i++) {
+		const struct plan_mount *mount = &p->mounts[i];
+
+		if (mount->kind == MOUNT_CGROUP && mount->cgroup_rw && streq(mount->source, "cgroup") &&
+		    streq(plan_path_clean(m->arena, mount->destination), "/sys/fs/cgroup"))
+			c->delegate = true;
+	}
+	if (!c->delegate)
+		return;
+	c->owner_uid = m->spec->process.user.uid;
+	c->owner_gid = m->spec->process.user.gid;
+	if (!plan_ns_new(p, NS_USER))
+		return;
+	if (plan_id_to_host(&p->ids.uid, c->owner_uid, &id))
+		c->owner_uid = id;
+	if (plan_id_to_host(&p->ids.gid, c->owner_gid, &id))
+		c->owner_gid = id;
+}
+
+/* --cgroup-manager disabled: the container stays in the caller's cgroup, so nothing can be limited. */
+static int make_disabled(struct maker *m, struct err *e)
+{
+	struct plan_cgroup *c = &m->plan->cgroup;
+	int r;
+
+	r = plan_make_resources(m, e);
+	if (r < 0)
+		return r;
+	if (c->n_writes) {
+		r = err_set(e, ERR_CFG_CONFLICT, 0, "without a cgroup (--cgroup-manager disabled) nothing can be limited");
+		return err_at(e, r, "%s", c->writes[0].pointer);
+	}
+	if (m->spec->os.resources.n_devices)
+		plan_warn(m, "/linux/resources/devices: not applied: --cgroup-manager disabled");
+	return 0;
+}
+
+int plan_make_cgroup(struct maker *m, struct err *e)
+{
+	struct plan_cgroup *c = &m->plan->cgroup;
+	const struct spec_resources *res = &m->spec->os.resources;
+	int r;
+
+	c->manager = m->opt->manager;
+	if (c->manager == CGROUP_DISABLED)
+		return make_disabled(m, e);
+	r = c->manager == CGROUP_SYSTEMD ? make_unit(m, e) : make_path(m, e);
+	if (r < 0)
+		return err_at(e, r, "/linux/cgroupsPath");
+	r = plan_make_resources(m, e);
+	if (r < 0)
+		return r;
+	plan_make_device_rules(m);
+	c->devices_optional = !m->host->initial_userns || !host_can(m->host, CAP_SYS_ADMIN);
+	c->ignore_missing = c->n_writes == 0 && (is_rootless(m->host) || m->host->cgroups == HOST_CGROUP_NONE);
+	c->check_memory = res->memory.check_before_update.set && res->memory.check_before_update.v;
+	make_owner(m);
+	if (c->manager == CGROUP_SYSTEMD) {
+		r = err_set(e, ERR_GEN_LATER, 0, "this build manages cgroups through cgroupfs only, not through systemd");
+		return err_at(e, r, "--systemd-cgroup");
+	}
+	return 0;
+}
