@@ -77,10 +77,15 @@ static char *slice_path(struct arena *a, const char *slice)
 	return path;
 }
 
+/* "-" separates the levels of a slice, so that none of them is empty. */
 static bool valid_slice(const char *s)
 {
-	return str_ends(s, ".slice") && valid_unit(s) && strlen(s) > strlen(".slice") && s[0] != '.' &&
-	       (s[0] != '-' || streq(s, "-.slice")) && !strstr(s, "--") && !str_ends(s, "-.slice") | streq(s, "-.slice");
+	size_t n = strlen(s);
+
+	if (streq(s, "-.slice"))
+		return true;
+	return str_ends(s, ".slice") && valid_unit(s) && s[0] != '.' && s[0] != '-' && !strstr(s, "--") &&
+	       s[n - strlen(".slice") - 1] != '-';
 }
 
 /* LNX-CGPATH-09: slice:prefix:name. The unit is prefix-name.scope, or name when that is a slice itself. */
