@@ -1,10 +1,11 @@
 """create: runtime.md#create, #errors."""
 
 import os
-import subprocess
+
+import pytest
 
 from lib import facts, req, skip_unless, snapshot
-from lib.host import in_child, read
+from lib.host import differences, in_child, read
 from lib.names import assert_names
 
 
@@ -130,16 +131,73 @@ def test_config_is_read_once(ctr):
     ctr.delete().ok()
 
 
-@req("RT-ERR-01", "RT-LIFE-02")
-def test_a_failed_create_leaves_nothing(ctr):
+def break_mount(ctr):
     ctr.config["mounts"].append({"destination": "/later", "type": "bind", "options": ["rbind"],
                                  "source": os.path.join(ctr.top, "nosuch")})
+
+
+def break_filesystem(ctr):
+    ctr.config["mounts"].append({"destination": "/later", "type": "nosuchfs", "source": "x"})
+
+
+def break_hostname(ctr):
+    ctr.config["hostname"] = "x" * 65
+
+
+def break_sysctl(ctr):
+    ctr.bundle.linux["sysctl"] = {"net.ipv4.conform_no_such_name": "1"}
+
+
+def break_namespace(ctr):
+    ctr.bundle.namespace("network", os.path.join(ctr.top, "nosuch"))
+
+
+def break_profile(ctr):
+    ctr.process["apparmorProfile"] = "conform-no-such-profile"
+
+
+def break_hook(ctr):
+    ctr.bundle.hook("createRuntime", "exit 3")
+
+
+def break_late_hook(ctr):
+    ctr.bundle.hook("createContainer", "exit 3")
+
+
+def break_console(ctr):
+    ctr.process["terminal"] = True
+
+
+def break_propagation(ctr):
+    ctr.bundle.linux["rootfsPropagation"] = "sideways"
+
+
+def break_resource(ctr):
+    ctr.bundle.linux["resources"] = {"unified": {"conform.nosuch": "1"}}
+
+
+BREAKS = {f.__name__.removeprefix("break_"): f for f in (
+    break_mount, break_filesystem, break_hostname, break_sysctl, break_namespace, break_profile,
+    break_hook, break_late_hook, break_console, break_propagation, break_resource)}
+
+
+@req("RT-ERR-01", "RT-LIFE-02")
+@pytest.mark.parametrize("how", sorted(BREAKS))
+def test_a_failed_create_leaves_nothing(ctr, how):
+    skip_unless(how != "resource" or facts.cgroup2, "no cgroup v2")
+    BREAKS[how](ctr)
     ctr.bundle.write()
     before = snapshot(ctr.id, ctr.root, ctr.public, ctr.bundle.path)
     ctr.create_fails()
     after = snapshot(ctr.id, ctr.root, ctr.public, ctr.bundle.path)
-    for part in before:
-        assert after[part] == before[part], part
-    processes = subprocess.run(["pgrep", "-f", ctr.id], capture_output=True, text=True)
-    skip_unless(processes.returncode in (0, 1), "no pgrep")
-    assert not processes.stdout.split(), "a process of the container lives on"
+    assert not differences(before, after)
+    assert not processes_of(ctr), "a process of the container lives on"
+
+
+def processes_of(ctr):
+    """Processes whose command line or mounts name the container."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        if int(pid) != os.getpid() and ctr.id in read(f"/proc/{pid}/cmdline"):
+            found.append(pid)
+    return found

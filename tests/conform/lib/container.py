@@ -8,7 +8,7 @@ import signal
 import time
 
 from lib import runtime as rt
-from lib.host import read, umount
+from lib.host import cgroup_dirs, read, umount
 from lib.names import assert_names
 
 
@@ -240,6 +240,10 @@ class Container:
         if self.out_read >= 0:
             os.close(self.out_read)
             self.out_read = -1
+        if self._used and not self.pid:  # of what failed, the paths are not known
+            self.cgroups += sorted(cgroup_dirs(self.id), key=len, reverse=True)
+            for path in self.cgroups:
+                rt.note(f"left behind: {path}")
         for path in self.cgroups:
             remove_cgroup(path)
         sweep_mounts(self.top + "/")

@@ -242,6 +242,20 @@ def tree(top):
     return found
 
 
+def differences(before, after):
+    """What differs between two snapshots, as lines."""
+    lines = []
+    for part in ("mounts", "cgroups", "links"):
+        lines += [f"{part}: new: {x}" for x in after[part] if x not in before[part]]
+        lines += [f"{part}: gone: {x}" for x in before[part] if x not in after[part]]
+    for top, old in before["trees"].items():
+        new = after["trees"][top]
+        lines += [f"{top}: new: {x}" for x in new if x not in old]
+        lines += [f"{top}: gone: {x}" for x in old if x not in new]
+        lines += [f"{top}: changed: {x}" for x in old if x in new and old[x] != new[x]]
+    return lines
+
+
 def snapshot(word, *roots):
     """mountinfo, cgroups and links that word names, and the trees below roots. Equal snapshots
     mean that nothing stayed behind. word is usually the id of a container."""

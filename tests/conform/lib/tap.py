@@ -97,4 +97,7 @@ class Tap:
             self.say(f"# coverage: {included} of {len(TABLE)} rows included, {self.coverage}")
         if self.failed_ids:
             self.say(f"# failed rows: {' '.join(self.failed_ids)}")
+
+    def summary(self):
+        """The last line of the run."""
         self.say("{passed} passed, {failed} failed, {skipped} skipped".format(**self.count))
