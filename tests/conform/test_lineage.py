@@ -346,3 +346,129 @@ def test_no_create_mountpoints(ctr):
     ctr.create_fails(["mounts[5].destination", "mounts[5]"], "--no-create-mountpoints")
     assert not ctr.bundle.exists("/new")
     ctr.create().ok()
+
+
+@req("S-03", needs=["root|userns"])
+def test_version_is_a_constant(ctr):
+    ctr.config["ociVersion"] = "1.0.2"
+    assert ctr.created().state()["ociVersion"] == "1.3.0"
+
+
+@req("S-04", needs=["root|userns"])
+def test_list(ctr, make_ctr):
+    trap(ctr)
+    other = make_ctr()
+    other.root = ctr.root
+    other.created()
+    listed = {e["id"]: e for e in json.loads(ctr.call("list", "--format", "json").ok().stdout)}
+    assert sorted(listed) == sorted([ctr.id, other.id])
+    assert listed[ctr.id]["status"] == "running"
+    assert listed[ctr.id]["pid"] == ctr.pid
+    assert listed[other.id]["status"] == "created"
+    assert sorted(ctr.call("list", "--quiet").ok().stdout.split()) == sorted(listed)
+    table = ctr.call("list").ok().stdout
+    assert ctr.id in table and other.id in table
+    other.delete("--force").ok()
+
+
+@req("S-04", needs=["root|userns"])
+def test_list_of_nothing(ctr):
+    assert json.loads(ctr.call("list", "--format", "json").ok().stdout) in ([], None)
+
+
+@req("S-07", needs=["root|userns"])
+def test_pid_is_left_out_when_stopped(ctr):
+    assert not ended(ctr).state().get("pid")
+
+
+@req("S-08", needs=["root|userns"])
+def test_stopped_means_exited(ctr):
+    trap(ctr)
+    ctr.kill("STOP").ok()
+    assert ctr.status_word() == "running"
+    ctr.kill("KILL").ok()
+    ctr.wait_exit(reap=False)
+    assert ctr.status_word() == "stopped"
+
+
+@req("S-10", "S-12", needs=["root"])
+def test_create_holds_back_args_alone(ctr):
+    """Everything of process but args is visible on the process before start."""
+    ctr.process |= {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 101, "hard": 202}],
+                    "oomScoreAdj": 321, "user": {"uid": 1000, "gid": 1001},
+                    "noNewPrivileges": True, "cwd": "/usr",
+                    "capabilities": {"bounding": ["CAP_KILL"]}}
+    ctr.created()
+    status = read(f"/proc/{ctr.pid}/status")
+    assert "Uid:\t1000\t1000\t1000\t1000" in status
+    assert "CapBnd:\t0000000000000020" in status
+    assert "NoNewPrivs:\t1" in status
+    assert read(f"/proc/{ctr.pid}/oom_score_adj").strip() == "321"
+    assert "101                  202" in read(f"/proc/{ctr.pid}/limits")
+    assert os.readlink(f"/proc/{ctr.pid}/cwd").endswith("/usr")
+
+
+@req("S-14", needs=["root|userns"])
+def test_start_stays_single(ctr):
+    trap(ctr).start().failed()
+    ctr.kill("TERM").ok()
+    ctr.wait_exit()
+    ctr.start().failed()
+
+
+@req("S-18", needs=["root", "cgroup2"])
+def test_pause_and_resume_mind_the_status(ctr):
+    ctr.args("/bin/probe", "trap").created()
+    ctr.start().ok()
+    assert ctr.line() == "ready"
+    ctr.call("pause", ctr.id).ok()
+    assert ctr.status_word() == "paused"
+    ctr.call("pause", ctr.id).failed()
+    ctr.call("resume", ctr.id).ok()
+    assert ctr.status_word() == "running"
+    ctr.call("resume", ctr.id).failed()
+    ctr.kill("KILL").ok()
+    ctr.wait_exit()
+    ctr.call("pause", ctr.id).failed()
+
+
+@req("S-25", needs=["root|userns"])
+def test_id_is_free_when_delete_returns(ctr):
+    for _ in range(3):
+        ended(ctr).delete().ok()
+        assert os.listdir(ctr.public) == []
+
+
+@req("S-30", needs=["root|userns"])
+def test_poststop_failures_are_warnings(ctr):
+    ctr.bundle.hook("poststop", "echo told >&2; exit 4")
+    result = ended(ctr).delete().ok()
+    assert_names(["hooks.poststop[0]"], result.stderr)
+
+
+@req("S-31", "S-32", needs=[])
+def test_validate(ctr):
+    """What is unknown is listed, what is wrong is named; nothing is made."""
+    ctr.config["unheardOf"] = {"a": 1}
+    ctr.bundle.write()
+    result = ctr.call("validate", ctr.bundle.path).ok()
+    assert "unheardOf" in result.stdout + result.stderr
+    ctr.process["cwd"] = "relative"
+    ctr.bundle.write()
+    result = ctr.call("validate", ctr.bundle.path).failed()
+    assert_names("process.cwd", result.stdout + result.stderr)
+    assert os.listdir(ctr.root) == []
+
+
+@req("S-38", needs=["root|userns"])
+def test_platform_is_unknown(ctr):
+    ctr.config["platform"] = {"os": "plan9", "arch": "pdp11"}
+    assert ctr.sh("echo ran").run().ok().stdout == "ran\n"
+
+
+@req("S-38", needs=["root|userns"])
+def test_image_for_another_host(ctr):
+    ctr.config["annotations"] = {"org.opencontainers.image.os": "plan9"}
+    result = ctr.sh("echo ran").run().ok()
+    assert result.stdout == "ran\n"
+    assert "org.opencontainers.image.os" in result.stderr

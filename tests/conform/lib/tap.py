@@ -1,5 +1,6 @@
 """pytest plugin: TAP 14 as the tests run, the summary line, the coverage table."""
 
+import os
 import sys
 
 import pytest
@@ -14,10 +15,15 @@ class Tap:
         self.out, self.runtime, self.coverage, self.files = out, runtime, coverage, files
         self.all_items, self.outcomes, self.number = [], {}, 0
         self.reports, self.count = {}, {"passed": 0, "failed": 0, "skipped": 0}
-        self.failed_ids = []
+        self.failed_ids, self.session = [], None
 
     def say(self, text):
-        print(text, file=self.out, flush=True)
+        try:
+            print(text, file=self.out, flush=True)
+        except BrokenPipeError:  # nobody reads on: end early, but in good order
+            self.out = open(os.devnull, "w", encoding="utf-8")
+            if self.session:
+                self.session.shouldstop = "nobody reads the output"
 
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config):
@@ -33,6 +39,7 @@ class Tap:
             items[:] = [i for i in items if i.fspath.basename in self.files]
 
     def pytest_collection_finish(self, session):
+        self.session = session
         self.say("TAP version 14")
         self.say(f"1..{len(session.items)}")
         self.say(f"# runtime {self.runtime.name} on {facts.label()}")
