@@ -228,6 +228,20 @@ int jv_fail(struct jv v, struct err *e, enum err_id id, const char *fmt, ...)
 	return fail_at(v, NULL, e, id, text);
 }
 
+int jv_fail_member(struct jv object, const char *key, struct err *e, enum err_id id,
+		   const char *fmt, ...)
+{
+	char text[ERR_MSG_MAX - 64];
+	struct jv v;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return jv_find(object, key, &v) ? fail_at(v, NULL, e, id, text)
+					: fail_at(object, key, e, id, text);
+}
+
 int jv_fail_missing(struct jv object, const char *key, struct err *e)
 {
 	return fail_at(object, key, e, ERR_CFG_MISSING, "is required, but missing in the object");

@@ -15,6 +15,7 @@
 #include "spec/types.h"
 
 #define SPEC_VERSION "1.3.0"
+#define SPEC_VERSION_MIN "1.0.0"
 enum { SPEC_MAX_BYTES = 16 * 1024 * 1024, SPEC_MAX_DEPTH = 64 };
 
 /* Read config.json from an open fd (regular file, or a pipe for "-"); at most @max bytes. Everything of
@@ -52,6 +53,8 @@ const struct spec_mount_option *spec_mount_options(size_t *ret_n); /* for featur
 
 /* "9", "KILL", "SIGKILL", "rtmin+3", "SIGRTMAX-1" (any case). 0 and *ret, or -EINVAL. */
 int spec_signal(const char *text, int *ret);
+/* SemVer 2.0.0 form and the major version that hull follows. */
+bool spec_version_supported(const char *version);
 const char *spec_annotation(const struct spec *s, const char *key); /* NULL when absent */
 
 /* Cross-field checks, a flat list in spec/validate.c. */

@@ -223,7 +223,7 @@ struct spec_linux {
 };
 
 /* Something of the file that has no effect here, for `validate`, `plan` and --debug. */
-enum spec_note_kind { NOTE_UNKNOWN, NOTE_PLATFORM, NOTE_DEPRECATED };
+enum spec_note_kind { NOTE_UNKNOWN, NOTE_PLATFORM, NOTE_DEPRECATED, NOTE_VERSION };
 struct spec_note { enum spec_note_kind kind; const char *pointer, *text; };
 
 struct spec {
@@ -236,7 +236,8 @@ struct spec {
 	struct spec_hooks hooks;
 	struct spec_kvs annotations;
 	struct spec_linux os; /* `linux`; the bare word is a macro of the compiler */
-	struct spec_note *notes;
+	bool vm; /* has a `vm` section: spec_validate refuses it (CFG-PLAT-03) */
+	struct spec_note *notes; /* at most 65 */
 	size_t n_notes;
 	const char *raw; /* the bytes of config.json as read, for the copy in the state directory */
 	size_t raw_len;
