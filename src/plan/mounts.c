@@ -241,13 +241,8 @@ static int set_destination(struct maker *m, const struct spec_mount *in, struct 
 		r = err_set(e, ERR_CFG_MISSING, 0, "a mount needs a destination");
 		return err_at(e, r, "%s/destination", p->pointer);
 	}
-	if (in->destination[0] == '/') {
-		p->destination = in->destination;
-	} else {
-		p->destination = arena_printf(m->arena, "/%s", in->destination);
-		plan_warn(m, "%s/destination: \"%s\" is relative, which is deprecated; %s is used", p->pointer,
-			  in->destination, p->destination);
-	}
+	p->destination = in->destination[0] == '/' ? in->destination :
+						     arena_printf(m->arena, "/%s", in->destination);
 	clean = plan_path_clean(m->arena, p->destination);
 	r = 0;
 	if (streq(clean, "/") && p->kind != MOUNT_REMOUNT && p->kind != MOUNT_PROPAGATION)
