@@ -79,6 +79,56 @@ TEST(signals)
 	}
 }
 
+/* The table of config.md#linux-mount-options, with rnodev (CFG-MOPT-67) and the extensions. */
+TEST(mount_options_are_complete_and_sorted)
+{
+	static const char *const must[] = {
+		"async",	 "atime",	 "bind",	   "defaults",	     "dev",	       "diratime",
+		"dirsync",	 "exec",	 "iversion",	   "lazytime",	     "loud",	       "mand",
+		"noatime",	 "nodev",	 "nodiratime",	   "noexec",	     "noiversion",     "nolazytime",
+		"nomand",	 "norelatime",	 "nostrictatime",  "nosuid",	     "nosymfollow",    "private",
+		"ratime",	 "rbind",	 "rdev",	   "rdiratime",	     "relatime",       "remount",
+		"rexec",	 "rnoatime",	 "rnodev",	   "rnodiratime",    "rnoexec",	       "rnorelatime",
+		"rnostrictatime", "rnosuid",	 "rnosymfollow",   "ro",	     "rprivate",       "rrelatime",
+		"rro",		 "rrw",		 "rshared",	   "rslave",	     "rstrictatime",   "rsuid",
+		"rsymfollow",	 "runbindable",	 "rw",		   "shared",	     "silent",	       "slave",
+		"strictatime",	 "suid",	 "symfollow",	   "sync",	     "tmpcopyup",      "unbindable",
+		"idmap",	 "ridmap",	 "copy-symlink",   "src-nofollow",   "dest-nofollow",
+	};
+	const struct spec_mount_option *all;
+	size_t n;
+
+	all = spec_mount_options(&n);
+	CHECK_INT(n, ARRAY_LEN(must));
+	for (size_t i = 0; i < ARRAY_LEN(must); i++)
+		CHECK(spec_mount_option(must[i]) != NULL);
+	for (size_t i = 1; i < n; i++)
+		CHECK(strcmp(all[i - 1].name, all[i].name) < 0);
+	CHECK(!spec_mount_option("size"));
+	CHECK(!spec_mount_option("mode=755"));
+	CHECK(!spec_mount_option("rsync"));
+	CHECK(!spec_mount_option(""));
+}
+
+/* A recursive option does to the tree what its plain form does to the mount. */
+TEST(recursive_mount_options_match_their_plain_form)
+{
+	const struct spec_mount_option *all, *plain;
+	size_t n, found = 0;
+
+	all = spec_mount_options(&n);
+	for (size_t i = 0; i < n; i++) {
+		if (!all[i].recursive || all[i].kind == OPT_BIND)
+			continue;
+		plain = spec_mount_option(all[i].name + 1);
+		if (!plain || plain->recursive || plain->kind != all[i].kind || plain->set != all[i].set ||
+		    plain->clear != all[i].clear)
+			FAIL_("%s", all[i].name);
+		found++;
+	}
+	CHECK_INT(found, 18 + 4);
+}
+
 TEST(state_document)
 {
 	struct spec_kv kv[] = { { "a.b", "c \"d\"\n\x01" }, { "bad", "x\xff" } };
