@@ -81,7 +81,7 @@ int io_read_all(int fd, size_t max, struct arena *a, char **ret, size_t *ret_len
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		if ((uint64_t)st.st_size > max)
 			return -EFBIG;
-		cap = (size_t)st.st_size + 1;
+		cap = MAX((size_t)st.st_size + 1, cap); /* files of proc and cgroupfs claim 0 bytes */
 	}
 	buf = arena_alloc(a, cap + 1);
 	for (;;) {

@@ -23,11 +23,12 @@ struct cgroup_hierarchy {
 };
 struct cgroup_host {
 	enum host_cgroups layout;
-	struct cgroup_hierarchy h[CGROUP_HIERARCHIES];
+	struct cgroup_hierarchy h[CGROUP_HIERARCHIES]; /* v2 is the last one */
 	unsigned n;
-	char own[CGROUP_HIERARCHIES][256]; /* path of the caller in each, "/" when it is the root */
+	char own[CGROUP_HIERARCHIES][256]; /* path of the caller in each, "/" when it is the root; "" when it is not below the mount */
 };
-/* Read once per command from /proc/self/mountinfo and /proc/self/cgroup. Never fails: an unknown host has layout NONE. */
+/* Read once per command from /proc/self/mountinfo and /proc/self/cgroup. An unknown host has layout NONE; fails only
+ * when /proc cannot be read. */
 int cgroup_host_read(struct cgroup_host *ret, struct err *e);
 
 /* The container's group. `path` is below each hierarchy's mount; the record in state.json is exactly this. */
@@ -44,7 +45,8 @@ struct cgroup {
 		unsigned created;  /* how many trailing components hull made (all are removed at delete); 0: it existed */
 	} dir[CGROUP_HIERARCHIES];
 	int v2_fd;		   /* open directory of the v2 group for CLONE_INTO_CGROUP, or -1 */
-	bool devices_enforced;	   /* false: the kernel refused the filter (devices_optional) */
+	bool v2_placed;		   /* set by the caller: clone3 put the process into v2_fd, join leaves v2 alone */
+	bool devices_enforced;	   /* false: no filter, or the kernel refused it (devices_optional) */
 	char unit[256];		   /* systemd */
 };
 
@@ -52,30 +54,41 @@ struct cgroup_stats; /* later */
 
 struct cgroup_ops {
 	const char *name; /* "v2", "v1", "hybrid", "none", "systemd" */
-	/* Fill dir[] from the plan and the host without touching anything: what the intent record stores. */
+	/* Fill dir[] from the plan and the host without touching anything: what the intent record stores. `created` is what
+	 * create is going to make, as the host is now. */
 	int (*plan)(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h, struct err *e);
-	/* Make the directories, enable controllers, apply writes and the device filter. Sets created and v2_fd. */
+	/* Make the directories, enable controllers, apply writes and the device filter. Sets created and v2_fd. On failure
+	 * what was made is gone again and created is 0. A group that existed must be empty and thawed.
+	 * With ignore_missing, what may not be made leaves dir[]; with nothing left, ops become those of "none". */
 	int (*create)(struct cgroup *g, const struct plan_cgroup *p, struct err *e);
-	/* Move a process in (v1 hierarchies; v2 too when clone3 did not). */
+	/* Move a process in (v1 hierarchies; v2 too unless v2_placed). 0 is the caller. */
 	int (*join)(struct cgroup *g, int pid, struct err *e);
+	/* The writes and, when there are rules, the device filter, on a group that runs. */
 	int (*apply)(struct cgroup *g, const struct plan_cgroup *p, struct err *e);
+	/* Freeze or thaw and wait for it. A freeze that does not come about by @deadline is taken back. Gone: -ENOENT. */
 	int (*freeze)(struct cgroup *g, bool on, uint64_t deadline, struct err *e);
+	/* Is it frozen or about to be? A group that is gone is not. */
 	int (*frozen)(struct cgroup *g, bool *ret, struct err *e);
-	/* Signal every process in the group and below; SIGKILL uses cgroup.kill where there is one. Only groups that are the
-	 * container's own (created > 0 or exclusively used) are ever swept; see cgroup_is_own. */
+	/* Signal every process in the group and below. SIGKILL also thaws and, with a @deadline that is not 0, waits until
+	 * all are gone. Only groups that are the container's own (cgroup_is_own) are ever swept: else -EPERM. Gone: success. */
 	int (*kill)(struct cgroup *g, int sig, uint64_t deadline, struct err *e);
-	/* All pids of the group and below. */
+	/* All pids of the group and below, as seen from the caller's pid namespace. Gone: none. */
 	int (*pids)(struct cgroup *g, struct arena *a, int **ret, size_t *ret_n, struct err *e);
-	/* Remove what was created, bottom-up, children first; waits for populated 0 until @deadline. Gone already: success. */
+	/* Remove what was created, bottom-up, children first; waits for the last process until @deadline. Gone already:
+	 * success. Made components above the group that others use by now stay. */
 	int (*destroy)(struct cgroup *g, uint64_t deadline, struct err *e);
 };
 
 /* Choose the manager's ops for this host. ERR_CGR_LAYOUT when it cannot serve. */
 int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struct cgroup *ret, struct err *e);
+/* Choose the ops for a group whose manager, layout and dir[] come from a state record; the host is not looked at. */
+int cgroup_restore(struct cgroup *g, struct err *e);
+/* Open v2_fd of a restored group, for exec. 0 also when the group has no v2 part. */
+int cgroup_open(struct cgroup *g, struct err *e);
 void cgroup_close(struct cgroup *g);
 /* Is the group the container's alone: hull made its last component? Rule for kill and destroy (faults P6). */
 bool cgroup_is_own(const struct cgroup *g);
-/* Give the group to the container's root (LNX-CGOWN rows); v2 only. */
+/* Give the group to the container's root (LNX-CGOWN rows); v2 only, nothing elsewhere. -1 leaves an id. */
 int cgroup_delegate(struct cgroup *g, uid_t uid, gid_t gid, struct err *e);
 
 #endif
