@@ -14,7 +14,7 @@ from lib import runtime as rt  # noqa: E402
 from lib.bundle import Bundle, Template  # noqa: E402
 from lib.container import Container, reap_strays  # noqa: E402
 from lib.host import facts  # noqa: E402
-from lib.table import needs_of  # noqa: E402
+from lib.table import ids_of, needs_of  # noqa: E402
 
 NUMBER = itertools.count(1)
 
@@ -103,7 +103,8 @@ def pytest_runtest_call(item):
     signal.alarm(0)
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if not item.get_closest_marker("req"):
-            raise pytest.UsageError(f"{item.nodeid}: no @req(...)")
+def pytest_itemcollected(item):
+    """-k finds row ids too."""
+    if not item.get_closest_marker("req"):
+        raise pytest.UsageError(f"{item.nodeid}: no @req(...)")
+    item.extra_keyword_matches.update(ids_of(item))

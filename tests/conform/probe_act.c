@@ -265,6 +265,12 @@ static void do_setuid(void)
 	probe_action("setuid", r, errno, " ");
 }
 
+/* A fault of its own: unlike a signal it sends itself, this ends even pid 1 of a namespace. */
+static void do_crash(void)
+{
+	*(volatile int *)8 = 0;
+}
+
 static const struct {
 	const char *name;
 	void (*act)(void);

@@ -62,7 +62,7 @@ def test_leaves_nothing(ctr):
     ctr.gone()
 
 
-@req("RT-DELETE-05")
+@req("RT-DELETE-05", needs=["root"])
 def test_leftover_processes_go(ctr):
     """Without a pid namespace, children outlive the container process; delete ends them."""
     ctr.bundle.drop_namespace("pid")
