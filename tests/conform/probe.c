@@ -487,38 +487,23 @@ static void show_pdeathsig(void)
 	fprintf(out, "%d", s);
 }
 
+/* clang-format off */
 static const struct {
 	const char *name;
 	void (*show)(void);
 } sections[] = {
-	{"argv",	  show_argv	    },
-	{ "env",	 show_env	  },
-	{ "cwd",	 show_cwd	  },
-	{ "ids",	 show_ids	  },
-	{ "caps",	  show_caps	    },
-	{ "nnp",	 show_nnp	  },
-	{ "umask",	   show_umask      },
-	{ "rlimits",     show_rlimits	  },
-	{ "oom",	 show_oom	  },
-	{ "sched",	   show_sched      },
-	{ "ioprio",	    show_ioprio	},
-	{ "mempolicy",   show_mempolicy  },
-	{ "personality", show_personality},
-	{ "ns",		show_namespaces },
-	{ "fds",	 show_fds	  },
-	{ "tty",	 show_tty	  },
-	{ "uts",	 show_uts	  },
-	{ "clocks",	    show_clocks	},
-	{ "keyring",     show_keyring	  },
-	{ "signals",     show_signals	  },
-	{ "seccomp",     show_seccomp	  },
-	{ "mounts",	    show_mounts	},
-	{ "status",	    show_status	},
-	{ "cgroup",	    show_cgroup	},
-	{ "label",	   show_label      },
-	{ "dumpable",    show_dumpable   },
-	{ "pdeathsig",   show_pdeathsig  },
+	{ "argv", show_argv }, { "env", show_env }, { "cwd", show_cwd }, { "ids", show_ids },
+	{ "caps", show_caps }, { "nnp", show_nnp }, { "umask", show_umask },
+	{ "rlimits", show_rlimits }, { "oom", show_oom }, { "sched", show_sched },
+	{ "ioprio", show_ioprio }, { "mempolicy", show_mempolicy },
+	{ "personality", show_personality }, { "ns", show_namespaces }, { "fds", show_fds },
+	{ "tty", show_tty }, { "uts", show_uts }, { "clocks", show_clocks },
+	{ "keyring", show_keyring }, { "signals", show_signals }, { "seccomp", show_seccomp },
+	{ "mounts", show_mounts }, { "status", show_status }, { "cgroup", show_cgroup },
+	{ "label", show_label }, { "dumpable", show_dumpable },
+	{ "pdeathsig", show_pdeathsig },
 };
+/* clang-format on */
 
 /* trap: says "ready", then one line per signal that arrives, until SIGTERM or end of time. */
 static _Noreturn void trap_signals(void)

@@ -271,29 +271,20 @@ static void do_crash(void)
 	*(volatile int *)8 = 0;
 }
 
+/* clang-format off */
 static const struct {
 	const char *name;
 	void (*act)(void);
 } acts[] = {
-	{"setrlimit", do_setrlimit},
-	       { "fork",	 do_fork	 },
-	{ "alloc",	   do_alloc    },
-	{ "open",	  do_open	  },
-	       { "write",	  do_write	   },
-	{ "syscall",  do_syscall	},
-	{ "stat",	  do_stat	  },
-	       { "statfs",   do_statfs   },
-	{ "readlink", do_readlink },
-	{ "getxattr", do_getxattr },
-	       { "exec",	 do_exec	 },
-	{ "mknod",	   do_mknod    },
-	{ "socket",   do_socket   },
-	       { "bind",	 do_bind	 },
-	{ "mount",	   do_mount    },
-	{ "unshare",  do_unshare	},
-	       { "kill",	 do_kill	 },
-	{ "setuid",   do_setuid   },
+	{ "setrlimit", do_setrlimit }, { "fork", do_fork }, { "alloc", do_alloc },
+	{ "open", do_open }, { "write", do_write }, { "syscall", do_syscall },
+	{ "stat", do_stat }, { "statfs", do_statfs }, { "readlink", do_readlink },
+	{ "getxattr", do_getxattr }, { "exec", do_exec }, { "mknod", do_mknod },
+	{ "socket", do_socket }, { "bind", do_bind }, { "mount", do_mount },
+	{ "unshare", do_unshare }, { "kill", do_kill }, { "setuid", do_setuid },
+	{ "crash", do_crash },
 };
+/* clang-format on */
 
 bool probe_act(const char *w)
 {
