@@ -11,32 +11,67 @@
 #include "sys/path.h"
 #include "sys/proc.h"
 
-/* What the runtime opens on the host in PREPARE and the clone inherits. One per container. */
+/* Makes a throw-away user namespace with these maps and returns its fd (ns_userns_fd): given by the caller. */
+typedef int mount_userns_fn(const struct spec_idmaps *uid, const struct spec_idmaps *gid, struct err *e);
+
+/*
+ * What the runtime opens on the host in PREPARE and the clone inherits. One per container. Where the runtime
+ * has no right to clone mounts (rootless), trees stay -1 and init makes them in its own mount namespace,
+ * before anything of the container is attached (rule M3).
+ */
 struct mount_sources {
 	struct rootfs rootfs; /* root.path, O_PATH */
+	int root_tree;	      /* detached recursive clone of it, propagation set; -1: made by init */
 	int *bind;	      /* per plan mount: detached clone (open_tree) of the bind source with its attributes set, or -1 */
+	int *userns;	      /* per plan mount: user namespace for the id map of a new file system, or -1 */
+	const char **link;    /* per plan mount: text of the symlink that copy-symlink found as source, or NULL */
+	uint64_t *mnt_id;     /* per plan mount: unique id once attached, 0: none (written by init) */
 	int *device;	      /* per plan device that is bound: detached clone of the host's node, or -1 */
-	int null;	      /* verified /dev/null of the host, O_PATH */
+	int null;	      /* detached clone of the host's verified /dev/null, or -1: made by init */
 	size_t n_bind, n_device;
 };
 
-/* Open everything named by @p on the host: root, bind sources (cloned; idmapped when the plan says so, for
- * MOUNT_IDMAP_CONTAINER with @userns_fd once it exists: see mount_sources_idmap), device nodes to bind. Place = JSON pointer. */
-int mount_sources_open(const struct plan *p, struct arena *a, struct mount_sources *ret, struct err *e);
-/* Second part for mounts mapped with the container's own user namespace, once init has one. @init_pid's namespace fd. */
+/* Open everything named by @p on the host: root, bind sources (cloned, attributes set, idmapped with their own
+ * mappings), device nodes to bind. MOUNT_IDMAP_CONTAINER is done later: mount_sources_idmap. Place = JSON pointer.
+ * On failure everything is closed again. */
+int mount_sources_open(const struct plan *p, struct arena *a, mount_userns_fn *userns_for,
+		       struct mount_sources *ret, struct err *e);
+/* Second part for mounts mapped with the container's own user namespace, once init has one. @userns_fd: its fd. */
 int mount_sources_idmap(const struct plan *p, struct mount_sources *s, int userns_fd, struct err *e);
 void mount_sources_close(struct mount_sources *s);
 
-/* The state of init while it builds the tree. */
+/* One cgroup hierarchy of the host, filled by the caller from the cgroup room (for MOUNT_CGROUP only). */
+struct mount_hierarchy {
+	const char *name;	 /* directory below /sys/fs/cgroup: "cpu,cpuacct", "systemd", "unified"; "" when v2 is alone */
+	const char *controllers; /* v1: mount options, "cpu,cpuacct" or "name=systemd"; NULL for v2 */
+	const char *path;	 /* host path of the container's own directory, used when tree is -1; NULL: unknown */
+	int dir;		 /* fd of that directory, or -1 */
+	int tree;		 /* detached clone of it, made by mount_hierarchies_open in the runtime; -1 */
+	bool v2;
+};
+/* Runtime: clone the container's own cgroup directories, when the plan has a cgroup mount and they may be needed
+ * (no cgroup namespace of its own, or the kernel may refuse a new mount). Without the right to do so trees stay -1. */
+int mount_hierarchies_open(const struct plan *p, struct mount_hierarchy *h, size_t n, struct err *e);
+
+/* The state of init while it builds the tree. Start with MOUNT_TREE_INIT, then plan, sources and hierarchies. */
 struct mount_tree {
 	const struct plan *plan;
 	struct mount_sources *sources;
+	const struct mount_hierarchy *hierarchies;
+	size_t n_hierarchies;
 	struct rootfs root;	/* the attached clone of the rootfs; every later look-up starts here */
-	struct procfs proc;	/* private procfs (subset=pid) for reopening and id checks */
-	struct rootfs dev;	/* hull's own tmpfs on /dev, fd kept (rule D1); fd -1 when the config brings none */
-	int cgroup_fd;		/* v2 directory of the container, or -1 */
-	int userns_fd;		/* of the container, for idmaps; -1 */
+	uint64_t root_mnt_id;	/* of that clone: the undo record needs it when the container has no mount namespace */
+	struct procfs proc;	/* private procfs (subset=pid) for reopening; opened when needed unless given */
+	struct rootfs dev;	/* what is on /dev (hull's own tmpfs, a bind, or the directory of the rootfs), fd kept (rule D1) */
+	bool dev_own;		/* it is a tmpfs hull made: nobody else can change names there */
+	uint64_t kernel_dev[2]; /* st_dev of the procfs on /proc and the sysfs on /sys: names there cannot be swapped */
+	int userns_fd;		/* of the container, for MOUNT_IDMAP_CONTAINER on new file systems; -1 */
+	int empty;		/* the shared empty directory for masks, once made */
 };
+#define MOUNT_TREE_INIT                                                                            \
+	{                                                                                          \
+		.root = { -1 }, .proc = { .fd = -1 }, .dev = { -1 }, .userns_fd = -1, .empty = -1  \
+	}
 
 /* In init, in order. Every function names the pointer of what failed. */
 int mount_root_attach(struct mount_tree *t, struct err *e);	/* propagation of "/", clone of the rootfs attached over itself */
@@ -44,11 +79,13 @@ int mount_tree_build(struct mount_tree *t, struct err *e);	/* mounts[] in order,
 int mount_tree_verify(struct mount_tree *t, struct err *e);	/* rule M2, after createContainer hooks too */
 int mount_devices(struct mount_tree *t, struct err *e);		/* default and configured devices, links, ptmx */
 int mount_pivot(struct mount_tree *t, struct err *e);		/* pivot_root by fd, detach the old root; or chroot */
-int mount_root_finish(struct mount_tree *t, struct err *e);	/* rootfsPropagation, read-only root */
 int mount_readonly_paths(struct mount_tree *t, struct err *e);
 int mount_masked_paths(struct mount_tree *t, struct err *e);
-/* Bind the pty slave on /dev/console (rule D4). */
+/* Bind the pty slave on /dev/console (rule D4): after mount_devices, before mount_root_finish. */
 int mount_console(struct mount_tree *t, int pty_slave, struct err *e);
+/* rootfsPropagation and read-only root. The last of all: an unbindable root cannot be cloned for readonlyPaths
+ * and a read-only one takes no placeholder for the console. */
+int mount_root_finish(struct mount_tree *t, struct err *e);
 void mount_tree_close(struct mount_tree *t);
 
 /* Undo for a container without a mount namespace: detach the rootfs clone at @path whose unique mount id is @mnt_id. */

@@ -68,6 +68,7 @@ struct maker {
 	const struct rootfs *root;
 	char path[PATH_MAX]; /* what is left to do, from the root; grows when a dangling symlink is read */
 	enum path_make kind;
+	uint64_t resolve; /* IN_ROOT or STRICT */
 	bool nofollow;
 	bool created;
 	unsigned links;
@@ -93,7 +94,7 @@ static int open_whole(const struct maker *m)
 	fd = path_openat2(m->root->fd, m->path,
 			  O_PATH | (m->kind == PATH_MAKE_DIR ? O_DIRECTORY : 0) |
 				  (m->nofollow ? O_NOFOLLOW : 0),
-			  IN_ROOT);
+			  m->resolve);
 	if (fd < 0 || m->kind == PATH_MAKE_DIR)
 		return fd_take(&fd);
 	r = check_kind(fd, m->kind);
@@ -115,7 +116,8 @@ static int open_prefix(struct maker *m, size_t *ret_rest)
 			end--;
 		saved = m->path[end];
 		m->path[end] = '\0';
-		fd = path_openat2(m->root->fd, end ? m->path : ".", O_PATH | O_DIRECTORY, IN_ROOT);
+		fd = path_openat2(m->root->fd, end ? m->path : ".", O_PATH | O_DIRECTORY,
+				  m->resolve);
 		m->path[end] = saved;
 		if (fd >= 0)
 			*ret_rest = end;
@@ -136,6 +138,8 @@ static int expand_link(struct maker *m, int dir, const char *name, size_t at, si
 	n = sys_readlinkat(dir, name, target, sizeof(target));
 	if (n < 0) /* not a symlink: a file stands where a directory is needed */
 		return n == -EINVAL ? -ENOTDIR : (int)n;
+	if (m->resolve == STRICT)
+		return -ELOOP;
 	r = str_format(joined, sizeof(joined), "%.*s%s%s", target[0] == '/' ? 0 : (int)at, m->path,
 		       target, m->path + at + len);
 	if (r < 0)
@@ -211,29 +215,48 @@ static int make_round(struct maker *m)
 	}
 }
 
-int path_make(const struct rootfs *root, const char *path, enum path_make kind, bool nofollow,
-	      bool *ret_created)
+static int make(struct maker *m, const char *path, bool *ret_created)
 {
-	struct maker m = { .root = root, .kind = kind, .nofollow = nofollow };
 	size_t len = strlen(path);
 	int fd;
 
 	while (len > 1 && path[len - 1] == '/')
 		len--;
-	if (len >= sizeof(m.path))
+	if (len >= sizeof(m->path))
 		return -ENAMETOOLONG;
-	memcpy(m.path, len ? path : ".", len ? len : 1);
+	memcpy(m->path, len ? path : ".", len ? len : 1);
+	m->path[len ? len : 1] = '\0';
 	for (unsigned round = 0; round < PATH_ROUNDS_MAX; round++) {
-		fd = open_whole(&m);
+		fd = open_whole(m);
 		if (fd == -ENOENT)
-			fd = make_round(&m);
+			fd = make_round(m);
 		if (fd == -EAGAIN)
 			continue;
 		if (fd >= 0 && ret_created)
-			*ret_created = m.created;
+			*ret_created = m->created;
 		return fd;
 	}
 	return -ELOOP;
+}
+
+int path_make(const struct rootfs *root, const char *path, enum path_make kind, bool nofollow,
+	      bool *ret_created)
+{
+	struct maker m;
+
+	m.root = root, m.kind = kind, m.resolve = IN_ROOT, m.nofollow = nofollow;
+	m.created = false, m.links = 0;
+	return make(&m, path, ret_created);
+}
+
+int path_make_strict(const struct rootfs *root, const char *path, enum path_make kind,
+		     bool *ret_created)
+{
+	struct maker m;
+
+	m.root = root, m.kind = kind, m.resolve = STRICT, m.nofollow = false;
+	m.created = false, m.links = 0;
+	return make(&m, relative(path), ret_created);
 }
 
 int path_parent(const struct rootfs *root, const char *path, bool make, const char **ret_name)

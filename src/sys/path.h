@@ -35,6 +35,9 @@ enum path_make { PATH_MAKE_DIR, PATH_MAKE_FILE };
  * *@ret_created (may be NULL) says whether anything was made. -EISDIR/-ENOTDIR when the kind does not fit. */
 int path_make(const struct rootfs *root, const char *path, enum path_make kind, bool nofollow, bool *ret_created);
 
+/* The same where no component may be a symlink (-ELOOP): below dev, proc and sys. */
+int path_make_strict(const struct rootfs *root, const char *path, enum path_make kind, bool *ret_created);
+
 /* O_PATH fd of the directory that holds the last component of @path (created when @make), and that
  * component's name (points into @path). The name is never "", "." or "..". */
 int path_parent(const struct rootfs *root, const char *path, bool make, const char **ret_name);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mount/mask: linux.maskedPaths and linux.readonlyPaths. Every target is pinned by an fd before anything is
+ * put on it, and what is put there was verified before the container existed (rule D3).
+ */
+#include "mount/room.h"
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
+#include "base/fd.h"
+#include "sys/call.h"
+
+bool mnt_is_null(int fd)
+{
+	return path_is_device(fd, S_IFCHR, 1, 3);
+}
+
+/*
+ * A name in the container's procfs or sysfs cannot be exchanged by anybody, so what was mounted on its fd is
+ * found under its path. Elsewhere a volume may be shared with a hostile neighbour.
+ */
+static bool must_prove(const struct mount_tree *t, const struct stat *st)
+{
+	return st->st_dev != t->kernel_dev[0] && st->st_dev != t->kernel_dev[1];
+}
+
+/*
+ * One empty directory serves all masks: the first takes the mount itself, the others clones of it.
+ * KERNEL: a clone can be made of a mount that is attached in the caller's namespace, so the fd is kept.
+ */
+static int next_empty_dir(struct mount_tree *t, struct err *e)
+{
+	int fd;
+
+	if (t->empty >= 0) {
+		fd = mnt_clone(t->empty, "", false, false);
+		return fd < 0 ? err_sys(e, ERR_MNT_MASK, fd, "clone the empty directory") : fd;
+	}
+	t->empty = mnt_new_simple("tmpfs", "tmpfs", "nr_inodes=2,size=4096,mode=755,ro",
+				  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					  MOUNT_ATTR_NOEXEC,
+				  e);
+	if (t->empty < 0)
+		return t->empty;
+	fd = fd_dup_above(t->empty, 3);
+	return fd < 0 ? err_sys(e, ERR_MNT_MASK, fd, "keep the empty directory") : fd;
+}
+
+static int next_null(struct mount_tree *t, bool *first, struct err *e)
+{
+	int fd = *first ? fd_dup_above(t->sources->null, 3) :
+			  mnt_clone(t->sources->null, "", false, false);
+
+	if (fd < 0)
+		return err_sys(e, ERR_MNT_MASK, fd, "clone the null device");
+	*first = false;
+	return fd;
+}
+
+static int mask_one(struct mount_tree *t, const char *path, bool *first_null, struct err *e)
+{
+	_cleanup_fd_ int target = -1, tree = -1;
+	struct stat st;
+	int r;
+
+	target = path_resolve(&t->root, path, false);
+	if (target == -ENOENT)
+		return 0;
+	if (target < 0)
+		return err_sys(e, ERR_MNT_MASK, target, "mask %s", path);
+	if (fstat(target, &st) < 0)
+		return err_sys(e, ERR_MNT_MASK, -errno, "mask %s", path);
+	tree = S_ISDIR(st.st_mode) ? next_empty_dir(t, e) : next_null(t, first_null, e);
+	if (tree < 0)
+		return tree;
+	r = mnt_move(tree, target);
+	if (r < 0)
+		return err_sys(e, ERR_MNT_MASK, r, "mask %s", path);
+	return must_prove(t, &st) ? mnt_prove(t, path, false, tree, e) : 0;
+}
+
+int mount_masked_paths(struct mount_tree *t, struct err *e)
+{
+	bool first_null = true;
+
+	for (size_t i = 0; i < t->plan->masked.n; i++) {
+		int r = mask_one(t, t->plan->masked.v[i], &first_null, e);
+
+		if (r < 0)
+			return err_at(e, r, "/linux/maskedPaths/%zu", i);
+	}
+	return 0;
+}
+
+static int readonly_one(struct mount_tree *t, const char *path, struct err *e)
+{
+	_cleanup_fd_ int target = -1, tree = -1;
+	struct stat st;
+	int r;
+
+	target = path_resolve(&t->root, path, false);
+	if (target == -ENOENT)
+		return 0;
+	if (target < 0)
+		return err_sys(e, ERR_MNT_MASK, target, "make %s read-only", path);
+	if (fstat(target, &st) < 0)
+		return err_sys(e, ERR_MNT_MASK, -errno, "make %s read-only", path);
+	/* With its submounts, as they are; only the path itself becomes read-only (config-linux.md, readonly paths). */
+	tree = mnt_clone(target, "", S_ISDIR(st.st_mode), false);
+	if (tree < 0)
+		return err_sys(e, ERR_MNT_MASK, tree, "clone %s", path);
+	r = mnt_setattr(tree, false, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE);
+	if (r == 0)
+		r = mnt_move(tree, target);
+	if (r < 0)
+		return err_sys(e, ERR_MNT_MASK, r, "make %s read-only", path);
+	return must_prove(t, &st) ? mnt_prove(t, path, false, tree, e) : 0;
+}
+
+int mount_readonly_paths(struct mount_tree *t, struct err *e)
+{
+	for (size_t i = 0; i < t->plan->readonly.n; i++) {
+		int r = readonly_one(t, t->plan->readonly.v[i], e);
+
+		if (r < 0)
+			return err_at(e, r, "/linux/readonlyPaths/%zu", i);
+	}
+	return 0;
+}
