@@ -43,6 +43,37 @@ static void *member_of(void *object, const struct field *f)
 	return (char *)object + f->offset;
 }
 
+/* Numbers and ranges in ascending form, separated by commas; blanks may follow a comma, as the
+ * kernel has it. */
+static bool is_number_list(const char *s)
+{
+	for (;;) {
+		uint32_t from = 0, to = 0;
+		char part[32];
+		size_t n = strcspn(s, ","), first = strcspn(s, ",-");
+
+		if (n >= sizeof(part))
+			return false;
+		memcpy(part, s, n);
+		part[n] = '\0';
+		if (first < n)
+			part[first] = '\0';
+		if (str_to_u32(part, &from) < 0)
+			return false;
+		if (first < n && (str_to_u32(part + first + 1, &to) < 0 || to < from))
+			return false;
+		if (!s[n])
+			return true;
+		s += n + 1;
+		s += strspn(s, " ");
+	}
+}
+
+static int fail_absolute(struct reader *r, struct jv v, const char *s)
+{
+	return jv_fail(v, r->e, ERR_CFG_VALUE, "must be an absolute path, not \"%.200s\"", s);
+}
+
 static int read_string(struct reader *r, const struct field *f, struct jv v, const char **ret)
 {
 	const char *s;
@@ -55,8 +86,10 @@ static int read_string(struct reader *r, const struct field *f, struct jv v, con
 	if ((f->flags & NONEMPTY) && !*s)
 		return jv_fail(v, r->e, ERR_CFG_VALUE, "must not be empty");
 	if ((f->flags & ABSOLUTE) && *s != '/')
-		return jv_fail(v, r->e, ERR_CFG_VALUE, "must be an absolute path, not \"%.200s\"",
-			       s);
+		return fail_absolute(r, v, s);
+	if ((f->flags & NUMBER_LIST) && !is_number_list(s))
+		return jv_fail(v, r->e, ERR_CFG_VALUE,
+			       "must be a list such as \"0-3,7\", not \"%.64s\"", s);
 	*ret = s;
 	return 0;
 }
@@ -238,6 +271,10 @@ static int read_strv(struct reader *r, const struct field *f, struct jv v, struc
 
 	if (x == 0 && (f->flags & NONEMPTY) && !ret->n)
 		return jv_fail(v, r->e, ERR_CFG_VALUE, "needs at least one entry");
+	if (x == 0 && (f->flags & ABSOLUTE))
+		for (struct jv_iter it = jv_each(v); jv_next(&it);)
+			if (*ret->v[it.index] != '/')
+				return fail_absolute(r, it.value, ret->v[it.index]);
 	return x;
 }
 

@@ -32,9 +32,10 @@ enum field_kind {
 enum field_flags {
 	REQUIRED = 1,
 	NONEMPTY = 2,	  /* string, array: at least one character, element */
-	ABSOLUTE = 4,	  /* a path that begins with "/" */
+	ABSOLUTE = 4,	  /* a path, or array of paths, that begins with "/" */
 	EMPTY_IS_NONE = 8, /* "" stands for an absent property: clients in Go cannot tell them apart */
 	DEPRECATED = 16,  /* noted */
+	NUMBER_LIST = 32, /* CPUs or memory nodes: "0-3,7" */
 };
 
 struct object_type;

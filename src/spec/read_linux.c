@@ -3,13 +3,15 @@
  * spec/read_linux: /linux (config-linux.md) but for resources and seccomp, which have files of
  * their own.
  */
+#include <linux/mempolicy.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <time.h>
 
 #include "spec/read.h"
 
 #define ID_MAX (UINT32_MAX - 1) /* see read_process.c */
+
+enum { NET_DEVICES_MAX = 256 }; /* few enough to compare each with each */
 
 /* KERNEL: device numbers have 12 bits of major and 20 bits of minor; more would be cut.
  * linux/kdev_t.h. */
@@ -136,12 +138,75 @@ static const struct field device_fields[] = {
 };
 static const OBJECT_TYPE(device, spec_device, .check = check_device);
 
+/* KERNEL: dev_valid_name(): 1 to 15 bytes, no "/", ":" or blank, not "." or "..".
+ * linux/net/core/dev.c. */
+static bool is_device_name(const char *s)
+{
+	enum { LONGEST = 15 };
+	size_t n = strlen(s);
+
+	return n && n <= LONGEST && !s[strcspn(s, "/: \t\n\v\f\r")] && !streq(s, ".") &&
+	       !streq(s, "..");
+}
+
+/* In the container "%d" at most once: the kernel puts a free number there. */
+static int check_net_device(struct reader *r, struct jv v, void *object)
+{
+	const struct spec_net_device *d = object;
+	const char *percent = d->name ? strchr(d->name, '%') : NULL;
+
+	if (!is_device_name(d->host_name) || strchr(d->host_name, '%'))
+		return jv_fail(v, r->e, ERR_CFG_VALUE, "\"%.64s\" is no name of a network device",
+			       d->host_name);
+	if (d->name && (!is_device_name(d->name) ||
+			(percent && (percent[1] != 'd' || strchr(percent + 1, '%')))))
+		return jv_fail_member(v, "name", r->e, ERR_CFG_VALUE,
+				      "\"%.64s\" is no name of a network device", d->name);
+	return 0;
+}
+
 static const struct field net_device_fields[] = {
 	VALUE(spec_net_device, "name", name, EMPTY_IS_NONE),
 };
-static const OBJECT_TYPE(net_device, spec_net_device);
+static const OBJECT_TYPE(net_device, spec_net_device, .check = check_net_device);
 
 /* ---- small objects ---- */
+
+/* SECURITY: the class is a directory of resctrl: one plain name, or "/" for its root. */
+static bool is_clos_id(const char *s)
+{
+	return streq(s, "/") ||
+	       (!strchr(s, '/') && !strchr(s, '\n') && !streq(s, ".") && !streq(s, ".."));
+}
+
+/* LNX-RDT-07 to 12: a line break would smuggle a second line into the schemata file. */
+static int check_schema(struct reader *r, struct jv v, const char *key, const char *prefix,
+			const char *s)
+{
+	if (!s || (str_starts(s, prefix) && !strchr(s, '\n')))
+		return 0;
+	return jv_fail_member(v, key, r->e, ERR_CFG_VALUE,
+			      "must be one line that begins with \"%s\"", prefix);
+}
+
+static int check_rdt(struct reader *r, struct jv v, void *object)
+{
+	const struct spec_rdt *rdt = object;
+	struct jv schemata;
+	int x = check_schema(r, v, "l3CacheSchema", "L3:", rdt->l3_cache_schema);
+
+	if (x == 0)
+		x = check_schema(r, v, "memBwSchema", "MB:", rdt->mem_bw_schema);
+	if (x == 0 && rdt->clos_id && !is_clos_id(rdt->clos_id))
+		x = jv_fail_member(v, "closID", r->e, ERR_CFG_VALUE,
+				   "must be one plain name, or \"/\"");
+	if (x == 0 && jv_find(v, "schemata", &schemata))
+		for (struct jv_iter it = jv_each(schemata); jv_next(&it);)
+			if (strchr(rdt->schemata.v[it.index], '\n'))
+				return jv_fail(it.value, r->e, ERR_CFG_VALUE,
+					       "must not hold a line break");
+	return x;
+}
 
 static const struct field rdt_fields[] = {
 	VALUE(spec_rdt, "closID", clos_id, EMPTY_IS_NONE),
@@ -150,14 +215,32 @@ static const struct field rdt_fields[] = {
 	VALUE(spec_rdt, "schemata", schemata, 0),
 	VALUE(spec_rdt, "enableMonitoring", enable_monitoring, 0),
 };
-static const OBJECT_TYPE(rdt, spec_rdt, .set = true);
+static const OBJECT_TYPE(rdt, spec_rdt, .set = true, .check = check_rdt);
 
 static const struct field memory_policy_fields[] = {
 	NAME(spec_memory_policy, "mode", mode, spec_mpol_modes, REQUIRED),
 	NAMES(spec_memory_policy, "flags", flags, spec_mpol_flags),
-	VALUE(spec_memory_policy, "nodes", nodes, EMPTY_IS_NONE),
+	VALUE(spec_memory_policy, "nodes", nodes, EMPTY_IS_NONE | NUMBER_LIST),
 };
-static const OBJECT_TYPE(memory_policy, spec_memory_policy, .set = true);
+
+/* KERNEL: which modes take a node mask and which need one. set_mempolicy(2). */
+static int check_memory_policy(struct reader *r, struct jv v, void *object)
+{
+	const struct spec_memory_policy *m = object;
+	bool none = m->mode == MPOL_DEFAULT || m->mode == MPOL_LOCAL;
+	const char *name = table_name(&spec_mpol_modes, (uint64_t)m->mode);
+
+	if (none && m->nodes)
+		return jv_fail_member(v, "nodes", r->e, ERR_CFG_CONFLICT, "%s takes no nodes",
+				      name);
+	if (!none && m->mode != MPOL_PREFERRED && !m->nodes)
+		return jv_fail_member(v, "nodes", r->e, ERR_CFG_MISSING,
+				      "%s needs at least one node", name);
+	return 0;
+}
+
+static const OBJECT_TYPE(memory_policy, spec_memory_policy, .set = true,
+			 .check = check_memory_policy);
 
 /* The spec has no flag yet: any entry is a wrong value (LNX-PERS-05). */
 static int read_personality_flags(struct reader *r, const struct field *f, struct jv v,
@@ -200,7 +283,12 @@ static const struct field read_linux_fields[] = {
 	IDMAPS(spec_linux, "gidMappings", gid_mappings),
 	CALL("timeOffsets", read_time_offsets, 0),
 	LIST(spec_linux, "devices", devices, n_devices, device),
-	MAP(spec_linux, "netDevices", net_devices, n_net_devices, net_device),
+	{ .name = "netDevices",
+	  .kind = F_MAP,
+	  .offset = offsetof(struct spec_linux, net_devices),
+	  .count_offset = offsetof(struct spec_linux, n_net_devices),
+	  .type = &net_device,
+	  .max = NET_DEVICES_MAX },
 	VALUE(spec_linux, "cgroupsPath", cgroups_path, EMPTY_IS_NONE),
 	INNER(spec_linux, "resources", resources, read_resources),
 	INNER(spec_linux, "intelRdt", rdt, rdt),
@@ -208,8 +296,8 @@ static const struct field read_linux_fields[] = {
 	VALUE(spec_linux, "sysctl", sysctl, 0),
 	INNER(spec_linux, "seccomp", seccomp, read_seccomp),
 	NAME(spec_linux, "rootfsPropagation", rootfs_propagation, spec_rootfs_propagations, 0),
-	VALUE(spec_linux, "maskedPaths", masked_paths, 0),
-	VALUE(spec_linux, "readonlyPaths", readonly_paths, 0),
+	VALUE(spec_linux, "maskedPaths", masked_paths, ABSOLUTE),
+	VALUE(spec_linux, "readonlyPaths", readonly_paths, ABSOLUTE),
 	VALUE(spec_linux, "mountLabel", mount_label, EMPTY_IS_NONE),
 	INNER(spec_linux, "personality", personality, personality),
 };

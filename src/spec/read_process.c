@@ -152,8 +152,8 @@ static const struct field io_priority_fields[] = {
 static const OBJECT_TYPE(io_priority, spec_io_priority, .set = true);
 
 static const struct field affinity_fields[] = {
-	VALUE(spec_cpu_affinity, "initial", initial, EMPTY_IS_NONE),
-	VALUE(spec_cpu_affinity, "final", final, EMPTY_IS_NONE),
+	VALUE(spec_cpu_affinity, "initial", initial, EMPTY_IS_NONE | NUMBER_LIST),
+	VALUE(spec_cpu_affinity, "final", final, EMPTY_IS_NONE | NUMBER_LIST),
 };
 static const OBJECT_TYPE(affinity, spec_cpu_affinity, .set = true);
 

@@ -3,6 +3,8 @@
  * spec/read_resources: /linux/resources (config-linux.md#control-groups). Values are what the spec
  * allows; whether the host has the controller is a later question.
  */
+#include <inttypes.h>
+
 #include "spec/read.h"
 
 /* ---- devices ---- */
@@ -91,11 +93,23 @@ static const struct field cpu_fields[] = {
 	VALUE(spec_cpu, "period", period, 0),
 	VALUE(spec_cpu, "realtimeRuntime", realtime_runtime, 0),
 	VALUE(spec_cpu, "realtimePeriod", realtime_period, 0),
-	VALUE(spec_cpu, "cpus", cpus, EMPTY_IS_NONE),
-	VALUE(spec_cpu, "mems", mems, EMPTY_IS_NONE),
+	VALUE(spec_cpu, "cpus", cpus, EMPTY_IS_NONE | NUMBER_LIST),
+	VALUE(spec_cpu, "mems", mems, EMPTY_IS_NONE | NUMBER_LIST),
 	NUMBER(spec_cpu, "idle", idle, 0, 1, 0),
 };
-static const OBJECT_TYPE(cpu, spec_cpu, .set = true);
+
+static int check_cpu(struct reader *r, struct jv v, void *object)
+{
+	const struct spec_cpu *c = object;
+
+	if (c->quota.set && c->quota.v > 0 && c->burst.set && c->burst.v > (uint64_t)c->quota.v)
+		return jv_fail_member(v, "burst", r->e, ERR_CFG_CONFLICT,
+				      "the burst %" PRIu64 " is larger than the quota %" PRId64,
+				      c->burst.v, c->quota.v);
+	return 0;
+}
+
+static const OBJECT_TYPE(cpu, spec_cpu, .set = true, .check = check_cpu);
 
 static const struct field pids_fields[] = {
 	NUMBER(spec_resources, "limit", pids_limit, -1, INT64_MAX, 0),
