@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init: what runs inside, from the clone to execve, as one table of steps (steps.c). Everything it needs was
+ * decided by the plan and opened by the runtime; it asks for what only the runtime may do over the channel.
+ */
+#ifndef HULL_INIT_INIT_H
+#define HULL_INIT_INIT_H
+
+#include <sys/resource.h>
+
+#include "base/err.h"
+#include "console/console.h"
+#include "mount/mount.h"
+#include "ns/ns.h"
+#include "plan/plan.h"
+#include "seccomp/seccomp.h"
+#include "spec/state.h"
+#include "sync/sync.h"
+
+/* Stages of doc/choreography.md, in order. */
+enum init_stage {
+	STAGE_ENTER,	/* own session, sealed program, namespaces */
+	STAGE_PLACE,	/* cgroup and everything that needs rights of the host */
+	STAGE_ROOTFS,	/* the mount tree, before pivot */
+	STAGE_HOOKS,	/* prestart, createRuntime, createContainer */
+	STAGE_PIVOT,	/* the container's root, devices, masks, terminal */
+	STAGE_IDENTITY, /* host name, sysctls, keyring, scheduling: while still privileged inside */
+	STAGE_LOCKDOWN, /* limits, bounding set, ids, capabilities, label, cwd, program */
+	STAGE_START,	/* wait for start; startContainer hooks */
+	STAGE_EXEC,	/* filter, last capability, execve */
+};
+
+struct init {
+	/* given by the runtime before the clone */
+	const struct plan *plan;
+	struct mount_sources *sources;
+	struct ns_fds *ns;
+	const struct seccomp_program *filter;
+	int chan;			/* to the runtime */
+	int start_sock;			/* listening for `hull start`; -1: the runtime itself says START */
+	int host_dirs[3];		/* of the runtime, closed first: no host directory comes along (rule X1) */
+	int lock_fd;			/* open and locked until execve: how others see created from running */
+	int *hook_fds;			/* executables of the createContainer hooks */
+	int console_sock;		/* runtime's; closed here */
+	bool place;			/* ask for PLACE */
+	bool seal;			/* swap the program image (container/seal.c did not re-execute) */
+	struct rlimit nofile;		/* of the caller, restored before hooks and exec */
+	char *const *host_env;		/* for hooks without env */
+	struct spec_state state;	/* for createContainer and startContainer hooks; init fills pid and status */
+	/* own */
+	struct mount_tree tree;		/* views of cgroups filled by the runtime */
+	bool placed;
+	int pty_master, pty_slave;
+	int start_conn;			/* where the result of START goes: chan or the accepted connection */
+	struct strv env, args;
+	const char *program;		/* path found for args[0] */
+	int listener;			/* seccomp notify fd */
+	struct arena arena;
+};
+
+struct init_step {
+	const char *name;
+	enum init_stage stage;
+	int (*run)(struct init *in, struct err *e);
+};
+extern const struct init_step init_steps[];
+extern const size_t init_n_steps;
+
+/* Runs in the child of clone3; never returns. */
+_noreturn_ void init_main(struct init *in);
+
+/* init/seal.c: make /proc/self/exe of this process something that is not hull (rule X2). */
+int init_seal(struct err *e);
+/* Can init_seal work on this kernel? Probed by the runtime, without effect. */
+bool init_can_seal(void);
+/* Seal by executing a sealed copy of the whole program: for builds and kernels where init_seal cannot work. */
+int init_reexec_sealed(char *const argv[], char *const envp[], struct err *e);
+
+/* init/program.c: PATH look-up, HOME, cwd; all inside, as the final user. */
+int init_find_program(struct init *in, struct err *e);
+int init_set_home(struct init *in, struct err *e);
+int init_enter_cwd(const char *cwd, struct err *e);
+/* execve with the fallback of execvp for files without a format; returns only on failure. */
+int init_exec(struct init *in, struct err *e);
+
+#endif

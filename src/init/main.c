@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init/main: walks the table of steps, keeps the flight recorder, and turns the first error into a FAIL
+ * message to whoever waits for the result.
+ */
+#include <unistd.h>
+
+#include "base/trace.h"
+#include "init/init.h"
+
+void init_main(struct init *in)
+{
+	struct err e = { 0 };
+
+	trace_set_side(TRACE_INIT);
+	for (size_t i = 0; i < init_n_steps; i++) {
+		const struct init_step *s = &init_steps[i];
+
+		trace_step(s->name);
+		if (s->run(in, &e) < 0) {
+			err_step(&e, -1, s->name);
+			break;
+		}
+	}
+	/* Nobody listening any more is no reason to go on. */
+	if (in->start_conn >= 0)
+		sync_send_fail(in->start_conn, &e);
+	else if (in->chan >= 0)
+		sync_send_fail(in->chan, &e);
+	_exit(1);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init/seal: what a container finds behind /proc/PID/exe of its init must not be the hull binary (rule X2,
+ * the class of CVE-2019-5736). Two ways: the image moves to anonymous memory and the link points to an empty
+ * sealed file (one copy, no exec), or the whole program runs from a sealed copy.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <linux/prctl.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "init/init.h"
+#include "sys/call.h"
+
+#ifndef MFD_EXEC /* linux/memfd.h, since 6.3 */
+#define MFD_EXEC 0x0010U
+#endif
+#ifndef F_SEAL_EXEC /* linux/fcntl.h, since 6.3 */
+#define F_SEAL_EXEC 0x0020
+#endif
+
+enum { PAGE = 4096 };
+
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+bool init_can_seal(void)
+{
+#ifdef SANITIZED
+	return false; /* shadow memory and interceptors do not survive moving the image */
+#else
+	unsigned size = 0;
+
+	/* KERNEL: PR_SET_MM_MAP exists with CONFIG_CHECKPOINT_RESTORE; its size query needs no right. prctl(2) */
+	return sys_prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, (unsigned long)&size, 0, 0) == 0 &&
+	       size == sizeof(struct prctl_mm_map);
+#endif
+}
+
+/* An empty executable file that nobody can ever change. */
+static int empty_sealed(void)
+{
+	_cleanup_fd_ int fd = -1;
+	int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+	fd = sys_memfd_create("hull", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+	if (fd == -EINVAL) /* before 6.3 every memfd is executable */
+		fd = sys_memfd_create("hull", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return fd_take(&fd);
+	if (fcntl(fd, F_ADD_SEALS, seals) < 0)
+		return -errno;
+	return fd_take(&fd);
+}
+
+static int prot_of(uint32_t flags)
+{
+	return (flags & PF_R ? PROT_READ : 0) | (flags & PF_W ? PROT_WRITE : 0) | (flags & PF_X ? PROT_EXEC : 0);
+}
+
+/*
+ * Replace the file mappings of one segment by anonymous memory with the same bytes. The copy is moved over
+ * the original in one step, so code that runs from it and data it uses are always there.
+ */
+static int move_segment(char *start, size_t len, int prot)
+{
+	char *copy = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (copy == MAP_FAILED)
+		return -errno;
+	memcpy(copy, start, len);
+	if (prot != (PROT_READ | PROT_WRITE) && mprotect(copy, len, prot) < 0)
+		return -errno;
+	if (mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, start) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
+static int move_image(void)
+{
+	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)(const void *)__ehdr_start;
+	const Elf64_Phdr *ph = (const Elf64_Phdr *)(const void *)(__ehdr_start + eh->e_phoff);
+	const uint64_t mask = PAGE - 1;
+	char *base = (char *)(uintptr_t)__ehdr_start;
+	Elf64_Phdr load[16], relro = { 0 };
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < eh->e_phnum; i++) {
+		if (ph[i].p_type == PT_LOAD && n < ARRAY_LEN(load))
+			load[n++] = ph[i];
+		if (ph[i].p_type == PT_GNU_RELRO)
+			relro = ph[i];
+	}
+	base -= load[0].p_vaddr;
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t from = load[i].p_vaddr & ~mask;
+		uint64_t to = (load[i].p_vaddr + load[i].p_filesz + mask) & ~mask;
+		int r = move_segment(base + from, to - from, prot_of(load[i].p_flags));
+
+		if (r < 0)
+			return r;
+	}
+	if (relro.p_memsz) {
+		uint64_t from = relro.p_vaddr & ~mask;
+		uint64_t to = (relro.p_vaddr + relro.p_memsz) & ~mask;
+
+		if (mprotect(base + from, to - from, PROT_READ) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* The present layout of the process, which PR_SET_MM_MAP wants in full: fields 26-28, 45-51 of stat. */
+static int read_layout(struct prctl_mm_map *map)
+{
+	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, "/proc/self/stat", O_RDONLY, 0);
+	unsigned long long f[53] = { 0 };
+	char buf[1024], *p;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = io_read_line_file(fd, buf, sizeof(buf));
+	if (n < 0)
+		return (int)n;
+	p = strrchr(buf, ')'); /* the name may hold anything */
+	if (!p)
+		return -EIO;
+	p += 4; /* ") S " */
+	for (unsigned i = 4; i < ARRAY_LEN(f) && *p; i++) {
+		if (*p == '-')
+			p++;
+		while (*p >= '0' && *p <= '9')
+			f[i] = f[i] * 10 + (unsigned)(*p++ - '0');
+		if (*p == ' ')
+			p++;
+	}
+	*map = (struct prctl_mm_map){
+		.start_code = f[26],
+		.end_code = f[27],
+		.start_stack = f[28],
+		.start_data = f[45],
+		.end_data = f[46],
+		.start_brk = f[47],
+		.brk = (uint64_t)(uintptr_t)sbrk(0),
+		.arg_start = f[48],
+		.arg_end = f[49],
+		.env_start = f[50],
+		.env_end = f[51],
+		.auxv = NULL,
+		.exe_fd = (uint32_t)-1,
+	};
+	return 0;
+}
+
+int init_seal(struct err *e)
+{
+	_cleanup_fd_ int fd = -1;
+	struct prctl_mm_map map;
+	int r;
+
+	fd = empty_sealed();
+	if (fd < 0)
+		return err_sys(e, ERR_PRO_SEAL, fd, "make a sealed memfd");
+	r = read_layout(&map);
+	if (r < 0)
+		return err_sys(e, ERR_PRO_SEAL, r, "read /proc/self/stat");
+	r = move_image();
+	if (r < 0)
+		return err_sys(e, ERR_PRO_SEAL, r, "move hull's image to anonymous memory");
+	map.exe_fd = (uint32_t)fd;
+	/* KERNEL: the link changes only when no mapping of the old file is left (EBUSY), and needs CAP_SYS_ADMIN
+	 * or CAP_CHECKPOINT_RESTORE in the user namespace of the caller. prctl(2), replace_mm_exe_file */
+	r = sys_prctl(PR_SET_MM, PR_SET_MM_MAP, (unsigned long)&map, sizeof(map), 0);
+	if (r < 0)
+		return err_sys(e, ERR_PRO_SEAL, r, "point /proc/self/exe away from hull");
+	return 0;
+}
+
+int init_reexec_sealed(char *const argv[], char *const envp[], struct err *e)
+{
+	_cleanup_fd_ int self = -1, copy = -1;
+	struct stat st;
+	int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+	int have, r;
+
+	self = sys_openat(AT_FDCWD, "/proc/self/exe", O_RDONLY, 0);
+	if (self < 0)
+		return err_sys(e, ERR_PRO_SEAL, self, "open /proc/self/exe");
+	/* Running from a sealed copy already? Asked of the file itself, never of the environment. */
+	have = fcntl(self, F_GET_SEALS);
+	if (have >= 0 && (have & seals) == seals)
+		return 0;
+	if (fstat(self, &st) < 0)
+		return err_sys(e, ERR_PRO_SEAL, -errno, "stat /proc/self/exe");
+	copy = sys_memfd_create("hull", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+	if (copy == -EINVAL)
+		copy = sys_memfd_create("hull", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (copy < 0)
+		return err_sys(e, ERR_PRO_SEAL, copy, "make a sealed memfd");
+	for (off_t left = st.st_size; left > 0;) {
+		ssize_t n = sendfile(copy, self, NULL, (size_t)left);
+
+		if (n <= 0)
+			return err_sys(e, ERR_PRO_SEAL, n < 0 ? -errno : -EIO, "copy hull into a memfd");
+		left -= n;
+	}
+	if (fcntl(copy, F_ADD_SEALS, seals) < 0)
+		return err_sys(e, ERR_PRO_SEAL, -errno, "seal the copy of hull");
+	r = sys_execveat(copy, "", argv, envp, AT_EMPTY_PATH);
+	return err_sys(e, ERR_PRO_SEAL, r, "execute the sealed copy of hull");
+}

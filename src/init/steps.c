@@ -1,0 +1,622 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init/steps: the order in which a container comes to be, seen from inside. The table at the end is the
+ * contract (rules M6, C2, C4); each function above it is one step.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/trace.h"
+#include "cred/cred.h"
+#include "hook/hook.h"
+#include "init/init.h"
+#include "net/net.h"
+#include "sys/call.h"
+#include "tune/tune.h"
+
+#include <linux/capability.h>
+
+/* ---- ENTER ---- */
+
+static int step_session(struct init *in, struct err *e)
+{
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(in->host_dirs); i++)
+		fd_close(&in->host_dirs[i]);
+	umask(0);
+	/* SECURITY: X6: no controlling terminal of the caller can be reached by terminal input injection. */
+	if (setsid() < 0 && errno != EPERM)
+		return err_sys(e, ERR_CRD_LOCK, -errno, "setsid");
+	r = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (r < 0)
+		return err_sys(e, ERR_CRD_LOCK, r, "prctl(PR_SET_PDEATHSIG)");
+	return 0;
+}
+
+static int step_seal(struct init *in, struct err *e)
+{
+	return in->seal ? init_seal(e) : 0;
+}
+
+/* Ask the runtime for something and wait until it is done. */
+static int ask(struct init *in, enum sync_kind question, int fd, enum sync_kind answer, struct err *e)
+{
+	struct sync_msg m;
+	int r = sync_send(in->chan, question, fd, e);
+
+	return r < 0 ? r : sync_expect(in->chan, answer, 0, &m, e);
+}
+
+static int place_once(struct init *in, struct err *e)
+{
+	if (!in->place || in->placed)
+		return 0;
+	in->placed = true;
+	return ask(in, SYNC_PLACE, -1, SYNC_PLACED, e);
+}
+
+/* The intermediate hands over to a child that the runtime is the parent of, and ends. */
+static int fork_next(struct init *in, uint64_t flags, struct err *e)
+{
+	int pidfd = -1, r;
+	struct clone_args args = {
+		.flags = flags | CLONE_PARENT | CLONE_PIDFD,
+		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = 0, /* KERNEL: must be 0 with CLONE_PARENT; the parent's is inherited. clone(2) */
+	};
+
+	r = sys_clone3(&args);
+	if (r < 0)
+		return err_sys(e, ERR_PRO_CLONE, r, "clone3 in the joined namespaces");
+	if (r > 0) {
+		r = sync_send(in->chan, SYNC_FORKED, pidfd, e);
+		_exit(r < 0);
+	}
+	r = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return r < 0 ? err_sys(e, ERR_CRD_LOCK, r, "prctl(PR_SET_PDEATHSIG)") : 0;
+}
+
+static int run_ns_op(struct init *in, const struct plan_ns_op *op, uint64_t *left, struct err *e)
+{
+	const struct plan *p = in->plan;
+	int r;
+
+	switch (op->what) {
+	case NS_OP_TRY_SETNS:
+		r = ns_join(in->ns, op->ns, e);
+		if (r == -EPERM) { /* it may belong to the user namespace that is joined next */
+			err_drop(e, "joined after the user namespace");
+			*left |= 1u << op->ns;
+			return 0;
+		}
+		return r;
+	case NS_OP_SETNS:
+		r = ns_join(in->ns, op->ns, e);
+		for (unsigned ns = 0; r >= 0 && ns < NS_KINDS && op->ns == NS_USER; ns++)
+			if (*left >> ns & 1)
+				r = ns_join(in->ns, ns, e);
+		return r;
+	case NS_OP_UNSHARE:
+		if (op->flags & CLONE_NEWCGROUP) {
+			r = place_once(in, e);
+			if (r < 0)
+				return r;
+		}
+		return ns_unshare(op->flags, e);
+	case NS_OP_IDMAP:
+		return ask(in, SYNC_IDMAP, -1, SYNC_IDMAPPED, e);
+	case NS_OP_SETID:
+		return cred_become_ns_root(&p->ids, e);
+	case NS_OP_OFFSETS:
+		return ns_write_offsets(p->os, e);
+	case NS_OP_FORK:
+		return fork_next(in, op->flags, e);
+	case NS_OP_CLONE:
+		break;
+	}
+	return err_set(e, ERR_GEN_INTERNAL, 0, "namespace operation %d is not one of init's", op->what);
+}
+
+static int step_namespaces(struct init *in, struct err *e)
+{
+	uint64_t left = 0;
+
+	for (unsigned i = 0; i < in->plan->ns.n_init; i++) {
+		int r = run_ns_op(in, &in->plan->ns.init[i], &left, e);
+
+		if (r < 0)
+			return r;
+	}
+	/* KERNEL: a change of ids or a fork clears the parent-death signal. PR_SET_PDEATHSIG(2const) */
+	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return cred_set_dumpable(false, e);
+}
+
+/* ---- PLACE ---- */
+
+static int step_place(struct init *in, struct err *e)
+{
+	return place_once(in, e);
+}
+
+static int step_loopback(struct init *in, struct err *e)
+{
+	return in->plan->loopback_up ? net_loopback_up(e) : 0;
+}
+
+/* ---- ROOTFS, HOOKS ---- */
+
+static int step_root_attach(struct init *in, struct err *e)
+{
+	return mount_root_attach(&in->tree, e);
+}
+
+static int step_mounts(struct init *in, struct err *e)
+{
+	return mount_tree_build(&in->tree, e);
+}
+
+static int step_devices(struct init *in, struct err *e)
+{
+	return mount_devices(&in->tree, e);
+}
+
+static int step_runtime_hooks(struct init *in, struct err *e)
+{
+	const struct spec_hooks *h = in->plan->hooks;
+
+	if (!h->n[HOOK_PRESTART] && !h->n[HOOK_CREATE_RUNTIME])
+		return 0;
+	return ask(in, SYNC_MOUNTED, -1, SYNC_HOOKED, e);
+}
+
+static int run_hooks(struct init *in, enum spec_hook_kind kind, const char *status, struct err *e)
+{
+	struct hook_run run = {
+		.hooks = in->plan->hooks,
+		.kind = kind,
+		.env = in->host_env,
+		.fds = kind == HOOK_CREATE_CONTAINER ? in->hook_fds : NULL,
+		.restore_nofile = (unsigned)in->nofile.rlim_cur,
+	};
+
+	in->state.status = status;
+	in->state.pid = getpid();
+	run.state = spec_state_text(&in->state, &in->arena, 0, &run.state_len);
+	return hook_run_all(&run, e);
+}
+
+static int step_create_container_hooks(struct init *in, struct err *e)
+{
+	if (!in->plan->hooks->n[HOOK_CREATE_CONTAINER])
+		return 0;
+	return run_hooks(in, HOOK_CREATE_CONTAINER, "creating", e);
+}
+
+static int step_verify_mounts(struct init *in, struct err *e)
+{
+	return mount_tree_verify(&in->tree, e);
+}
+
+/* ---- PIVOT ---- */
+
+static int step_terminal(struct init *in, struct err *e)
+{
+	const struct plan_process *p = &in->plan->process;
+	int r;
+
+	if (!p->set || !p->terminal)
+		return 0;
+	r = console_open(&in->tree.root, p->spec, &in->pty_master, &in->pty_slave, e);
+	if (r < 0)
+		return r;
+	r = mount_console(&in->tree, in->pty_slave, e);
+	if (r < 0)
+		return r;
+	r = sync_send(in->chan, SYNC_CONSOLE, in->pty_master, e);
+	fd_close(&in->pty_master);
+	return r;
+}
+
+static int step_pivot(struct init *in, struct err *e)
+{
+	return mount_pivot(&in->tree, e);
+}
+
+/* A missing working directory is made, as the field expects, while still privileged (rules P2, P4). */
+static int step_make_cwd(struct init *in, struct err *e)
+{
+	const struct plan_process *p = &in->plan->process;
+	_cleanup_fd_ int fd = -1;
+
+	if (!p->set)
+		return 0;
+	fd = path_resolve(&in->tree.root, p->spec->cwd, false);
+	if (fd != -ENOENT || in->plan->root.readonly)
+		return 0;
+	fd = path_make(&in->tree.root, p->spec->cwd, PATH_MAKE_DIR, false, NULL);
+	if (fd < 0 && fd != -EROFS) {
+		err_sys(e, ERR_EXE_CWD, fd, "make the working directory %s", p->spec->cwd);
+		return err_at(e, fd, "/process/cwd");
+	}
+	return 0;
+}
+
+static int step_sysctl(struct init *in, struct err *e)
+{
+	struct procfs proc = { .fd = -1 };
+	int r;
+
+	if (!in->plan->n_sysctls)
+		return 0;
+	r = proc_open(true, &proc);
+	if (r < 0)
+		return err_sys(e, ERR_TUN_SYSCTL, r, "open a private procfs");
+	r = tune_sysctls(in->plan, &proc, e);
+	proc_close(&proc);
+	return r;
+}
+
+static int step_readonly_paths(struct init *in, struct err *e)
+{
+	return mount_readonly_paths(&in->tree, e);
+}
+
+static int step_masked_paths(struct init *in, struct err *e)
+{
+	return mount_masked_paths(&in->tree, e);
+}
+
+static int step_root_finish(struct init *in, struct err *e)
+{
+	return mount_root_finish(&in->tree, e);
+}
+
+/* ---- IDENTITY ---- */
+
+static int step_hostname(struct init *in, struct err *e)
+{
+	const struct plan *p = in->plan;
+
+	if (!p->hostname && !p->domainname)
+		return 0;
+	return tune_hostname(p->hostname, p->domainname, e);
+}
+
+static int step_keyring(struct init *in, struct err *e)
+{
+	const struct plan_process *p = &in->plan->process;
+
+	if (!p->set || !p->new_keyring)
+		return 0;
+	return cred_new_keyring(in->plan->id, p->spec->selinux_label, e);
+}
+
+static int step_personality(struct init *in, struct err *e)
+{
+	const struct spec_personality *p = &in->plan->os->personality;
+
+	return p->set ? tune_personality(p, e) : 0;
+}
+
+static int step_memory_policy(struct init *in, struct err *e)
+{
+	const struct spec_memory_policy *m = &in->plan->os->memory_policy;
+
+	return m->set ? tune_memory_policy(m, e) : 0;
+}
+
+static int step_io_priority(struct init *in, struct err *e)
+{
+	const struct plan_process *p = &in->plan->process;
+
+	return p->set && p->spec->io_priority.set ? tune_io_priority(&p->spec->io_priority, e) : 0;
+}
+
+/* ---- LOCKDOWN ---- */
+
+static int step_home(struct init *in, struct err *e)
+{
+	return in->plan->process.set ? init_set_home(in, e) : 0;
+}
+
+static int step_terminal_stdio(struct init *in, struct err *e)
+{
+	int r;
+
+	if (in->pty_slave < 0)
+		return 0;
+	r = console_take_stdio(in->pty_slave, in->plan->process.uid, e);
+	fd_close(&in->pty_slave);
+	return r;
+}
+
+/* The program of another user must be able to open /dev/stdout again. SECURITY: P8: only pipes and terminals
+ * that the caller owns, never a device such as /dev/null. */
+static int step_stdio_owner(struct init *in, struct err *e)
+{
+	const struct plan_process *p = &in->plan->process;
+	uid_t self = geteuid();
+
+	(void)e;
+	for (int fd = 0; p->set && p->uid != self && fd <= 2; fd++) {
+		struct stat st;
+
+		if (fstat(fd, &st) < 0 || st.st_uid != self)
+			continue;
+		if ((S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd))) && fchown(fd, p->uid, -1) < 0)
+			continue; /* an unmapped id or a read-only file system: the stream works as it is */
+	}
+	return 0;
+}
+
+static int step_bounding_set(struct init *in, struct err *e)
+{
+	return in->plan->process.set ? cred_drop_bounding(&in->plan->process, e) : 0;
+}
+
+static int step_label(struct init *in, struct err *e)
+{
+	const struct plan_process *p = &in->plan->process;
+	struct procfs proc = { .fd = -1 };
+	int r;
+
+	if (!p->set || (!p->spec->apparmor_profile && !p->spec->selinux_label))
+		return 0;
+	r = proc_open(false, &proc);
+	if (r < 0)
+		return err_sys(e, ERR_CRD_LSM, r, "open a private procfs");
+	r = cred_set_label(p, &proc, e);
+	proc_close(&proc);
+	return r;
+}
+
+static int step_ids(struct init *in, struct err *e)
+{
+	return in->plan->process.set ? cred_set_ids(&in->plan->process, e) : 0;
+}
+
+/* KERNEL: without no_new_privs, loading a filter needs CAP_SYS_ADMIN in the user namespace. seccomp(2) */
+static bool keeps_sys_admin(const struct init *in)
+{
+	return in->filter->n && !in->plan->process.spec->no_new_privileges;
+}
+
+/*
+ * SECURITY: C4. CAP_SYS_ADMIN stays until the filter is loaded right before execve; the bounding set is without
+ * it, so a startContainer hook cannot keep it.
+ */
+static int step_capabilities(struct init *in, struct err *e)
+{
+	struct plan_process p = in->plan->process;
+	int r;
+
+	if (!p.set)
+		return 0;
+	if (keeps_sys_admin(in)) {
+		p.caps[CAPSET_EFFECTIVE] |= 1ull << CAP_SYS_ADMIN;
+		p.caps[CAPSET_PERMITTED] |= 1ull << CAP_SYS_ADMIN;
+	}
+	r = cred_set_caps(&p, e);
+	if (r < 0)
+		return r;
+	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return 0;
+}
+
+static int step_no_new_privs(struct init *in, struct err *e)
+{
+	const struct plan_process *p = &in->plan->process;
+
+	return p->set && p->spec->no_new_privileges ? cred_no_new_privs(e) : 0;
+}
+
+static int step_cwd(struct init *in, struct err *e)
+{
+	return in->plan->process.set ? init_enter_cwd(in->plan->process.spec->cwd, e) : 0;
+}
+
+static int step_program(struct init *in, struct err *e)
+{
+	if (!in->plan->process.set)
+		return 0;
+	umask(in->plan->process.umask);
+	return init_find_program(in, e);
+}
+
+static int step_ready(struct init *in, struct err *e)
+{
+	mount_tree_close(&in->tree);
+	fd_close(&in->console_sock);
+	return sync_send(in->chan, SYNC_READY, -1, e);
+}
+
+/* ---- START ---- */
+
+/* One caller of `hull start` at a time; one that goes away before it said START changes nothing (faults K3). */
+static int accept_start(struct init *in, struct err *e)
+{
+	for (;;) {
+		struct err drop = { 0 };
+		struct sync_msg m;
+		int conn = accept4(in->start_sock, NULL, NULL, SOCK_CLOEXEC);
+
+		if (conn < 0) {
+			if (errno == EINTR || errno == ECONNABORTED)
+				continue;
+			return err_sys(e, ERR_PRO_PROTOCOL, -errno, "wait for start");
+		}
+		if (sync_expect(conn, SYNC_START, 0, &m, &drop) == 0) {
+			in->start_conn = conn;
+			fd_close(&in->start_sock);
+			return 0;
+		}
+		fd_close(&conn);
+	}
+}
+
+static int step_wait_start(struct init *in, struct err *e)
+{
+	struct sync_msg m;
+	int r;
+
+	if (in->start_sock < 0) {
+		r = sync_expect(in->chan, SYNC_START, 0, &m, e);
+		in->start_conn = in->chan;
+		sys_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+		return r;
+	}
+	/* Until the runtime has recorded the container, init ends with it (faults K1). */
+	r = sync_expect(in->chan, SYNC_CREATED, 0, &m, e);
+	if (r < 0)
+		return r;
+	sys_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	fd_close(&in->chan);
+	return accept_start(in, e);
+}
+
+static int step_has_process(struct init *in, struct err *e)
+{
+	if (in->plan->process.set)
+		return 0;
+	err_set(e, ERR_EXE_NOPROCESS, EINVAL, "config.json has no `process`");
+	return err_at(e, -EINVAL, "/process");
+}
+
+static int step_start_container_hooks(struct init *in, struct err *e)
+{
+	if (!in->plan->hooks->n[HOOK_START_CONTAINER])
+		return 0;
+	return run_hooks(in, HOOK_START_CONTAINER, "created", e);
+}
+
+/* ---- EXEC ---- */
+
+static int step_descriptors(struct init *in, struct err *e)
+{
+	unsigned keep = in->plan->process.preserve_fds + in->plan->process.listen_fds;
+	sigset_t none;
+	int r;
+
+	/* SECURITY: X1: everything but the streams and what was asked for goes away with execve. */
+	r = sys_close_range(3 + keep, ~0u, CLOSE_RANGE_CLOEXEC);
+	if (r < 0)
+		return err_sys(e, ERR_CRD_LOCK, r, "close_range");
+	for (unsigned i = 0; i < keep; i++) {
+		r = fd_set_cloexec((int)(3 + i), 0);
+		if (r < 0)
+			return err_sys(e, ERR_CLI_VALUE, r, "unable to stat preserved-fd %u", 3 + i);
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	return 0;
+}
+
+static int step_rlimits(struct init *in, struct err *e)
+{
+	/* hull raised the soft limit for itself; the program gets what the caller had, or what the config says. Late,
+	 * because a limit may be too low for hull; hard limits that need rights were raised by the runtime. */
+	setrlimit(RLIMIT_NOFILE, &in->nofile);
+	return in->plan->process.set ? tune_rlimits(in->plan->process.spec, 0, e) : 0;
+}
+
+static int step_filter(struct init *in, struct err *e)
+{
+	if (!in->filter->n)
+		return 0;
+	return seccomp_load(in->filter, &in->listener, e);
+}
+
+static int step_last_capability(struct init *in, struct err *e)
+{
+	const uint64_t *caps = in->plan->process.caps;
+	int r;
+
+	if (!keeps_sys_admin(in))
+		return 0;
+	r = sys_capset(caps[CAPSET_EFFECTIVE], caps[CAPSET_PERMITTED], caps[CAPSET_INHERITABLE]);
+	return r < 0 ? err_sys(e, ERR_CRD_CAPS, r, "drop CAP_SYS_ADMIN") : 0;
+}
+
+static int step_listener(struct init *in, struct err *e)
+{
+	struct sync_msg m;
+	int r;
+
+	if (in->listener < 0)
+		return 0;
+	r = sync_send(in->start_conn, SYNC_SECCOMP, in->listener, e);
+	fd_close(&in->listener);
+	return r < 0 ? r : sync_expect(in->start_conn, SYNC_SECCOMPED, 0, &m, e);
+}
+
+static int step_exec(struct init *in, struct err *e)
+{
+	return init_exec(in, e);
+}
+
+/*
+ * The order, and why (rules M6, C2, C4):
+ *  - the sealed image comes before any namespace that others live in can be entered;
+ *  - the cgroup before its namespace, which takes the cgroup of the moment as its root;
+ *  - devices before the runtime's hooks, which put more into /dev;
+ *  - the terminal before pivot, from the container's own devpts; sysctls before /proc/sys turns read-only;
+ *  - read-only paths before masks, so that a mask below one is not itself covered;
+ *  - the bounding set while CAP_SETPCAP is held, ids before capabilities, the label before no_new_privs;
+ *  - the filter last, so that it covers as little of hull as possible.
+ */
+const struct init_step init_steps[] = {
+	{ "session", STAGE_ENTER, step_session },
+	{ "seal", STAGE_ENTER, step_seal },
+	{ "namespaces", STAGE_ENTER, step_namespaces },
+	{ "place", STAGE_PLACE, step_place },
+	{ "loopback", STAGE_PLACE, step_loopback },
+	{ "root-attach", STAGE_ROOTFS, step_root_attach },
+	{ "mounts", STAGE_ROOTFS, step_mounts },
+	{ "devices", STAGE_ROOTFS, step_devices },
+	{ "runtime-hooks", STAGE_HOOKS, step_runtime_hooks },
+	{ "create-container-hooks", STAGE_HOOKS, step_create_container_hooks },
+	{ "verify-mounts", STAGE_HOOKS, step_verify_mounts },
+	{ "terminal", STAGE_PIVOT, step_terminal },
+	{ "pivot", STAGE_PIVOT, step_pivot },
+	{ "make-cwd", STAGE_PIVOT, step_make_cwd },
+	{ "sysctl", STAGE_PIVOT, step_sysctl },
+	{ "readonly-paths", STAGE_PIVOT, step_readonly_paths },
+	{ "masked-paths", STAGE_PIVOT, step_masked_paths },
+	{ "root-finish", STAGE_PIVOT, step_root_finish },
+	{ "hostname", STAGE_IDENTITY, step_hostname },
+	{ "keyring", STAGE_IDENTITY, step_keyring },
+	{ "personality", STAGE_IDENTITY, step_personality },
+	{ "memory-policy", STAGE_IDENTITY, step_memory_policy },
+	{ "io-priority", STAGE_IDENTITY, step_io_priority },
+	{ "home", STAGE_LOCKDOWN, step_home },
+	{ "terminal-stdio", STAGE_LOCKDOWN, step_terminal_stdio },
+	{ "stdio-owner", STAGE_LOCKDOWN, step_stdio_owner },
+	{ "bounding-set", STAGE_LOCKDOWN, step_bounding_set },
+	{ "label", STAGE_LOCKDOWN, step_label },
+	{ "ids", STAGE_LOCKDOWN, step_ids },
+	{ "capabilities", STAGE_LOCKDOWN, step_capabilities },
+	{ "no-new-privs", STAGE_LOCKDOWN, step_no_new_privs },
+	{ "cwd", STAGE_LOCKDOWN, step_cwd },
+	{ "program", STAGE_LOCKDOWN, step_program },
+	{ "ready", STAGE_LOCKDOWN, step_ready },
+	{ "wait-start", STAGE_START, step_wait_start },
+	{ "has-process", STAGE_START, step_has_process },
+	{ "start-container-hooks", STAGE_START, step_start_container_hooks },
+	{ "descriptors", STAGE_EXEC, step_descriptors },
+	{ "rlimits", STAGE_EXEC, step_rlimits },
+	{ "filter", STAGE_EXEC, step_filter },
+	{ "last-capability", STAGE_EXEC, step_last_capability },
+	{ "listener", STAGE_EXEC, step_listener },
+	{ "exec", STAGE_EXEC, step_exec },
+};
+const size_t init_n_steps = ARRAY_LEN(init_steps);
