@@ -48,3 +48,24 @@ int tune_rlimits(const struct spec_process *p, pid_t pid, struct err *e)
 	}
 	return 0;
 }
+
+int tune_rlimits_raise(const struct spec_process *p, struct err *e)
+{
+	for (size_t i = 0; i < p->n_rlimits; i++) {
+		const struct spec_rlimit *l = &p->rlimits[i];
+		struct rlimit64 now;
+		int r;
+
+		if (prlimit64(0, (enum __rlimit_resource)l->resource, NULL, &now) < 0)
+			return err_sys(e, ERR_TUN_RLIMIT, -errno, "read limit %d", l->resource);
+		if (l->soft <= l->hard && l->hard <= now.rlim_max)
+			continue;
+		/* The wanted pair at once: what is impossible fails here, at create, and not at start. */
+		r = set_one(&(struct spec_rlimit){ l->resource, MIN(now.rlim_cur, l->hard), l->hard }, 0, e);
+		if (r == 0 && l->soft > l->hard)
+			r = set_one(l, 0, e);
+		if (r < 0)
+			return err_at(e, r, "/process/rlimits/%zu", i);
+	}
+	return 0;
+}

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container: the life of a container as the runtime process sees it: the record on disk, the lock, the clone
+ * and its undo, and one function per operation. Nothing here prints; cmd/ does.
+ */
+#ifndef HULL_CONTAINER_CONTAINER_H
+#define HULL_CONTAINER_CONTAINER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "cgroup/cgroup.h"
+#include "plan/plan.h"
+#include "spec/spec.h"
+#include "spec/state.h"
+#include "tune/tune.h"
+
+/* Deadlines of faults.md, in nanoseconds. */
+#define SECONDS(n) ((uint64_t)(n) * 1000000000u)
+#define LOCK_DEADLINE SECONDS(10)
+#define KILL_DEADLINE SECONDS(10)
+
+/* One per command. */
+struct ctx {
+	struct arena a;
+	const char *root;	   /* --root, absolute */
+	int root_fd;		   /* -1 until store_open */
+	const char *public_dir;	   /* S-01; NULL: off */
+	enum plan_cgroup_manager manager;
+	bool strict;
+	struct rlimit nofile;	   /* of the caller, before hull raised its own */
+	char *const *env;	   /* of the caller */
+	struct host host;	   /* facts, read when needed */
+	struct cgroup_host cgroups;
+	bool facts_read;
+	char *const *argv;	   /* for the sealed re-execution */
+};
+
+/* ---- the record: state.json of the private root; written by one table (record.c) ---- */
+enum record_phase { PHASE_CREATING, PHASE_CREATED, PHASE_DELETING };
+struct record {
+	uint64_t format;
+	const char *hull_version;
+	enum record_phase phase;
+	const char *boot_id;
+	const char *id, *bundle, *rootfs, *oci_version;
+	const char *created;	   /* RFC 3339 */
+	uint64_t owner;		   /* uid of the creator */
+	uint64_t creator;	   /* pid of the creating command, to tell a dead one in PHASE_CREATING */
+	uint64_t creator_start;
+	uint64_t pid, start_time;  /* of init; 0 before the clone */
+	struct spec_kvs annotations;
+	struct cgroup cgroup;
+	const char *public_dir;	   /* where the public state lies, NULL: nowhere */
+	const char *host_mount;	   /* rootfs attached in the host's table (no mount namespace), NULL: none */
+	uint64_t host_mount_id;	   /* of the mount that was on top there before */
+	struct tune_rdt rdt;
+	struct spec_hooks hooks;   /* poststart and poststop only */
+	bool has_process, terminal, frozen, notify, shared_pidns;
+	const char *seccomp_listener, *seccomp_metadata;
+	const char *stop_signal;
+};
+
+/* Read or write the record of the entry's directory. Written to a new file, fsync, rename, fsync of the directory. */
+struct entry;
+int record_write(const struct entry *en, const struct record *r, struct arena *a, struct err *e);
+int record_read(const struct entry *en, struct arena *a, struct record *ret, struct err *e);
+/* The same when the record's id is not the name of its directory (a retired entry). */
+int record_read_as(const struct entry *en, const char *id, struct arena *a, struct record *ret, struct err *e);
+
+/* ---- the store: ROOT/ID/ (store.c) ---- */
+struct entry {
+	const char *id;
+	int dir;	/* ROOT/ID, -1 */
+	bool locked;
+};
+/* Is @id well formed? J11: checked before any file is touched. */
+int store_check_id(const char *id, struct err *e);
+/* Open (and with @make, create 0700) the root; SECURITY: S1: owner, mode and type are proved. -ENOENT without @make. */
+int store_open(struct ctx *c, bool make, struct err *e);
+int store_claim(struct ctx *c, const char *id, struct entry *ret, struct err *e);	/* mkdir + lock */
+int store_find(struct ctx *c, const char *id, struct entry *ret, struct err *e);	/* ERR_STA_MISSING "does not exist" */
+int store_lock(struct entry *en, uint64_t deadline, struct err *e);			/* exclusive */
+int store_remove(struct ctx *c, struct entry *en, struct err *e);			/* the directory and what hull put there */
+void store_unlock(struct entry *en);
+void store_close(struct entry *en);
+/* Names of all entries, sorted. */
+int store_list(struct ctx *c, const char ***ret, size_t *ret_n, struct err *e);
+/* The public directory (S-01, S-06). */
+int public_claim(struct ctx *c, const char *id, struct err *e);
+int public_write(const char *dir, const char *id, const char *text, size_t n, struct err *e);
+int public_remove(const char *dir, const char *id, struct err *e);
+/* Write DIR/NAME atomically: temporary name, fsync, rename. @sync false leaves out the fsyncs. */
+int store_write_file(int dir, const char *name, mode_t mode, const void *p, size_t n, bool sync);
+
+/* ---- status (status.c): computed from facts, never stored ---- */
+struct status_info {
+	enum spec_status status;
+	bool creator_dead;   /* creating, but nobody works on it any more */
+	bool previous_boot;
+	int pidfd;	     /* of a living init, else -1; owned */
+};
+int status_read(const struct entry *en, const struct record *r, struct status_info *ret, struct err *e);
+void status_close(struct status_info *s);
+const char *status_name(enum spec_status s);
+/* The OCI state document of a record. */
+void status_fill(struct ctx *c, const struct record *r, enum spec_status s, struct spec_state *ret);
+int status_publish(struct ctx *c, const struct record *r, enum spec_status s, struct err *e);
+/* Find, lock (when @lock), read, compute: what every verb but create begins with. */
+struct subject {
+	struct entry en;
+	struct record rec;
+	struct status_info st;
+};
+int subject_open(struct ctx *c, const char *id, bool lock, struct subject *ret, struct err *e);
+void subject_close(struct subject *s);
+
+/* ---- operations ---- */
+struct create_options {
+	const char *id, *bundle, *config; /* config: other file name, NULL: config.json */
+	const char *pid_file, *console_socket, *pidfd_socket;
+	unsigned preserve_fds, listen_fds;
+	bool no_pivot, no_new_keyring;
+	bool no_create_mountpoints, default_filesystems, strict_namespaces;
+	bool run, detach, keep; /* hull run */
+	bool delete_on_exit;	/* S-21 */
+};
+int container_create(struct ctx *c, const struct create_options *o, struct err *e);
+int container_run(struct ctx *c, const struct create_options *o, int *ret_status, struct err *e);
+int container_start(struct ctx *c, const char *id, struct err *e);
+int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err *e);
+int container_delete(struct ctx *c, const char *id, bool force, struct err *e);
+int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del, struct err *e);
+int container_pause(struct ctx *c, const char *id, bool on, struct err *e);
+/* exit.json of the entry, written by whoever reaped init (hull run). -1: nobody knows. */
+struct subject;
+int exit_record_write(struct subject *s, int status, struct err *e);
+int exit_record_read(struct ctx *c, struct subject *s, int *ret_status, struct err *e);
+/* Wait for the end. *ret_status as run reports it, -1 unknown (not our child). @deadline 0: for ever; -ETIMEDOUT. */
+int container_wait(struct ctx *c, const char *id, uint64_t deadline, int *ret_status, struct err *e);
+/* Orphans of this root: entries whose creator died. @remove deletes them. */
+struct gc_item { const char *id, *what; bool removed; };
+int container_gc(struct ctx *c, bool remove, struct gc_item **ret, size_t *ret_n, struct err *e);
+int container_pids(struct ctx *c, const char *id, int **ret, size_t *ret_n, struct err *e);
+
+/* Facts of the host, once per command. */
+int facts_read(struct ctx *c, struct err *e);
+/* Read the bundle's config and plan it: shared by create, run, plan and validate. Paths become absolute. */
+struct blueprint {
+	struct spec spec;
+	struct plan plan;
+	const char *bundle;
+};
+/* The first half: config read and checked, nothing planned. */
+int blueprint_read(struct ctx *c, const struct create_options *o, struct blueprint *b, struct err *e);
+int blueprint_make(struct ctx *c, const struct create_options *o, struct blueprint *ret, struct err *e);
+
+/* Everything create made, removed in the right order; used by delete, by failed creates and by gc. @force: leftovers
+ * become part of the message but removal goes on. Runs poststop hooks when @hooks. */
+int container_destroy(struct ctx *c, struct subject *s, bool force, bool hooks, struct err *e);
+
+#endif

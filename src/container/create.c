@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container/create: create, run and start: what happens after init said READY.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "console/console.h"
+#include "container/spawn.h"
+#include "sys/call.h"
+#include "sys/pidfd.h"
+#include "sys/sock.h"
+
+/* Digits only, no newline, whole or not at all: clients parse the raw bytes (features.md a.4). */
+int pid_file_write(const char *path, pid_t pid, struct err *e)
+{
+	_cleanup_fd_ int dir = -1;
+	char parent[4096], text[16];
+	size_t n = (size_t)(path_base(path) - path);
+	int r;
+
+	if (n >= sizeof(parent) || str_ends(path, "/"))
+		return err_set(e, ERR_CLI_FILE, ENAMETOOLONG, "--pid-file %s", path);
+	memcpy(parent, path, n);
+	parent[n] = '\0';
+	str_format(text, sizeof(text), "%d", pid);
+	dir = sys_openat(AT_FDCWD, n ? parent : ".", O_RDONLY | O_DIRECTORY, 0);
+	r = dir < 0 ? dir : store_write_file(dir, path_base(path), 0644, text, strlen(text), false);
+	if (r < 0) {
+		err_sys(e, ERR_CLI_FILE, r, "write the pid file %s", path);
+		return err_at(e, r, "--pid-file");
+	}
+	return 0;
+}
+
+int container_create(struct ctx *c, const struct create_options *o, struct err *e)
+{
+	struct spawn sp;
+	int r;
+
+	r = store_check_id(o->id, e);
+	if (r < 0)
+		return r;
+	r = spawn_run(&sp, c, o, e);
+	if (r == 0) {
+		trace_step("release");
+		r = sync_send(sp.chan, SYNC_CREATED, -1, e);
+		if (r < 0)
+			spawn_undo(&sp, e);
+	}
+	spawn_close(&sp);
+	return r;
+}
+
+/* The notify listener goes to the agent before the program's first system call. */
+static int serve_listener(struct ctx *c, struct subject *s, int conn, struct sync_msg *m, struct err *e)
+{
+	struct record *rec = &s->rec;
+	struct spec_state st;
+	size_t n;
+	char *text;
+	int r;
+
+	status_fill(c, rec, STATUS_CREATED, &st);
+	text = spec_process_state_text(&st, (int64_t)rec->pid, rec->seccomp_metadata, &c->a, &n);
+	if (!rec->seccomp_listener)
+		r = err_set(e, ERR_SEC_NOTIFY, 0, "a notify rule without linux.seccomp.listenerPath");
+	else
+		r = seccomp_send_listener(rec->seccomp_listener, text, n, m->fd, e);
+	fd_close(&m->fd);
+	return r < 0 ? r : sync_send(conn, SYNC_SECCOMPED, -1, e);
+}
+
+int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, struct err *e)
+{
+	int r = sync_send(conn, SYNC_START, -1, e);
+
+	while (r == 0) {
+		struct sync_msg m;
+
+		r = sync_recv(conn, 0, &m, e);
+		if (r < 0)
+			return r;
+		if (r == 0) /* closed by execve, unless init died before it */
+			break;
+		if (m.kind != SYNC_SECCOMP) {
+			fd_close(&m.fd);
+			return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m.kind));
+		}
+		r = serve_listener(c, s, conn, &m, e);
+	}
+	if (r < 0)
+		return r;
+	if (!streq(trace_last(TRACE_INIT), "exec"))
+		return spawn_died(s, pidfd, e);
+	return 0;
+}
+
+/* runtime.md#lifecycle: a failed startContainer or poststart hook stops the container and goes on at step 12. */
+static bool is_hook_error(const struct err *e)
+{
+	return e->id >= ERR_HOK_EXEC && e->id <= ERR_HOK_TIMEOUT;
+}
+
+static int started(struct ctx *c, struct subject *s, int pidfd, int notify, struct err *e)
+{
+	int r = status_publish(c, &s->rec, STATUS_RUNNING, e);
+
+	if (r == 0)
+		r = notify_forward(s, notify, pidfd, e);
+	return r < 0 ? r : spawn_hooks(c, &s->rec.hooks, HOOK_POSTSTART, &s->rec, STATUS_RUNNING, false, e);
+}
+
+static void destroy_after_hook(struct ctx *c, struct subject *s, struct err *e)
+{
+	struct err second = { 0 };
+
+	if (!is_hook_error(e))
+		return;
+	if (container_destroy(c, s, true, true, &second) < 0)
+		log_warn("destroying the container after the failed hook: %s", second.msg);
+}
+
+static int map_trace(const struct entry *en)
+{
+	_cleanup_fd_ int fd = sys_openat(en->dir, "trace", O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+
+	return fd < 0 ? fd : trace_open(fd);
+}
+
+static int start_error(const struct subject *s, struct err *e)
+{
+	const char *id = s->rec.id;
+
+	if (s->st.status == STATUS_STOPPED)
+		return err_set(e, ERR_STA_STATUS, 0, "cannot start container \"%s\": container has stopped", id);
+	if (s->st.status == STATUS_CREATING)
+		return err_set(e, ERR_STA_STATUS, 0, "cannot start container \"%s\": it is still being created", id);
+	return err_set(e, ERR_STA_STATUS, 0, "cannot start container \"%s\": it is already started (%s)", id,
+		       status_name(s->st.status));
+}
+
+int container_start(struct ctx *c, const char *id, struct err *e)
+{
+	_cleanup_fd_ int conn = -1, notify = -1;
+	struct subject s;
+	int r;
+
+	r = subject_open(c, id, true, &s, e);
+	if (r < 0)
+		return r;
+	if (s.st.status != STATUS_CREATED) {
+		r = start_error(&s, e);
+		goto out;
+	}
+	r = map_trace(&s.en);
+	if (r < 0) {
+		err_sys(e, ERR_STA_READ, r, "map the flight recorder of \"%s\"", id);
+		goto out;
+	}
+	trace_step("start");
+	conn = sock_connect_at(SOCK_SEQPACKET, s.en.dir, "start.sock");
+	if (conn < 0) {
+		r = err_sys(e, ERR_STA_READ, conn, "connect to the init of \"%s\"", id);
+		goto out;
+	}
+	r = notify_listen(&s, &notify, e);
+	if (r == 0)
+		r = spawn_start(c, &s, conn, s.st.pidfd, e);
+	if (r == 0) {
+		sys_unlinkat(s.en.dir, "start.sock", 0);
+		r = started(c, &s, s.st.pidfd, notify, e);
+	} else if (!is_hook_error(e)) {
+		struct err drop = { 0 };
+
+		pidfd_wait_exit(s.st.pidfd, io_now() + SECONDS(2));
+		if (status_publish(c, &s.rec, STATUS_STOPPED, &drop) < 0)
+			err_drop(&drop, "the public view is a courtesy; the error of start is what counts");
+	}
+	if (r < 0)
+		destroy_after_hook(c, &s, e);
+out:
+	subject_close(&s);
+	return r;
+}
+
+/* Shell convention: the status, or 128 + signal. */
+static int exit_status(const siginfo_t *end)
+{
+	return end->si_code == CLD_EXITED ? end->si_status : 128 + end->si_status;
+}
+
+static int run_foreground(struct ctx *c, struct spawn *sp, int *ret_status, struct err *e)
+{
+	struct console_relay relay = { .master = sp->master, .pidfd = sp->pidfd, .forward_signals = true };
+	siginfo_t end;
+	int r;
+
+	(void)c;
+	r = console_relay_run(&relay, e);
+	if (r < 0)
+		return r;
+	r = pidfd_reap(sp->pidfd, &end);
+	if (r < 0)
+		return err_sys(e, ERR_PRO_DIED, r, "reap the container's process");
+	*ret_status = exit_status(&end);
+	return 0;
+}
+
+int container_run(struct ctx *c, const struct create_options *o, int *ret_status, struct err *e)
+{
+	_cleanup_fd_ int notify = -1;
+	struct err second = { 0 };
+	struct spawn sp;
+	int r;
+
+	*ret_status = 0;
+	r = store_check_id(o->id, e);
+	if (r < 0)
+		return r;
+	r = spawn_run(&sp, c, o, e);
+	if (r < 0)
+		goto out;
+	trace_step("start");
+	r = notify_listen(&sp.s, &notify, e);
+	if (r == 0)
+		r = spawn_start(c, &sp.s, sp.chan, sp.pidfd, e);
+	if (r == 0)
+		r = started(c, &sp.s, sp.pidfd, notify, e);
+	if (r == 0 && !o->detach) {
+		trace_step("relay");
+		/* Others may pause, kill or exec meanwhile. */
+		store_unlock(&sp.s.en);
+		r = run_foreground(c, &sp, ret_status, e);
+		fd_close(&sp.pidfd);
+		if (o->keep && r == 0) {
+			r = exit_record_write(&sp.s, *ret_status, e);
+			r = r < 0 ? r : status_publish(c, &sp.s.rec, STATUS_STOPPED, e);
+		} else if (store_lock(&sp.s.en, io_now() + LOCK_DEADLINE, &second) == 0) {
+			sp.s.rec.pid = 0;
+			r = r < 0 ? r : container_destroy(c, &sp.s, true, true, e);
+		} else {
+			err_drop(&second, "somebody else deleted it meanwhile");
+		}
+	}
+	if (r < 0)
+		spawn_undo(&sp, e);
+out:
+	spawn_close(&sp);
+	return r;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container/destroy: undoing everything a record names, in the order that leaves nothing: processes, cgroup,
+ * RDT group, mounts, public state, entry, then the poststop hooks. Repeating it is harmless.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "container/spawn.h"
+#include "sys/call.h"
+#include "sys/pidfd.h"
+
+/* The name an entry has between the end of the container and the end of its poststop hooks: the id is free again,
+ * and a killed delete can be repeated (faults K6). */
+enum { GONE_NAME = 300 };
+
+static int gone_name(const char *id, char ret[static GONE_NAME])
+{
+	return str_format(ret, GONE_NAME, ".gone-%s", id);
+}
+
+static int kill_processes(struct subject *s, struct err *e)
+{
+	struct cgroup *g = &s->rec.cgroup;
+	uint64_t deadline = io_now() + KILL_DEADLINE;
+	int r = 0;
+
+	if (s->st.pidfd >= 0)
+		sys_pidfd_send_signal(s->st.pidfd, SIGKILL);
+	/* SECURITY, faults P6: a group that others use is not swept. */
+	if (g->n && cgroup_is_own(g))
+		r = g->ops->kill(g, SIGKILL, deadline, e);
+	if (r == 0 && s->st.pidfd >= 0 && pidfd_wait_exit(s->st.pidfd, deadline) != 1)
+		r = err_set(e, ERR_CGR_KILL, ETIMEDOUT, "process %llu cannot be killed (uninterruptible sleep?)",
+			    (unsigned long long)s->rec.pid);
+	return r;
+}
+
+static int remove_resources(struct subject *s, struct err *e)
+{
+	struct record *rec = &s->rec;
+	uint64_t now;
+	int r = 0;
+
+	if (rec->cgroup.n)
+		r = rec->cgroup.ops->destroy(&rec->cgroup, io_now() + KILL_DEADLINE, e);
+	if (r == 0 && (rec->rdt.made_group || rec->rdt.made_mon))
+		r = tune_rdt_remove(&rec->rdt, e);
+	if (r == 0 && rec->host_mount && mount_id_at(rec->host_mount, &now) == 0 && now != rec->host_mount_id)
+		r = mount_host_detach(rec->host_mount, now, e);
+	return r;
+}
+
+static int run_poststop(struct ctx *c, struct record *rec, struct err *e)
+{
+	rec->pid = 0;
+	return spawn_hooks(c, &rec->hooks, HOOK_POSTSTOP, rec, STATUS_STOPPED, true, e);
+}
+
+/* Free the id; keep the record for the hooks. */
+static int retire(struct ctx *c, struct subject *s, struct err *e)
+{
+	char gone[GONE_NAME];
+	int r = gone_name(s->en.id, gone);
+
+	if (r < 0)
+		return err_sys(e, ERR_STA_WRITE, r, "retire %s", s->en.id);
+	if (renameat2(c->root_fd, s->en.id, c->root_fd, gone, RENAME_NOREPLACE) < 0 && errno != ENOENT)
+		return err_sys(e, ERR_STA_WRITE, -errno, "retire %s/%s", c->root, s->en.id);
+	s->en.id = arena_strdup(&c->a, gone);
+	return 0;
+}
+
+int container_destroy(struct ctx *c, struct subject *s, bool force, bool hooks, struct err *e)
+{
+	struct record *rec = &s->rec;
+	bool previous = s->st.previous_boot;
+	int r = 0;
+
+	(void)force;
+	/* KERNEL: nothing of an earlier boot is alive; its pids and cgroup paths are somebody else's now (faults B1). */
+	if (!previous) {
+		if (rec->cgroup.n && !rec->cgroup.ops)
+			r = cgroup_restore(&rec->cgroup, e);
+		if (r == 0)
+			r = kill_processes(s, e);
+		if (r == 0)
+			r = remove_resources(s, e);
+		if (r < 0)
+			return r;
+	}
+	r = public_remove(rec->public_dir, rec->id, e);
+	if (r < 0)
+		return r;
+	if (!hooks || !rec->hooks.n[HOOK_POSTSTOP])
+		return store_remove(c, &s->en, e);
+	r = retire(c, s, e);
+	if (r == 0)
+		r = run_poststop(c, rec, e);
+	return r < 0 ? r : store_remove(c, &s->en, e);
+}
+
+/* A delete that was killed before its hooks were through left .gone-ID. */
+static int finish_gone(struct ctx *c, const char *id, bool *ret_found, struct err *e)
+{
+	struct subject s = { .en.dir = -1, .st.pidfd = -1 };
+	struct err why = { 0 };
+	char gone[GONE_NAME];
+	int r;
+
+	*ret_found = false;
+	r = gone_name(id, gone);
+	if (r < 0 || store_open(c, false, &why) < 0) {
+		err_drop(&why, "no root, nothing left");
+		return 0;
+	}
+	s.en = (struct entry){ .id = arena_strdup(&c->a, gone),
+			       .dir = sys_openat(c->root_fd, gone, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) };
+	if (s.en.dir < 0)
+		return 0;
+	*ret_found = true;
+	r = store_lock(&s.en, io_now() + LOCK_DEADLINE, e);
+	if (r == 0 && record_read_as(&s.en, id, &c->a, &s.rec, &why) == 0)
+		r = run_poststop(c, &s.rec, e);
+	if (r == 0)
+		r = store_remove(c, &s.en, e);
+	subject_close(&s);
+	return r;
+}
+
+/* An unreadable record: the directory goes, and nothing that it may have named is touched (faults B4). */
+static int delete_unreadable(struct ctx *c, const char *id, struct err *why, struct err *e)
+{
+	struct entry en;
+	int r;
+
+	log_warn("%s; removing its directory only", why->msg);
+	r = store_find(c, id, &en, e);
+	if (r == 0)
+		r = store_lock(&en, io_now() + LOCK_DEADLINE, e);
+	if (r == 0)
+		r = public_remove(c->public_dir, id, e);
+	if (r == 0)
+		r = store_remove(c, &en, e);
+	if (en.dir >= 0)
+		store_close(&en);
+	return r;
+}
+
+int container_delete(struct ctx *c, const char *id, bool force, struct err *e)
+{
+	struct err why = { 0 };
+	struct subject s;
+	bool found;
+	int r;
+
+	r = store_check_id(id, e);
+	if (r == 0)
+		r = finish_gone(c, id, &found, e);
+	if (r < 0)
+		return r;
+	r = subject_open(c, id, true, &s, &why);
+	if (r < 0) {
+		if (why.id == ERR_STA_MISSING && (force || found))
+			return 0;
+		if (why.id == ERR_STA_READ && force)
+			return delete_unreadable(c, id, &why, e);
+		*e = why;
+		return r;
+	}
+	if (!force && s.st.status != STATUS_STOPPED && !(s.st.status == STATUS_CREATING && s.st.creator_dead))
+		r = err_set(e, ERR_STA_STATUS, 0,
+			    "cannot delete container \"%s\" that is not stopped: %s; `hull delete --force` kills it first",
+			    id, status_name(s.st.status));
+	else
+		r = container_destroy(c, &s, force, true, e);
+	subject_close(&s);
+	return r;
+}

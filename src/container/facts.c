@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container/facts: what the planner needs to know about the host and the caller, read once per command, and
+ * the blueprint: config read, checked and planned.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "container/spawn.h"
+#include "cred/cred.h"
+#include "sys/call.h"
+#include "sys/path.h"
+
+static ssize_t read_file(const char *path, char *buf, size_t size)
+{
+	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
+
+	return fd < 0 ? fd : io_read_line_file(fd, buf, size);
+}
+
+/* KERNEL: the initial user namespace maps all ids to themselves, in one line. user_namespaces(7) */
+static bool initial_userns(void)
+{
+	char buf[128], word[3][16] = { 0 };
+	unsigned w = 0, n = 0;
+
+	if (read_file("/proc/self/uid_map", buf, sizeof(buf)) < 0)
+		return false;
+	for (const char *p = buf; *p && w < 3; p++) {
+		if (*p == ' ') {
+			if (n)
+				w++;
+			n = 0;
+		} else if (n < 15) {
+			word[w][n++] = *p;
+		}
+	}
+	return streq(word[0], "0") && streq(word[1], "0") && streq(word[2], "4294967295");
+}
+
+static const char *go_arch(const char *machine)
+{
+	static const char *const names[][2] = {
+		{ "x86_64", "amd64" },	 { "aarch64", "arm64" },   { "i686", "386" },
+		{ "ppc64le", "ppc64le" }, { "s390x", "s390x" },	   { "riscv64", "riscv64" },
+		{ "armv7l", "arm" },	 { "loongarch64", "loong64" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (streq(names[i][0], machine))
+			return names[i][1];
+	return machine;
+}
+
+int facts_read(struct ctx *c, struct err *e)
+{
+	struct host *h = &c->host;
+	uint64_t permitted, inheritable;
+	struct utsname u;
+	char buf[64];
+	int r;
+
+	if (c->facts_read)
+		return 0;
+	*h = (struct host){ .euid = geteuid(), .egid = getegid(), .os = "linux", .last_cap = 40 };
+	h->umask = umask(0);
+	umask(h->umask);
+	h->initial_userns = initial_userns();
+	r = sys_capget(0, &h->caps_effective, &permitted, &inheritable);
+	if (r < 0)
+		return err_sys(e, ERR_GEN_SYS, r, "capget");
+	for (h->last_cap = 0; h->last_cap < 64; h->last_cap++) {
+		r = sys_prctl(PR_CAPBSET_READ, h->last_cap, 0, 0, 0);
+		if (r < 0) /* KERNEL: EINVAL above the last capability. PR_CAPBSET_READ(2const) */
+			break;
+		h->caps_bounding |= (uint64_t)(r > 0) << h->last_cap;
+	}
+	h->last_cap--;
+	r = cgroup_host_read(&c->cgroups, e);
+	if (r < 0)
+		return r;
+	h->cgroups = c->cgroups.layout;
+	h->own_cgroup = "";
+	for (unsigned i = 0; i < c->cgroups.n; i++)
+		if (c->cgroups.h[i].v2)
+			h->own_cgroup = c->cgroups.own[i];
+	h->apparmor = read_file("/sys/module/apparmor/parameters/enabled", buf, sizeof(buf)) > 0 && buf[0] == 'Y';
+	h->selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;
+	h->resctrl = access("/sys/fs/resctrl/schemata", F_OK) == 0;
+	uname(&u);
+	h->arch = arena_strdup(&c->a, go_arch(u.machine));
+	c->facts_read = true;
+	return 0;
+}
+
+/* The bundle as an absolute path without symlinks: what the kernel calls the directory. */
+static int absolute_bundle(struct ctx *c, const char *bundle, int *ret_fd, const char **ret, struct err *e)
+{
+	char link[64], path[4096];
+	int fd;
+	ssize_t n;
+
+	fd = sys_openat(AT_FDCWD, bundle ? bundle : ".", O_RDONLY | O_DIRECTORY, 0);
+	if (fd < 0)
+		return err_sys(e, ERR_CFG_FILE, fd, "open the bundle %s", bundle ? bundle : ".");
+	*ret_fd = fd;
+	if (bundle && *bundle == '/') {
+		*ret = arena_strdup(&c->a, bundle);
+		return 0;
+	}
+	str_format(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = sys_readlinkat(AT_FDCWD, link, path, sizeof(path));
+	if (n < 0)
+		return err_sys(e, ERR_CFG_FILE, (int)n, "find the absolute path of the bundle");
+	*ret = arena_strdup(&c->a, path);
+	return 0;
+}
+
+static int read_config(struct ctx *c, const struct create_options *o, int dir, struct blueprint *b, struct err *e)
+{
+	const char *name = o->config ? o->config : "config.json";
+	_cleanup_fd_ int fd = sys_openat(*name == '/' ? AT_FDCWD : dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return err_sys(e, ERR_CFG_FILE, fd, "open %s/%s", b->bundle, name);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return err_set(e, ERR_CFG_FILE, EINVAL, "%s/%s is not a regular file", b->bundle, name);
+	return spec_read_fd(fd, SPEC_MAX_BYTES, &c->a, &b->spec, e);
+}
+
+int blueprint_read(struct ctx *c, const struct create_options *o, struct blueprint *b, struct err *e)
+{
+	_cleanup_fd_ int dir = -1;
+	int r;
+
+	r = absolute_bundle(c, o->bundle, &dir, &b->bundle, e);
+	if (r == 0)
+		r = read_config(c, o, dir, b, e);
+	return r == 0 ? spec_validate(&b->spec, e) : r;
+}
+
+int blueprint_make(struct ctx *c, const struct create_options *o, struct blueprint *ret, struct err *e)
+{
+	struct blueprint *b = ret;
+	struct plan_options po;
+	int r;
+
+	r = blueprint_read(c, o, b, e);
+	if (r == 0)
+		r = facts_read(c, e);
+	if (r < 0)
+		return r;
+	notify_add(c, o->id, &b->spec);
+	po = (struct plan_options){
+		.id = o->id,
+		.bundle = b->bundle,
+		.console_socket = o->console_socket,
+		.preserve_fds = o->preserve_fds,
+		.no_pivot = o->no_pivot,
+		.no_new_keyring = o->no_new_keyring,
+		.detach = !o->run || o->detach,
+		.manager = c->manager,
+		.no_create_mountpoints = o->no_create_mountpoints,
+		.default_filesystems = o->default_filesystems,
+		.strict_namespaces = o->strict_namespaces,
+		.strict = c->strict,
+		.terminal_given = o->run && !o->detach,
+		.listen_fds = o->listen_fds,
+	};
+	r = plan_make(&b->spec, &c->host, &po, &c->a, &b->plan, e);
+	if (r < 0)
+		return r;
+	return b->spec.process.set ? cred_check_label(&b->spec.process, &c->host, e) : 0;
+}

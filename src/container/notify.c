@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container/notify: sd_notify(3) for the program inside. create binds a directory of the entry on /run/notify;
+ * start listens in it, passes READY=1 on to the caller's NOTIFY_SOCKET, then says MAINPID and waits for a barrier.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "container/spawn.h"
+#include "sys/call.h"
+#include "sys/pidfd.h"
+#include "sys/sock.h"
+
+enum { NOTIFY_MAX = 4096 };
+
+static const char *host_socket(void)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+
+	return path && *path ? path : NULL;
+}
+
+void notify_add(struct ctx *c, const char *id, struct spec *s)
+{
+	struct spec_mount *m;
+	struct strv *env = &s->process.env;
+	char **v;
+	size_t n = 0;
+
+	if (!host_socket() || !s->process.set)
+		return;
+	m = arena_new_array(&c->a, s->n_mounts + 1, struct spec_mount);
+	if (s->n_mounts)
+		memcpy(m, s->mounts, s->n_mounts * sizeof(*m));
+	v = arena_new_array(&c->a, 3, char *);
+	v[0] = arena_strdup(&c->a, "bind");
+	v[1] = arena_strdup(&c->a, "nosuid");
+	m[s->n_mounts++] = (struct spec_mount){
+		.destination = "/run/notify",
+		.source = arena_printf(&c->a, "%s/%s/notify", c->root, id),
+		.type = "bind",
+		.options = { v, 2 },
+	};
+	s->mounts = m;
+	v = arena_new_array(&c->a, env->n + 2, char *);
+	for (size_t i = 0; i < env->n; i++)
+		if (!str_starts(env->v[i], "NOTIFY_SOCKET="))
+			v[n++] = env->v[i];
+	v[n++] = arena_strdup(&c->a, "NOTIFY_SOCKET=/run/notify/notify.sock");
+	*env = (struct strv){ v, n };
+}
+
+int notify_prepare(struct entry *en, struct record *rec, struct err *e)
+{
+	int r;
+
+	if (!host_socket() || !rec->has_process)
+		return 0;
+	rec->notify = true;
+	r = sys_mkdirat(en->dir, "notify", 0755);
+	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "make the notify directory") : 0;
+}
+
+int notify_listen(struct subject *s, int *ret, struct err *e)
+{
+	_cleanup_fd_ int dir = -1;
+
+	*ret = -1;
+	if (!s->rec.notify || !host_socket())
+		return 0;
+	dir = sys_openat(s->en.dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (dir < 0)
+		return err_sys(e, ERR_STA_READ, dir, "open the notify directory");
+	*ret = sock_listen_at(SOCK_DGRAM, dir, "notify.sock", 0777);
+	return *ret < 0 ? err_sys(e, ERR_STA_WRITE, *ret, "make the notify socket") : 0;
+}
+
+static int connect_host(struct err *e)
+{
+	const char *path = host_socket();
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	_cleanup_fd_ int fd = -1;
+	size_t n = strlen(path);
+
+	if (path[0] != '@') {
+		fd = sock_connect(SOCK_DGRAM, path);
+		if (fd < 0)
+			return err_sys(e, ERR_CLI_FILE, fd, "connect to NOTIFY_SOCKET %s", path);
+		return fd_take(&fd);
+	}
+	if (n >= sizeof(a.sun_path))
+		return err_set(e, ERR_CLI_FILE, ENAMETOOLONG, "NOTIFY_SOCKET %s", path);
+	memcpy(a.sun_path + 1, path + 1, n - 1); /* '@' stands for the NUL of an abstract name */
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+		return err_sys(e, ERR_CLI_FILE, -errno, "connect to NOTIFY_SOCKET %s", path);
+	return fd_take(&fd);
+}
+
+/* Is "READY=1" a line of the datagram? */
+static bool says_ready(const char *text)
+{
+	for (const char *p = text; p; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL)
+		if (str_starts(p, "READY=1") && (p[7] == '\n' || p[7] == '\0'))
+			return true;
+	return false;
+}
+
+/* SECURITY, faults E10: only READY is passed on; descriptors are closed; a datagram is bounded. */
+static int wait_ready(int sock, int pidfd, struct err *e)
+{
+	for (;;) {
+		struct pollfd p[2] = { { .fd = sock, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+		char buf[NOTIFY_MAX + 1];
+		int fds[SOCK_MAX_FDS];
+		size_t n_fds = 0;
+		ssize_t n;
+
+		if (poll(p, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return err_sys(e, ERR_GEN_SYS, -errno, "wait for READY=1");
+		}
+		if (!p[0].revents)
+			return err_set(e, ERR_PRO_DIED, 0, "the program ended before it said READY=1");
+		n = sock_recv(sock, buf, NOTIFY_MAX, fds, SOCK_MAX_FDS, &n_fds);
+		while (n_fds)
+			fd_close(&fds[--n_fds]);
+		if (n < 0)
+			continue;
+		buf[n] = '\0';
+		if (says_ready(buf))
+			return 0;
+	}
+}
+
+/* sd_notify_barrier(3): the manager closes its end of the pipe once it has read everything before. */
+static void barrier(int host)
+{
+	int pipe_fd[2];
+
+	if (pipe2(pipe_fd, O_CLOEXEC) < 0)
+		return;
+	if (sock_send(host, "BARRIER=1", 9, &pipe_fd[1], 1) > 0) {
+		fd_close(&pipe_fd[1]);
+		io_wait(pipe_fd[0], POLLHUP, io_now() + SECONDS(30));
+	}
+	fd_close(&pipe_fd[0]);
+	fd_close(&pipe_fd[1]);
+}
+
+int notify_forward(struct subject *s, int sock, int pidfd, struct err *e)
+{
+	_cleanup_fd_ int host = -1;
+	char text[64];
+	int r;
+
+	if (sock < 0)
+		return 0;
+	host = connect_host(e);
+	if (host < 0)
+		return fd_take(&host);
+	r = wait_ready(sock, pidfd, e);
+	if (r < 0)
+		return r;
+	str_format(text, sizeof(text), "MAINPID=%llu", (unsigned long long)s->rec.pid);
+	if (sock_send(host, "READY=1", 7, NULL, 0) < 0 || sock_send(host, text, strlen(text), NULL, 0) < 0)
+		return err_set(e, ERR_CLI_FILE, EPIPE, "write to NOTIFY_SOCKET");
+	barrier(host);
+	return 0;
+}

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container/record: state.json of the private root, read and written by one table of fields plus three lists.
+ * It is the intent record too: what create is going to make is named in it before it is made.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "container/container.h"
+#include "spec/json.h"
+#include "sys/call.h"
+
+enum { RECORD_FORMAT = 1, RECORD_MAX = 16 * 1024 * 1024 };
+
+enum field_kind { F_TEXT, F_U64, F_BOOL };
+struct field {
+	const char *key;
+	enum field_kind kind;
+	bool required;
+	size_t offset;
+};
+
+#define ROW(key, kind, required, member) { key, kind, required, offsetof(struct record, member) }
+static const struct field fields[] = {
+	ROW("format", F_U64, true, format),
+	ROW("hullVersion", F_TEXT, false, hull_version),
+	ROW("bootId", F_TEXT, true, boot_id),
+	ROW("id", F_TEXT, true, id),
+	ROW("bundle", F_TEXT, true, bundle),
+	ROW("rootfs", F_TEXT, false, rootfs),
+	ROW("ociVersion", F_TEXT, false, oci_version),
+	ROW("created", F_TEXT, true, created),
+	ROW("owner", F_U64, true, owner),
+	ROW("creator", F_U64, true, creator),
+	ROW("creatorStart", F_U64, true, creator_start),
+	ROW("pid", F_U64, true, pid),
+	ROW("startTime", F_U64, true, start_time),
+	ROW("publicDir", F_TEXT, false, public_dir),
+	ROW("hostMount", F_TEXT, false, host_mount),
+	ROW("hostMountId", F_U64, false, host_mount_id),
+	ROW("hasProcess", F_BOOL, false, has_process),
+	ROW("terminal", F_BOOL, false, terminal),
+	ROW("notify", F_BOOL, false, notify),
+	ROW("sharedPidNamespace", F_BOOL, false, shared_pidns),
+	ROW("seccompListener", F_TEXT, false, seccomp_listener),
+	ROW("seccompMetadata", F_TEXT, false, seccomp_metadata),
+	ROW("stopSignal", F_TEXT, false, stop_signal),
+};
+
+static const char *const phases[] = { "creating", "created", "deleting" };
+static const char *const managers[] = { "cgroupfs", "systemd", "disabled" };
+static const char *const layouts[] = { "none", "v1", "hybrid", "v2" };
+
+/* ---- write ---- */
+
+static void write_hooks(struct jw *w, const char *key, const struct spec_hook *v, size_t n)
+{
+	jw_array(w, key);
+	for (size_t i = 0; i < n; i++) {
+		jw_object(w, NULL);
+		jw_string(w, "path", v[i].path);
+		jw_strings(w, "args", (const char *const *)v[i].args.v, v[i].args.n);
+		if (v[i].env_set)
+			jw_strings(w, "env", (const char *const *)v[i].env.v, v[i].env.n);
+		if (v[i].timeout.set)
+			jw_i64(w, "timeout", v[i].timeout.v);
+		jw_end(w);
+	}
+	jw_end(w);
+}
+
+static void write_cgroup(struct jw *w, const struct cgroup *g)
+{
+	jw_object(w, "cgroup");
+	jw_string(w, "manager", managers[g->manager]);
+	jw_string(w, "layout", layouts[g->layout]);
+	jw_bool(w, "devicesEnforced", g->devices_enforced);
+	if (g->unit[0])
+		jw_string(w, "unit", g->unit);
+	jw_array(w, "dirs");
+	for (unsigned i = 0; i < g->n; i++) {
+		jw_object(w, NULL);
+		jw_string(w, "mount", g->dir[i].mount);
+		jw_string(w, "controllers", g->dir[i].controllers);
+		jw_string(w, "path", g->dir[i].path);
+		jw_bool(w, "v2", g->dir[i].v2);
+		jw_u64(w, "created", g->dir[i].created);
+		jw_end(w);
+	}
+	jw_end(w);
+	jw_end(w);
+}
+
+int record_write(const struct entry *en, const struct record *rec, struct arena *a, struct err *e)
+{
+	struct jw w;
+	int r;
+
+	jw_init(&w, a, 0);
+	jw_object(&w, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		const void *p = (const char *)rec + fields[i].offset;
+		const char *text;
+
+		switch (fields[i].kind) {
+		case F_TEXT:
+			memcpy(&text, p, sizeof(text));
+			if (text)
+				jw_string(&w, fields[i].key, text);
+			break;
+		case F_U64:
+			jw_u64(&w, fields[i].key, *(const uint64_t *)p);
+			break;
+		case F_BOOL:
+			jw_bool(&w, fields[i].key, *(const bool *)p);
+			break;
+		}
+	}
+	jw_string(&w, "phase", phases[rec->phase]);
+	jw_object(&w, "annotations");
+	for (size_t i = 0; i < rec->annotations.n; i++)
+		jw_string(&w, rec->annotations.v[i].key, rec->annotations.v[i].value);
+	jw_end(&w);
+	write_cgroup(&w, &rec->cgroup);
+	jw_object(&w, "rdt");
+	jw_string(&w, "group", rec->rdt.group);
+	jw_string(&w, "mon", rec->rdt.mon);
+	jw_bool(&w, "madeGroup", rec->rdt.made_group);
+	jw_bool(&w, "madeMon", rec->rdt.made_mon);
+	jw_end(&w);
+	write_hooks(&w, "poststart", rec->hooks.v[HOOK_POSTSTART], rec->hooks.n[HOOK_POSTSTART]);
+	write_hooks(&w, "poststop", rec->hooks.v[HOOK_POSTSTOP], rec->hooks.n[HOOK_POSTSTOP]);
+	jw_end(&w);
+	r = store_write_file(en->dir, "state.json", 0600, w.buf, w.len, true);
+	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write state of \"%s\"", en->id) : 0;
+}
+
+/* ---- read ---- */
+
+static int read_name(struct jv o, const char *key, const char *const *names, size_t n, unsigned *ret, struct err *e)
+{
+	struct jv v = { 0 };
+	const char *text = NULL;
+	int r = jv_need(o, key, &v, e);
+
+	if (r < 0)
+		return r;
+	r = jv_string(v, &text, e);
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < n; i++)
+		if (streq(names[i], text)) {
+			*ret = i;
+			return 0;
+		}
+	return jv_fail(v, e, ERR_STA_READ, "\"%s\" is no %s that this hull knows", text, key);
+}
+
+static int read_strings(struct jv v, struct arena *a, struct strv *ret, struct err *e)
+{
+	struct jv_iter it;
+	int r = jv_array(v, e);
+
+	if (r < 0)
+		return r;
+	ret->v = arena_new_array(a, jv_count(v) + 1, char *);
+	ret->n = 0;
+	for (it = jv_each(v); jv_next(&it);) {
+		const char *s = NULL;
+
+		r = jv_string(it.value, &s, e);
+		if (r < 0)
+			return r;
+		ret->v[ret->n++] = arena_strdup(a, s);
+	}
+	return 0;
+}
+
+static int read_hook(struct jv v, struct arena *a, struct spec_hook *h, struct err *e)
+{
+	struct jv m = { 0 };
+	int64_t timeout = 0;
+	int r = jv_need_string(v, "path", &h->path, e);
+
+	if (r == 0 && jv_find(v, "args", &m))
+		r = read_strings(m, a, &h->args, e);
+	if (r == 0 && jv_find(v, "env", &m)) {
+		h->env_set = true;
+		r = read_strings(m, a, &h->env, e);
+	}
+	if (r == 0 && jv_find(v, "timeout", &m)) {
+		r = jv_i64(m, 1, INT32_MAX, &timeout, e);
+		h->timeout = (struct opt_i32){ true, (int32_t)timeout };
+	}
+	return r;
+}
+
+static int read_hooks(struct jv o, const char *key, enum spec_hook_kind kind, struct arena *a,
+		      struct spec_hooks *ret, struct err *e)
+{
+	struct jv v = { 0 };
+	struct jv_iter it;
+	int r = jv_need(o, key, &v, e);
+
+	if (r == 0)
+		r = jv_array(v, e);
+	if (r < 0)
+		return r;
+	ret->v[kind] = arena_new_array(a, jv_count(v) + 1, struct spec_hook);
+	for (it = jv_each(v); jv_next(&it);) {
+		r = read_hook(it.value, a, &ret->v[kind][ret->n[kind]], e);
+		if (r < 0)
+			return r;
+		ret->n[kind]++;
+	}
+	return 0;
+}
+
+static int copy_text(struct jv o, const char *key, char *buf, size_t size, struct err *e)
+{
+	const char *s = NULL;
+	int r = jv_need_string(o, key, &s, e);
+
+	if (r == 0 && str_format(buf, size, "%s", s) < 0)
+		return jv_fail(o, e, ERR_STA_READ, "%s is too long", key);
+	return r;
+}
+
+static int read_dir(struct jv v, struct cgroup *g, struct err *e)
+{
+	unsigned i = g->n;
+	uint64_t created = 0;
+	int r;
+
+	if (i >= CGROUP_HIERARCHIES)
+		return jv_fail(v, e, ERR_STA_READ, "more than %d cgroup hierarchies", CGROUP_HIERARCHIES);
+	r = copy_text(v, "mount", g->dir[i].mount, sizeof(g->dir[i].mount), e);
+	if (r == 0)
+		r = copy_text(v, "controllers", g->dir[i].controllers, sizeof(g->dir[i].controllers), e);
+	if (r == 0)
+		r = copy_text(v, "path", g->dir[i].path, sizeof(g->dir[i].path), e);
+	if (r == 0)
+		r = jv_need_bool(v, "v2", &g->dir[i].v2, e);
+	if (r == 0)
+		r = jv_need_u64(v, "created", 4096, &created, e);
+	if (r == 0 && path_has_dotdot(g->dir[i].path))
+		return jv_fail(v, e, ERR_STA_READ, "a cgroup path with \"..\"");
+	g->dir[i].created = (unsigned)created;
+	g->n++;
+	return r;
+}
+
+static int read_cgroup(struct jv o, struct cgroup *g, struct err *e)
+{
+	struct jv v = { 0 }, dirs = { 0 };
+	struct jv_iter it;
+	unsigned manager = 0, layout = 0;
+	int r;
+
+	g->v2_fd = -1;
+	r = jv_need(o, "cgroup", &v, e);
+	if (r == 0)
+		r = read_name(v, "manager", managers, ARRAY_LEN(managers), &manager, e);
+	if (r == 0)
+		r = read_name(v, "layout", layouts, ARRAY_LEN(layouts), &layout, e);
+	if (r == 0)
+		r = jv_need_bool(v, "devicesEnforced", &g->devices_enforced, e);
+	if (r == 0 && jv_find(v, "unit", &dirs))
+		r = copy_text(v, "unit", g->unit, sizeof(g->unit), e);
+	if (r == 0)
+		r = jv_need(v, "dirs", &dirs, e);
+	if (r == 0)
+		r = jv_array(dirs, e);
+	if (r < 0)
+		return r;
+	g->manager = manager;
+	g->layout = layout;
+	for (it = jv_each(dirs); jv_next(&it);) {
+		r = read_dir(it.value, g, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_rdt(struct jv o, struct tune_rdt *t, struct err *e)
+{
+	struct jv v = { 0 };
+	int r = jv_need(o, "rdt", &v, e);
+
+	if (r == 0)
+		r = copy_text(v, "group", t->group, sizeof(t->group), e);
+	if (r == 0)
+		r = copy_text(v, "mon", t->mon, sizeof(t->mon), e);
+	if (r == 0)
+		r = jv_need_bool(v, "madeGroup", &t->made_group, e);
+	return r == 0 ? jv_need_bool(v, "madeMon", &t->made_mon, e) : r;
+}
+
+static int read_fields(struct jv o, struct record *rec, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		const struct field *f = &fields[i];
+		void *p = (char *)rec + f->offset;
+		struct jv v = { 0 };
+		int r;
+
+		if (!jv_find(o, f->key, &v)) {
+			if (f->required)
+				return jv_fail_missing(o, f->key, e);
+			continue;
+		}
+		if (f->kind == F_TEXT)
+			r = jv_string(v, p, e);
+		else if (f->kind == F_U64)
+			r = jv_u64(v, 0, UINT64_MAX, p, e);
+		else
+			r = jv_bool(v, p, e);
+		if (r < 0)
+			return r;
+		if (f->offset == offsetof(struct record, format) && rec->format > RECORD_FORMAT)
+			return jv_fail(v, e, ERR_STA_READ, "written by a newer hull (format %llu)",
+					 (unsigned long long)rec->format);
+	}
+	return 0;
+}
+
+static int read_annotations(struct jv o, struct arena *a, struct record *rec, struct err *e)
+{
+	struct jv v = { 0 };
+	struct jv_iter it;
+	int r = jv_need(o, "annotations", &v, e);
+
+	if (r == 0)
+		r = jv_object(v, e);
+	if (r < 0)
+		return r;
+	rec->annotations.v = arena_new_array(a, jv_count(v) + 1, struct spec_kv);
+	for (it = jv_each(v); jv_next(&it);) {
+		struct spec_kv *kv = &rec->annotations.v[rec->annotations.n++];
+
+		kv->key = it.key;
+		r = jv_string(it.value, &kv->value, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int read_all(struct jv o, const char *id, struct arena *a, struct record *rec, struct err *e)
+{
+	unsigned phase = 0;
+	int r = jv_object(o, e);
+
+	if (r == 0)
+		r = read_fields(o, rec, e);
+	if (r == 0)
+		r = read_name(o, "phase", phases, ARRAY_LEN(phases), &phase, e);
+	if (r == 0)
+		r = read_annotations(o, a, rec, e);
+	if (r == 0)
+		r = read_cgroup(o, &rec->cgroup, e);
+	if (r == 0)
+		r = read_rdt(o, &rec->rdt, e);
+	if (r == 0)
+		r = read_hooks(o, "poststart", HOOK_POSTSTART, a, &rec->hooks, e);
+	if (r == 0)
+		r = read_hooks(o, "poststop", HOOK_POSTSTOP, a, &rec->hooks, e);
+	rec->phase = phase;
+	if (r == 0 && !streq(rec->id, id))
+		return jv_fail(o, e, ERR_STA_READ, "the record is of container \"%s\"", rec->id);
+	return r;
+}
+
+int record_read(const struct entry *en, struct arena *a, struct record *ret, struct err *e)
+{
+	return record_read_as(en, en->id, a, ret, e);
+}
+
+int record_read_as(const struct entry *en, const char *id, struct arena *a, struct record *ret, struct err *e)
+{
+	struct err why = { 0 };
+	struct record rec = { .cgroup.v2_fd = -1 };
+	_cleanup_fd_ int fd = -1;
+	struct jv_doc doc;
+	struct stat st;
+	char *text, line[512];
+	size_t n;
+	int r;
+
+	fd = sys_openat(en->dir, "state.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	r = fd;
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()))
+		r = -EPERM;
+	if (r >= 0)
+		r = io_read_all(fd, RECORD_MAX, a, &text, &n);
+	if (r < 0)
+		return err_sys(e, ERR_STA_READ, r, "state of \"%s\" is unreadable", en->id);
+	r = jv_parse(text, n, a, &doc, &why);
+	if (r >= 0)
+		r = read_all(jv_root(&doc), id, a, &rec, &why);
+	if (r < 0) {
+		err_format(&why, line, sizeof(line));
+		return err_set(e, ERR_STA_READ, 0, "state of \"%s\" is unreadable: %s", en->id, line);
+	}
+	*ret = rec;
+	return 0;
+}
+
+/* ---- the exit record ---- */
+
+int exit_record_write(struct subject *s, int status, struct err *e)
+{
+	char text[64];
+	int r;
+
+	str_format(text, sizeof(text), "{\"status\":%d}", status);
+	r = store_write_file(s->en.dir, "exit.json", 0600, text, strlen(text), false);
+	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write the exit record of \"%s\"", s->en.id) : 0;
+}
+
+int exit_record_read(struct ctx *c, struct subject *s, int *ret_status, struct err *e)
+{
+	_cleanup_fd_ int fd = sys_openat(s->en.dir, "exit.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	uint64_t status = 0;
+	struct jv_doc doc;
+	char *text;
+	size_t n;
+	int r;
+
+	if (fd < 0)
+		return 0;
+	r = io_read_all(fd, RECORD_MAX, &c->a, &text, &n);
+	if (r < 0)
+		return err_sys(e, ERR_STA_READ, r, "read the exit record of \"%s\"", s->en.id);
+	r = jv_parse(text, n, &c->a, &doc, e);
+	if (r == 0)
+		r = jv_need_u64(jv_root(&doc), "status", 255, &status, e);
+	if (r == 0)
+		*ret_status = (int)status;
+	return r;
+}

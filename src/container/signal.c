@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container/signal: kill, stop, pause, resume, wait: operations on a container that runs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "container/container.h"
+#include "sys/call.h"
+#include "sys/pidfd.h"
+
+/* Both phrases that containerd and CRI-O look for, in lower case: features.md a.5. */
+static int not_running(const char *id, struct err *e)
+{
+	return err_set(e, ERR_STA_NOTRUNNING, 0, "container \"%s\": container not running (no such process)", id);
+}
+
+static int restore_cgroup(struct subject *s, struct err *e)
+{
+	return s->rec.cgroup.ops ? 0 : cgroup_restore(&s->rec.cgroup, e);
+}
+
+static int kill_all(struct subject *s, int sig, struct err *e)
+{
+	struct cgroup *g = &s->rec.cgroup;
+	int r = restore_cgroup(s, e);
+
+	if (r == 0 && g->n && cgroup_is_own(g))
+		return g->ops->kill(g, sig, 0, e);
+	if (r == 0 && s->st.pidfd >= 0)
+		r = sys_pidfd_send_signal(s->st.pidfd, sig);
+	return r;
+}
+
+int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err *e)
+{
+	struct subject s;
+	int r;
+
+	r = subject_open(c, id, false, &s, e);
+	if (r < 0)
+		return r;
+	if (sig == 0) {
+		const char *name = s.rec.stop_signal;
+
+		if (!name || spec_signal(name, &sig) < 0)
+			sig = SIGTERM;
+	}
+	if (s.st.pidfd < 0 && !(all && s.rec.shared_pidns)) {
+		r = not_running(id, e);
+	} else if (all) {
+		r = kill_all(&s, sig, e);
+	} else {
+		r = sys_pidfd_send_signal(s.st.pidfd, sig);
+		if (r == -ESRCH)
+			r = not_running(id, e);
+		else if (r < 0)
+			err_sys(e, ERR_GEN_SYS, r, "send signal %d to process %llu", sig, (unsigned long long)s.rec.pid);
+	}
+	subject_close(&s);
+	return r;
+}
+
+static int stop_processes(struct subject *s, int sig, uint64_t timeout, struct err *e)
+{
+	uint64_t deadline = io_now() + timeout;
+	int r;
+
+	r = sys_pidfd_send_signal(s->st.pidfd, sig);
+	if (r < 0 && r != -ESRCH)
+		return err_sys(e, ERR_GEN_SYS, r, "send signal %d", sig);
+	if (sig != SIGKILL && pidfd_wait_exit(s->st.pidfd, deadline) != 1)
+		sys_pidfd_send_signal(s->st.pidfd, SIGKILL);
+	r = restore_cgroup(s, e);
+	if (r == 0 && s->rec.cgroup.n && cgroup_is_own(&s->rec.cgroup))
+		r = s->rec.cgroup.ops->kill(&s->rec.cgroup, SIGKILL, io_now() + KILL_DEADLINE, e);
+	if (r == 0 && pidfd_wait_exit(s->st.pidfd, io_now() + KILL_DEADLINE) != 1)
+		return err_set(e, ERR_CGR_KILL, ETIMEDOUT, "process %llu cannot be killed (uninterruptible sleep?)",
+			       (unsigned long long)s->rec.pid);
+	return r;
+}
+
+/* Lineage S-19, S-20: all processes end, everything else stays; with @del the container goes too. */
+int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del, struct err *e)
+{
+	struct subject s;
+	int r;
+
+	r = subject_open(c, id, true, &s, e);
+	if (r < 0)
+		return r;
+	if (sig == 0 && (!s.rec.stop_signal || spec_signal(s.rec.stop_signal, &sig) < 0))
+		sig = SIGTERM;
+	if (s.st.pidfd < 0)
+		r = not_running(id, e);
+	else
+		r = stop_processes(&s, sig, timeout, e);
+	if (r == 0 && del)
+		r = container_destroy(c, &s, true, true, e);
+	else if (r == 0)
+		r = status_publish(c, &s.rec, STATUS_STOPPED, e);
+	subject_close(&s);
+	return r;
+}
+
+int container_pause(struct ctx *c, const char *id, bool on, struct err *e)
+{
+	struct subject s;
+	int r;
+
+	r = subject_open(c, id, true, &s, e);
+	if (r < 0)
+		return r;
+	if (s.st.pidfd < 0)
+		r = not_running(id, e);
+	else if (on && s.st.status == STATUS_PAUSED)
+		r = err_set(e, ERR_STA_STATUS, 0, "container \"%s\" is paused already", id);
+	else if (!on && s.st.status != STATUS_PAUSED)
+		r = err_set(e, ERR_STA_STATUS, 0, "container \"%s\" is not paused", id);
+	else
+		r = restore_cgroup(&s, e);
+	if (r == 0 && !s.rec.cgroup.n)
+		r = err_set(e, ERR_CGR_FREEZE, ENOTSUP, "container \"%s\" has no cgroup", id);
+	if (r == 0)
+		r = s.rec.cgroup.ops->freeze(&s.rec.cgroup, on, io_now() + KILL_DEADLINE, e);
+	if (r == 0)
+		r = status_publish(c, &s.rec, on ? STATUS_PAUSED : STATUS_RUNNING, e);
+	subject_close(&s);
+	return r;
+}
+
+int container_wait(struct ctx *c, const char *id, uint64_t deadline, int *ret_status, struct err *e)
+{
+	struct subject s;
+	int r;
+
+	*ret_status = -1;
+	r = subject_open(c, id, false, &s, e);
+	if (r < 0)
+		return r;
+	if (s.st.status == STATUS_CREATING)
+		r = err_set(e, ERR_STA_STATUS, 0, "container \"%s\" is still being created", id);
+	else if (s.st.pidfd >= 0)
+		r = pidfd_wait_exit(s.st.pidfd, deadline);
+	else
+		r = 1;
+	if (r == 0)
+		r = err_set(e, ERR_GEN_TIMEOUT, ETIMEDOUT, "container \"%s\" is still running", id);
+	else if (r == 1)
+		r = exit_record_read(c, &s, ret_status, e);
+	subject_close(&s);
+	return r;
+}
+
+int container_pids(struct ctx *c, const char *id, int **ret, size_t *ret_n, struct err *e)
+{
+	struct subject s;
+	int r;
+
+	r = subject_open(c, id, false, &s, e);
+	if (r < 0)
+		return r;
+	if (s.st.pidfd < 0)
+		r = not_running(id, e);
+	else
+		r = restore_cgroup(&s, e);
+	if (r == 0)
+		r = s.rec.cgroup.ops->pids(&s.rec.cgroup, &c->a, ret, ret_n, e);
+	subject_close(&s);
+	return r;
+}
+
+static int gc_one(struct ctx *c, const char *id, bool remove, struct gc_item *item, struct err *e)
+{
+	struct err why = { 0 };
+	struct subject s;
+	int r;
+
+	*item = (struct gc_item){ .id = id };
+	r = subject_open(c, id, false, &s, &why);
+	if (r < 0 && why.id == ERR_STA_MISSING)
+		return 0;
+	if (r < 0)
+		item->what = "unreadable record";
+	else if (s.st.previous_boot)
+		item->what = "left from a previous boot";
+	else if (s.st.status == STATUS_CREATING && s.st.creator_dead)
+		item->what = "its creator died";
+	subject_close(&s);
+	if (!item->what || !remove)
+		return 0;
+	r = container_delete(c, id, true, e);
+	item->removed = r == 0;
+	return r;
+}
+
+int container_gc(struct ctx *c, bool remove, struct gc_item **ret, size_t *ret_n, struct err *e)
+{
+	const char **ids = NULL;
+	size_t n = 0;
+	int r;
+
+	*ret = NULL;
+	*ret_n = 0;
+	r = store_list(c, &ids, &n, e);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		struct gc_item item;
+
+		r = gc_one(c, ids[i], remove, &item, e);
+		if (r >= 0 && item.what)
+			*(struct gc_item *)arena_push(&c->a, ret, ret_n, sizeof(item)) = item;
+	}
+	return r;
+}

@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container/spawn: the runtime's half of the choreography: what is opened and made before the clone, and
+ * the answers to init's questions until it is READY.
+ */
+#include "container/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "console/console.h"
+#include "hook/hook.h"
+#include "net/net.h"
+#include "sys/call.h"
+#include "sys/pidfd.h"
+#include "sys/proc.h"
+#include "sys/sock.h"
+
+static int step_filter(struct spawn *sp, struct err *e)
+{
+	const struct spec_seccomp *s = &sp->bp.spec.os.seccomp;
+	unsigned unknown = 0;
+	int r;
+
+	if (!s->set || !sp->bp.plan.process.set)
+		return 0;
+	r = seccomp_compile(s, &sp->c->a, &sp->filter, &unknown, e);
+	if (r == 0 && unknown)
+		log_debug("linux.seccomp: %u system call names are unknown and were skipped", unknown);
+	return r;
+}
+
+/* SECURITY: X2. The privileged runtime moves its own image, which the clone inherits; without privilege the child
+ * does it in its user namespace, where it has the right. */
+static int step_seal(struct spawn *sp, struct err *e)
+{
+	enum { SYS_ADMIN = 21 };
+
+	if (!init_can_seal())
+		return init_reexec_sealed(sp->c->argv, sp->c->env, e);
+	if (host_can(&sp->c->host, SYS_ADMIN))
+		return init_seal(e);
+	sp->init.seal = true;
+	return 0;
+}
+
+static int step_claim(struct spawn *sp, struct err *e)
+{
+	struct ctx *c = sp->c;
+	int r;
+
+	r = store_open(c, true, e);
+	if (r == 0)
+		r = store_claim(c, sp->o->id, &sp->s.en, e);
+	if (r < 0)
+		return r;
+	sp->claimed = true;
+	r = public_claim(c, sp->o->id, e);
+	if (r == 0)
+		sp->s.rec.public_dir = c->public_dir;
+	return r;
+}
+
+static const char *rfc3339_now(struct arena *a)
+{
+	struct timespec ts;
+	struct tm tm;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", tm.tm_year + 1900, tm.tm_mon + 1,
+			    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ts.tv_nsec);
+}
+
+int mount_id_at(const char *path, uint64_t *ret)
+{
+	_cleanup_fd_ int fd = path_open_host(path, O_DIRECTORY);
+
+	return fd < 0 ? fd : path_mount_id(fd, ret);
+}
+
+/* Names of everything that is going to be made. Only then is it made (faults.md, "intent first"). */
+static int step_intent(struct spawn *sp, struct err *e)
+{
+	struct ctx *c = sp->c;
+	struct record *rec = &sp->s.rec;
+	struct procfs proc;
+	char boot[37], state;
+	int r;
+
+	r = proc_boot_id(boot);
+	if (r == 0)
+		r = proc_open_ambient(&proc);
+	if (r < 0)
+		return err_sys(e, ERR_GEN_SYS, r, "read /proc");
+	rec->creator = (uint64_t)getpid();
+	r = proc_start_time(&proc, getpid(), &rec->creator_start, &state);
+	proc_close(&proc);
+	if (r < 0)
+		return err_sys(e, ERR_GEN_SYS, r, "read /proc/self/stat");
+	rec->format = 1;
+	rec->hull_version = HULL_VERSION;
+	rec->boot_id = arena_strdup(&c->a, boot);
+	rec->id = sp->o->id;
+	rec->bundle = sp->bp.bundle;
+	rec->rootfs = sp->bp.plan.root.path;
+	rec->oci_version = sp->bp.spec.oci_version;
+	rec->created = rfc3339_now(&c->a);
+	rec->owner = geteuid();
+	rec->annotations = sp->bp.spec.annotations;
+	rec->hooks = sp->bp.spec.hooks;
+	rec->has_process = sp->bp.plan.process.set;
+	rec->terminal = sp->bp.plan.process.terminal;
+	rec->shared_pidns = !(sp->bp.plan.ns.created & CLONE_NEWPID);
+	rec->stop_signal = spec_annotation(&sp->bp.spec, "org.opencontainers.image.stopSignal");
+	rec->seccomp_listener = sp->bp.spec.os.seccomp.listener_path;
+	rec->seccomp_metadata = sp->bp.spec.os.seccomp.listener_metadata;
+	if (!sp->bp.plan.ns.has_mount_ns) { /* what lies there before: anything else later is ours to undo */
+		rec->host_mount = rec->rootfs;
+		r = mount_id_at(rec->rootfs, &rec->host_mount_id);
+		if (r < 0)
+			return err_sys(e, ERR_MNT_ROOTFS, r, "look at %s", rec->rootfs);
+	}
+	r = cgroup_select(sp->bp.plan.cgroup.manager, &c->cgroups, &rec->cgroup, e);
+	if (r == 0)
+		r = rec->cgroup.ops->plan(&rec->cgroup, &sp->bp.plan.cgroup, &c->cgroups, e);
+	if (r == 0)
+		r = notify_prepare(&sp->s.en, rec, e);
+	if (r < 0)
+		return r;
+	r = record_write(&sp->s.en, rec, &c->a, e);
+	return r < 0 ? r : status_publish(c, rec, STATUS_CREATING, e);
+}
+
+static int step_config_copy(struct spawn *sp, struct err *e)
+{
+	int r = store_write_file(sp->s.en.dir, "config.json", 0600, sp->bp.spec.raw, sp->bp.spec.raw_len, false);
+
+	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write the copy of config.json") : 0;
+}
+
+/* The flight recorder's file is the lock that tells created from running: see status.c. */
+static int step_trace(struct spawn *sp, struct err *e)
+{
+	struct trace_page *before = trace_page();
+	struct trace_page saved = { 0 };
+	int r;
+
+	if (before)
+		saved = *before;
+	sp->trace_fd = sys_openat(sp->s.en.dir, "trace", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	if (sp->trace_fd < 0)
+		return err_sys(e, ERR_STA_WRITE, sp->trace_fd, "make the flight recorder");
+	r = trace_open(sp->trace_fd);
+	if (r == 0 && flock(sp->trace_fd, LOCK_EX | LOCK_NB) < 0)
+		r = -errno;
+	if (r < 0)
+		return err_sys(e, ERR_STA_WRITE, r, "map the flight recorder");
+	if (before)
+		*trace_page() = saved;
+	return 0;
+}
+
+static int step_namespaces(struct spawn *sp, struct err *e)
+{
+	return ns_open(&sp->bp.plan.ns, &sp->ns, e);
+}
+
+static int step_sources(struct spawn *sp, struct err *e)
+{
+	const struct plan *p = &sp->bp.plan;
+	bool mapped = false;
+	int r;
+
+	r = mount_sources_open(p, &sp->c->a, ns_userns_fd, &sp->sources, e);
+	if (r < 0)
+		return r;
+	sp->sources_open = true;
+	for (size_t i = 0; i < p->n_mounts; i++)
+		mapped |= p->mounts[i].idmap == MOUNT_IDMAP_CONTAINER;
+	if (!mapped)
+		return 0;
+	if (p->ns.joined & CLONE_NEWUSER)
+		sp->userns_fd = fd_dup_above(sp->ns.target[NS_USER], 3);
+	else
+		sp->userns_fd = ns_userns_fd(&p->ids.uid, &p->ids.gid, e);
+	if (sp->userns_fd < 0)
+		return sp->userns_fd;
+	return mount_sources_idmap(p, &sp->sources, sp->userns_fd, e);
+}
+
+static int step_host_hooks(struct spawn *sp, struct err *e)
+{
+	const struct spec_hooks *h = &sp->bp.spec.hooks;
+
+	if (!h->n[HOOK_CREATE_CONTAINER])
+		return 0;
+	sp->init.hook_fds = arena_new_array(&sp->c->a, h->n[HOOK_CREATE_CONTAINER], int);
+	return hook_open_all(h, HOOK_CREATE_CONTAINER, sp->init.hook_fds, e);
+}
+
+static int step_console(struct spawn *sp, struct err *e)
+{
+	int r;
+
+	if (sp->bp.plan.process.console_socket) {
+		r = console_connect(sp->bp.plan.process.console_socket, &sp->console_sock, e);
+		if (r < 0)
+			return r;
+	}
+	if (sp->o->pidfd_socket) {
+		r = console_connect(sp->o->pidfd_socket, &sp->pidfd_sock, e);
+		if (r < 0)
+			return err_at(e, r, "--pidfd-socket");
+	}
+	return 0;
+}
+
+static int step_cgroup(struct spawn *sp, struct err *e)
+{
+	struct record *rec = &sp->s.rec;
+	int r;
+
+	r = rec->cgroup.ops->create(&rec->cgroup, &sp->bp.plan.cgroup, e);
+	if (r < 0)
+		return r;
+	if (sp->bp.plan.cgroup.delegate)
+		r = cgroup_delegate(&rec->cgroup, sp->bp.plan.ids.host_root_uid, (gid_t)-1, e);
+	return r;
+}
+
+static int step_rdt(struct spawn *sp, struct err *e)
+{
+	const struct spec_rdt *rdt = &sp->bp.spec.os.rdt;
+
+	return rdt->set ? tune_rdt_prepare(rdt, sp->o->id, &sp->s.rec.rdt, e) : 0;
+}
+
+/* What a cgroup mount shows: the container's own directory of each hierarchy. */
+static int step_cgroup_views(struct spawn *sp, struct err *e)
+{
+	struct cgroup *g = &sp->s.rec.cgroup;
+
+	sp->hierarchies = arena_new_array(&sp->c->a, g->n + 1, struct mount_hierarchy);
+	for (unsigned i = 0; i < g->n; i++)
+		sp->hierarchies[i] = (struct mount_hierarchy){
+			.name = g->layout == HOST_CGROUP_V2 ? "" : path_base(g->dir[i].mount),
+			.controllers = g->dir[i].v2 ? NULL : g->dir[i].controllers,
+			.path = arena_printf(&sp->c->a, "%s%s", g->dir[i].mount, g->dir[i].path),
+			.dir = g->dir[i].v2 ? g->v2_fd : -1,
+			.tree = -1,
+			.v2 = g->dir[i].v2,
+		};
+	return mount_hierarchies_open(&sp->bp.plan, sp->hierarchies, g->n, e);
+}
+
+static int step_start_socket(struct spawn *sp, struct err *e)
+{
+	if (sp->o->run)
+		return 0;
+	sp->start_sock = sock_listen_at(SOCK_SEQPACKET, sp->s.en.dir, "start.sock", 0600);
+	if (sp->start_sock < 0)
+		return err_sys(e, ERR_STA_WRITE, sp->start_sock, "make the start socket");
+	return 0;
+}
+
+/* What init finds when it wakes up. Everything is a copy after the clone. */
+static void prepare_init(struct spawn *sp)
+{
+	const struct record *rec = &sp->s.rec;
+	const struct plan *p = &sp->bp.plan;
+	struct init *in = &sp->init;
+
+	in->plan = p;
+	in->sources = &sp->sources;
+	in->ns = &sp->ns;
+	in->filter = &sp->filter;
+	in->chan = sp->init_chan;
+	in->start_sock = sp->start_sock;
+	in->lock_fd = sp->trace_fd;
+	in->console_sock = sp->console_sock;
+	in->nofile = sp->c->nofile;
+	in->host_env = sp->c->env;
+	in->host_dirs[0] = sp->c->root_fd;
+	in->host_dirs[1] = sp->s.en.dir;
+	in->host_dirs[2] = sp->pidfd_sock;
+	in->pty_master = in->pty_slave = in->start_conn = in->listener = -1;
+	in->tree = (struct mount_tree)MOUNT_TREE_INIT;
+	in->tree.plan = p;
+	in->tree.sources = &sp->sources;
+	in->tree.hierarchies = sp->hierarchies;
+	in->tree.n_hierarchies = rec->cgroup.n;
+	in->tree.userns_fd = sp->userns_fd;
+	status_fill(sp->c, rec, STATUS_CREATING, &in->state);
+	arena_init(&in->arena);
+	/* The runtime has to act on the pid before init goes on: v1 hierarchies, devices, RDT. */
+	in->place = p->os->n_net_devices || p->os->rdt.set;
+	for (unsigned i = 0; i < rec->cgroup.n; i++)
+		in->place |= !rec->cgroup.dir[i].v2;
+}
+
+static int step_raise_limits(struct spawn *sp, struct err *e)
+{
+	return sp->bp.plan.process.set ? tune_rlimits_raise(&sp->bp.spec.process, e) : 0;
+}
+
+static int step_clone(struct spawn *sp, struct err *e)
+{
+	struct record *rec = &sp->s.rec;
+	struct clone_args args = { .exit_signal = SIGCHLD };
+	uint64_t flags = 0;
+	int pair[2], r, back;
+
+	r = sock_pair(pair);
+	if (r < 0)
+		return err_sys(e, ERR_GEN_SYS, r, "make the channel");
+	sp->chan = pair[0];
+	sp->init_chan = pair[1];
+	prepare_init(sp);
+	r = ns_runtime_enter(&sp->bp.plan, &sp->ns, &flags, e);
+	if (r == 0) {
+		args.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
+		args.pidfd = (uint64_t)(uintptr_t)&sp->pidfd;
+		if (rec->cgroup.v2_fd >= 0) {
+			args.flags |= CLONE_INTO_CGROUP;
+			args.cgroup = (uint64_t)rec->cgroup.v2_fd;
+			rec->cgroup.v2_placed = true;
+		}
+		r = sys_clone3(&args);
+		if (r == 0) {
+			fd_close(&sp->chan);
+			init_main(&sp->init);
+		}
+		if (r < 0)
+			ns_explain_new(flags, r, e);
+	}
+	back = ns_runtime_leave(&sp->bp.plan, &sp->ns, e);
+	if (r < 0 || back < 0)
+		return r < 0 ? r : back;
+	sp->pid = r;
+	fd_close(&sp->init_chan);
+	fd_close(&sp->start_sock);
+	fd_close(&sp->trace_fd); /* init alone holds the lock now */
+	return 0;
+}
+
+/* ---- what init asks for ---- */
+
+static int identify(struct spawn *sp, struct err *e)
+{
+	struct record *rec = &sp->s.rec;
+	struct procfs proc;
+	char state;
+	int r;
+
+	r = proc_open_ambient(&proc);
+	if (r == 0) {
+		r = proc_start_time(&proc, sp->pid, &rec->start_time, &state);
+		proc_close(&proc);
+	}
+	if (r < 0)
+		return err_sys(e, ERR_PRO_DIED, r, "identify init (pid %d)", sp->pid);
+	rec->pid = (uint64_t)sp->pid;
+	return 0;
+}
+
+static int adjust_oom(struct spawn *sp, struct err *e)
+{
+	const struct spec_process *p = &sp->bp.spec.process;
+	struct procfs proc;
+	int r;
+
+	if (!p->set || !p->oom_score_adj.set)
+		return 0;
+	r = proc_open_ambient(&proc);
+	if (r < 0)
+		return err_sys(e, ERR_TUN_OOM, r, "open /proc");
+	r = tune_oom_score(p->oom_score_adj.v, sp->pid, &proc, e);
+	proc_close(&proc);
+	return r;
+}
+
+/* KERNEL: a child's oom_score_adj is its parent's; the init that a fork of init makes inherits it. */
+static int step_adjust(struct spawn *sp, struct err *e)
+{
+	int r = identify(sp, e);
+
+	return r < 0 ? r : adjust_oom(sp, e);
+}
+
+static int serve_idmap(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	int r = ns_write_idmaps(&sp->bp.plan.ids, sp->pid, e);
+
+	(void)m;
+	return r < 0 ? r : sync_send(sp->chan, SYNC_IDMAPPED, -1, e);
+}
+
+/* "Pid:" of a pidfd's fdinfo. SECURITY: X8: the pid comes from the kernel, not from init. */
+static pid_t pid_of(int pidfd)
+{
+	char path[64], buf[512];
+	_cleanup_fd_ int fd = -1;
+	const char *p;
+	pid_t pid = 0;
+	ssize_t n;
+
+	str_format(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	n = fd < 0 ? fd : io_read_line_file(fd, buf, sizeof(buf));
+	p = n > 0 ? strstr(buf, "Pid:\t") : NULL;
+	for (p = p ? p + 5 : ""; *p >= '0' && *p <= '9'; p++)
+		pid = pid * 10 + (*p - '0');
+	return pid;
+}
+
+static int serve_forked(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	siginfo_t end;
+	pid_t pid = pid_of(m->fd);
+	int r;
+
+	if (pid <= 0)
+		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "the next init has no pid");
+	r = pidfd_reap(sp->pidfd, &end);
+	if (r < 0)
+		return err_sys(e, ERR_PRO_DIED, r, "reap the intermediate process");
+	fd_close(&sp->pidfd);
+	sp->pidfd = fd_take(&m->fd);
+	sp->pid = pid;
+	return step_adjust(sp, e);
+}
+
+static int serve_place(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	const struct spec_linux *os = &sp->bp.spec.os;
+	struct record *rec = &sp->s.rec;
+	int r;
+
+	(void)m;
+	r = rec->cgroup.ops->join(&rec->cgroup, sp->pid, e);
+	if (r == 0 && os->rdt.set)
+		r = tune_rdt_join(&rec->rdt, sp->pid, e);
+	if (r == 0 && os->n_net_devices) {
+		char path[64];
+		_cleanup_fd_ int netns = -1;
+
+		str_format(path, sizeof(path), "/proc/%d/ns/net", sp->pid);
+		netns = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+		r = netns < 0 ? err_sys(e, ERR_NET_DEVICE, netns, "open %s", path) : net_devices_move(os, netns, e);
+	}
+	return r < 0 ? r : sync_send(sp->chan, SYNC_PLACED, -1, e);
+}
+
+int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind kind, const struct record *rec,
+		enum spec_status st, bool keep_going, struct err *e)
+{
+	struct spec_state state;
+	struct hook_run run = { .hooks = h, .kind = kind, .env = c->env, .keep_going = keep_going,
+				.restore_nofile = (unsigned)c->nofile.rlim_cur };
+
+	if (!h->n[kind])
+		return 0;
+	status_fill(c, rec, st, &state);
+	run.state = spec_state_text(&state, &c->a, 0, &run.state_len);
+	return hook_run_all(&run, e);
+}
+
+static int serve_mounted(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	const struct spec_hooks *h = &sp->bp.spec.hooks;
+	struct record *rec = &sp->s.rec;
+	int r;
+
+	(void)m;
+	/* A hook may ask `hull state`: it says creating, with the pid. */
+	r = record_write(&sp->s.en, rec, &sp->c->a, e);
+	if (r == 0)
+		r = spawn_hooks(sp->c, h, HOOK_PRESTART, rec, STATUS_CREATING, false, e);
+	if (r == 0)
+		r = spawn_hooks(sp->c, h, HOOK_CREATE_RUNTIME, rec, STATUS_CREATING, false, e);
+	return r < 0 ? r : sync_send(sp->chan, SYNC_HOOKED, -1, e);
+}
+
+static int serve_console(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	int r;
+
+	if (sp->console_sock < 0) {
+		sp->master = fd_take(&m->fd);
+		return 0;
+	}
+	r = console_send(sp->console_sock, m->fd, "/dev/ptmx", e);
+	fd_close(&m->fd);
+	return r;
+}
+
+static const struct {
+	enum sync_kind kind;
+	int (*serve)(struct spawn *sp, struct sync_msg *m, struct err *e);
+} services[] = {
+	{ SYNC_IDMAP, serve_idmap },	 { SYNC_FORKED, serve_forked },	  { SYNC_PLACE, serve_place },
+	{ SYNC_MOUNTED, serve_mounted }, { SYNC_CONSOLE, serve_console },
+};
+
+/* SECURITY: each question is answered once; init could be anybody's by now. */
+static int serve_one(struct spawn *sp, struct sync_msg *m, unsigned *seen, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(services); i++) {
+		int r;
+
+		if (services[i].kind != m->kind || *seen >> i & 1)
+			continue;
+		*seen |= 1u << i;
+		r = services[i].serve(sp, m, e);
+		fd_close(&m->fd);
+		return err_step(e, r, sync_name(m->kind));
+	}
+	fd_close(&m->fd);
+	return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m->kind));
+}
+
+int spawn_died(struct subject *s, int pidfd, struct err *e)
+{
+	const char *last = trace_last(TRACE_INIT);
+	siginfo_t end = { 0 };
+
+	(void)s;
+	if (pidfd >= 0 && pidfd_wait_exit(pidfd, io_now() + SECONDS(2)) == 1 && pidfd_reap(pidfd, &end) == 0 &&
+	    (end.si_code == CLD_KILLED || end.si_code == CLD_DUMPED))
+		return err_set(e, ERR_PRO_DIED, 0,
+			       "init was killed by signal %d (%s) at step %s%s", end.si_status,
+			       strsignal(end.si_status), *last ? last : "clone",
+			       end.si_status == SIGKILL ? "; a memory limit that is too low is a common cause" : "");
+	if (end.si_code == CLD_EXITED)
+		return err_set(e, ERR_PRO_DIED, 0, "init ended with status %d at step %s", end.si_status,
+			       *last ? last : "clone");
+	return err_set(e, ERR_PRO_DIED, 0, "init closed its channel at step %s", *last ? last : "clone");
+}
+
+static int step_serve(struct spawn *sp, struct err *e)
+{
+	unsigned seen = 0;
+
+	for (;;) {
+		struct sync_msg m;
+		int r = sync_recv(sp->chan, 0, &m, e);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
+			return spawn_died(&sp->s, sp->pidfd, e);
+		if (m.kind == SYNC_READY)
+			return 0;
+		r = serve_one(sp, &m, &seen, e);
+		if (r < 0)
+			return r;
+	}
+}
+
+static int step_scheduler(struct spawn *sp, struct err *e)
+{
+	const struct spec_process *p = &sp->bp.spec.process;
+
+	return p->set && p->scheduler.set ? tune_scheduler(&p->scheduler, sp->pid, e) : 0;
+}
+
+static int step_record(struct spawn *sp, struct err *e)
+{
+	struct record *rec = &sp->s.rec;
+	int r;
+
+	rec->phase = PHASE_CREATED;
+	r = record_write(&sp->s.en, rec, &sp->c->a, e);
+	if (r == 0 && !sp->o->run)
+		r = status_publish(sp->c, rec, STATUS_CREATED, e);
+	if (r == 0 && sp->pidfd_sock >= 0)
+		r = console_send(sp->pidfd_sock, sp->pidfd, "pidfd", e);
+	if (r == 0 && sp->o->pid_file)
+		r = pid_file_write(sp->o->pid_file, sp->pid, e);
+	return r;
+}
+
+/* In order; each name appears in errors, in the flight recorder and in doc/choreography.md. */
+const struct spawn_step spawn_steps[] = {
+	{ "seal", step_seal },
+	{ "compile-filter", step_filter },
+	{ "claim", step_claim },
+	{ "intent", step_intent },
+	{ "config-copy", step_config_copy },
+	{ "flight-recorder", step_trace },
+	{ "open-namespaces", step_namespaces },
+	{ "open-sources", step_sources },
+	{ "open-hooks", step_host_hooks },
+	{ "console-socket", step_console },
+	{ "cgroup", step_cgroup },
+	{ "cgroup-views", step_cgroup_views },
+	{ "rdt", step_rdt },
+	{ "start-socket", step_start_socket },
+	{ "raise-limits", step_raise_limits },
+	{ "clone", step_clone },
+	{ "adjust", step_adjust },
+	{ "serve", step_serve },
+	{ "scheduler", step_scheduler },
+	{ "record", step_record },
+};
+const size_t spawn_n_steps = ARRAY_LEN(spawn_steps);
+
+int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, struct err *e)
+{
+	int r;
+
+	*sp = (struct spawn){ .c = c, .o = o };
+	sp->s = (struct subject){ .en.dir = -1, .st.pidfd = -1, .rec.cgroup.v2_fd = -1 };
+	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock = sp->pidfd_sock = -1;
+	sp->userns_fd = sp->pidfd = sp->master = -1;
+	ns_fds_init(&sp->ns);
+	trace_step("read-config");
+	r = blueprint_make(c, o, &sp->bp, e);
+	for (size_t i = 0; r >= 0 && i < sp->bp.plan.n_warnings; i++)
+		log_warn("%s", sp->bp.plan.warnings[i]);
+	for (size_t i = 0; r >= 0 && i < spawn_n_steps; i++) {
+		trace_step(spawn_steps[i].name);
+		r = spawn_steps[i].run(sp, e);
+		/* what init says about itself has init's own step */
+		if (r < 0)
+			err_step(e, r, spawn_steps[i].name);
+	}
+	if (r < 0)
+		spawn_undo(sp, e);
+	return r;
+}
+
+void spawn_undo(struct spawn *sp, struct err *e)
+{
+	struct err second = { 0 };
+	siginfo_t end;
+	bool hooks = e->id >= ERR_HOK_EXEC && e->id <= ERR_HOK_TIMEOUT;
+
+	if (sp->pidfd >= 0) {
+		sys_pidfd_send_signal(sp->pidfd, SIGKILL);
+		pidfd_reap(sp->pidfd, &end);
+	}
+	if (!sp->claimed)
+		return;
+	sp->s.rec.pid = 0;
+	if (container_destroy(sp->c, &sp->s, true, hooks, &second) < 0) {
+		char line[512];
+
+		err_format(&second, line, sizeof(line));
+		log_warn("cleaning up after the failure: %s", line);
+	}
+	sp->claimed = false;
+}
+
+void spawn_close(struct spawn *sp)
+{
+	fd_close(&sp->chan);
+	fd_close(&sp->init_chan);
+	fd_close(&sp->trace_fd);
+	fd_close(&sp->start_sock);
+	fd_close(&sp->console_sock);
+	fd_close(&sp->pidfd_sock);
+	fd_close(&sp->userns_fd);
+	fd_close(&sp->pidfd);
+	fd_close(&sp->master);
+	ns_close(&sp->ns);
+	if (sp->sources_open)
+		mount_sources_close(&sp->sources);
+	subject_close(&sp->s);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container/spawn: from a blueprint to an init that reported READY, as one table of steps of the runtime.
+ * What is made is named in the record first; what fails is undone by container_destroy from that record.
+ */
+#ifndef HULL_CONTAINER_SPAWN_H
+#define HULL_CONTAINER_SPAWN_H
+
+#include "container/container.h"
+#include "init/init.h"
+
+struct spawn {
+	struct ctx *c;
+	const struct create_options *o;
+	struct blueprint bp;
+	struct subject s;	     /* entry and record: what destroy works on */
+	struct mount_sources sources;
+	struct ns_fds ns;
+	struct seccomp_program filter;
+	struct init init;
+	int chan;		     /* the runtime's end */
+	int init_chan;
+	int trace_fd, start_sock, console_sock, pidfd_sock;
+	int userns_fd;
+	pid_t pid;
+	int pidfd;
+	int master;		     /* terminal of a foreground run */
+	struct mount_hierarchy *hierarchies;
+	bool claimed, sources_open;
+};
+
+struct spawn_step {
+	const char *name;
+	int (*run)(struct spawn *sp, struct err *e);
+};
+extern const struct spawn_step spawn_steps[];
+extern const size_t spawn_n_steps;
+
+/* Run all steps. On error everything is undone, poststop hooks included when a hook had run (runtime.md#lifecycle). */
+int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, struct err *e);
+/* Undo what a spawn made: also for a `run` that failed later. @e keeps its first error. */
+void spawn_undo(struct spawn *sp, struct err *e);
+/* Release everything that is only open. */
+void spawn_close(struct spawn *sp);
+/* Tell init to execute the program and wait for the result; @conn is the channel or the start socket's connection. */
+int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, struct err *e);
+/* Describe how init died, from its pidfd (reaped when it is our child) and the flight recorder. Returns -errno. */
+int spawn_died(struct subject *s, int pidfd, struct err *e);
+/* Hooks of the runtime's side with the state of the record. */
+int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind kind, const struct record *rec,
+		enum spec_status st, bool keep_going, struct err *e);
+/* notify.c: NOTIFY_SOCKET (features.md a.4). Without it in the environment all of them do nothing. */
+void notify_add(struct ctx *c, const char *id, struct spec *s);	 /* before planning: mount and variable */
+int notify_prepare(struct entry *en, struct record *rec, struct err *e);
+int notify_listen(struct subject *s, int *ret, struct err *e);	 /* before start; *ret -1: nothing to do */
+int notify_forward(struct subject *s, int sock, int pidfd, struct err *e); /* after it */
+/* Unique id of the mount that is on top at a host path. */
+int mount_id_at(const char *path, uint64_t *ret);
+int pid_file_write(const char *path, pid_t pid, struct err *e);
+
+#endif

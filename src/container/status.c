@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container/status: what a container is right now, computed from facts: the identity of its init, the lock
+ * that init holds until execve, the freezer. Nothing stored can be out of date.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "container/container.h"
+#include "sys/call.h"
+#include "sys/pidfd.h"
+#include "sys/proc.h"
+
+const char *status_name(enum spec_status s)
+{
+	return table_name(&spec_statuses, s);
+}
+
+/* Does init still hold the lock, that is: has it not executed the program yet? */
+static bool waiting(const struct entry *en)
+{
+	_cleanup_fd_ int fd = sys_openat(en->dir, "trace", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return false;
+	/* KERNEL: a flock belongs to the open file; execve closes the last descriptor of it. flock(2) */
+	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+int status_read(const struct entry *en, const struct record *rec, struct status_info *ret, struct err *e)
+{
+	struct cgroup g = rec->cgroup;
+	struct err drop = { 0 };
+	bool frozen = false;
+	char boot[37];
+	int fd, r;
+
+	*ret = (struct status_info){ .status = STATUS_STOPPED, .pidfd = -1 };
+	r = proc_boot_id(boot);
+	if (r < 0)
+		return err_sys(e, ERR_STA_READ, r, "read the boot id");
+	if (!streq(boot, rec->boot_id)) {
+		ret->previous_boot = true;
+		return 0;
+	}
+	if (rec->phase == PHASE_CREATING) {
+		fd = pidfd_open_checked((pid_t)rec->creator, rec->creator_start);
+		ret->status = STATUS_CREATING;
+		ret->creator_dead = fd < 0 || !pidfd_alive(fd);
+		fd_close(&fd);
+		if (!rec->pid)
+			return 0;
+	}
+	fd = pidfd_open_checked((pid_t)rec->pid, rec->start_time);
+	if (fd < 0 || !pidfd_alive(fd)) {
+		fd_close(&fd);
+		return 0;
+	}
+	ret->pidfd = fd;
+	if (rec->phase == PHASE_CREATING)
+		return 0;
+	ret->status = waiting(en) ? STATUS_CREATED : STATUS_RUNNING;
+	if (g.manager != CGROUP_DISABLED && g.n && cgroup_restore(&g, &drop) == 0 &&
+	    g.ops->frozen(&g, &frozen, &drop) == 0 && frozen)
+		ret->status = STATUS_PAUSED;
+	err_drop(&drop, "a group that is gone is not frozen");
+	return 0;
+}
+
+void status_close(struct status_info *s)
+{
+	fd_close(&s->pidfd);
+}
+
+void status_fill(struct ctx *c, const struct record *rec, enum spec_status s, struct spec_state *ret)
+{
+	struct spec_state_extra *x = arena_new_array(&c->a, 8, struct spec_state_extra);
+	size_t n = 0;
+
+	*ret = (struct spec_state){
+		.id = rec->id,
+		.status = status_name(s),
+		.pid = s == STATUS_STOPPED || !rec->pid ? -1 : (int64_t)rec->pid,
+		.bundle = rec->bundle,
+		.annotations = &rec->annotations,
+		.extra = x,
+	};
+	if (rec->rootfs)
+		x[n++] = (struct spec_state_extra){ "rootfs", rec->rootfs, false };
+	x[n++] = (struct spec_state_extra){ "created", rec->created, false };
+	x[n++] = (struct spec_state_extra){ "owner", arena_printf(&c->a, "%llu", (unsigned long long)rec->owner), false };
+	if (rec->cgroup.unit[0])
+		x[n++] = (struct spec_state_extra){ "systemd-scope", rec->cgroup.unit, false };
+	ret->n_extra = n;
+}
+
+/* The full state plus the names the drafts used: version, bundlePath, root (lineage S-02). */
+int status_publish(struct ctx *c, const struct record *rec, enum spec_status s, struct err *e)
+{
+	struct spec_state st;
+	struct spec_state_extra *x;
+	size_t n;
+	char *text;
+
+	if (!rec->public_dir)
+		return 0;
+	status_fill(c, rec, s, &st);
+	x = arena_new_array(&c->a, st.n_extra + 3, struct spec_state_extra);
+	memcpy(x, st.extra, st.n_extra * sizeof(*x));
+	x[st.n_extra++] = (struct spec_state_extra){ "version", rec->oci_version, false };
+	x[st.n_extra++] = (struct spec_state_extra){ "bundlePath", rec->bundle, false };
+	x[st.n_extra++] = (struct spec_state_extra){ "root", rec->bundle, false };
+	st.extra = x;
+	text = spec_state_text(&st, &c->a, 2, &n);
+	return public_write(rec->public_dir, rec->id, text, n, e);
+}
+
+int subject_open(struct ctx *c, const char *id, bool lock, struct subject *ret, struct err *e)
+{
+	int r;
+
+	*ret = (struct subject){ .en.dir = -1, .st.pidfd = -1 };
+	r = store_find(c, id, &ret->en, e);
+	if (r == 0 && lock)
+		r = store_lock(&ret->en, io_now() + LOCK_DEADLINE, e);
+	if (r == 0)
+		r = record_read(&ret->en, &c->a, &ret->rec, e);
+	if (r == 0)
+		r = status_read(&ret->en, &ret->rec, &ret->st, e);
+	if (r < 0)
+		subject_close(ret);
+	return r;
+}
+
+void subject_close(struct subject *s)
+{
+	status_close(&s->st);
+	store_close(&s->en);
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container/store: ROOT/ID directories: claimed by mkdir, held by flock, written by rename. One of the two
+ * places that use host paths (the other is sys/path.c).
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "container/container.h"
+#include "sys/call.h"
+#include "sys/path.h"
+
+enum { ID_MAX = 255 };
+
+int store_check_id(const char *id, struct err *e)
+{
+	size_t n = strlen(id);
+
+	if (n == 0)
+		return err_set(e, ERR_CLI_ID, 0, "the container id is empty");
+	if (n > ID_MAX)
+		return err_set(e, ERR_CLI_ID, 0, "the container id has %zu characters, at most %d are possible", n, ID_MAX);
+	if (id[0] == '.' || id[0] == '-')
+		return err_set(e, ERR_CLI_ID, 0, "the container id \"%s\" begins with \"%c\"", id, id[0]);
+	for (const char *p = id; *p; p++)
+		if (!strchr("_+.-", *p) && !(*p >= '0' && *p <= '9') && !(*p >= 'a' && *p <= 'z') &&
+		    !(*p >= 'A' && *p <= 'Z'))
+			return err_set(e, ERR_CLI_ID, 0,
+				       "the container id \"%.64s\" has a character outside [A-Za-z0-9_+.-]", id);
+	return 0;
+}
+
+/* SECURITY: S1: the directory is ours alone, judged by its fd. */
+static int check_private(int fd, const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, ERR_STA_ROOT, -errno, "stat %s", path);
+	if (st.st_uid != geteuid())
+		return err_set(e, ERR_STA_ROOT, EPERM, "the state root %s belongs to uid %u", path, st.st_uid);
+	if (st.st_mode & 022)
+		return err_set(e, ERR_STA_ROOT, EPERM, "the state root %s may be written by others (mode %04o)",
+			       path, st.st_mode & 07777);
+	return 0;
+}
+
+int store_open(struct ctx *c, bool make, struct err *e)
+{
+	int fd, r;
+
+	if (c->root_fd >= 0)
+		return 0;
+	if (streq(c->root, "/"))
+		return err_set(e, ERR_STA_ROOT, 0, "the state root must not be /");
+	fd = sys_openat(AT_FDCWD, c->root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd == -ENOENT && make) {
+		r = path_mkdir_host(AT_FDCWD, c->root, 0700);
+		if (r < 0 && r != -EEXIST)
+			return err_sys(e, ERR_STA_ROOT, r, "make the state root %s", c->root);
+		fd = sys_openat(AT_FDCWD, c->root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	}
+	if (fd == -ENOENT)
+		return -ENOENT;
+	if (fd < 0)
+		return err_sys(e, ERR_STA_ROOT, fd, "open the state root %s", c->root);
+	r = check_private(fd, c->root, e);
+	if (r < 0) {
+		fd_close(&fd);
+		return r;
+	}
+	c->root_fd = fd;
+	return 0;
+}
+
+static int missing(const char *id, struct err *e)
+{
+	return err_set(e, ERR_STA_MISSING, 0, "container \"%s\" does not exist", id);
+}
+
+int store_claim(struct ctx *c, const char *id, struct entry *ret, struct err *e)
+{
+	struct entry en = { .id = id, .dir = -1 };
+	int r;
+
+	r = sys_mkdirat(c->root_fd, id, 0700);
+	if (r == -EEXIST)
+		return err_set(e, ERR_STA_EXISTS, EEXIST, "container \"%s\" already exists", id);
+	if (r < 0)
+		return err_sys(e, ERR_STA_WRITE, r, "make %s/%s", c->root, id);
+	en.dir = sys_openat(c->root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (en.dir < 0)
+		return err_sys(e, ERR_STA_WRITE, en.dir, "open %s/%s", c->root, id);
+	r = store_lock(&en, io_now() + LOCK_DEADLINE, e);
+	if (r < 0) {
+		store_close(&en);
+		return r;
+	}
+	*ret = en;
+	return 0;
+}
+
+int store_find(struct ctx *c, const char *id, struct entry *ret, struct err *e)
+{
+	int r = store_check_id(id, e);
+
+	if (r < 0)
+		return r;
+	r = store_open(c, false, e);
+	if (r == -ENOENT)
+		return missing(id, e);
+	if (r < 0)
+		return r;
+	*ret = (struct entry){ .id = id, .dir = sys_openat(c->root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) };
+	if (ret->dir == -ENOENT || ret->dir == -ENOTDIR || ret->dir == -ELOOP) {
+		ret->dir = -1;
+		return missing(id, e);
+	}
+	if (ret->dir < 0)
+		return err_sys(e, ERR_STA_READ, ret->dir, "open %s/%s", c->root, id);
+	return 0;
+}
+
+/* Who holds the lock, from /proc/locks: only for the message, so failure just means a message without a pid. */
+static long lock_holder(int dir)
+{
+	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, "/proc/locks", O_RDONLY, 0);
+	char buf[16384], want[32], *line, *text = buf;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(dir, &st) < 0)
+		return 0;
+	n = io_read_full(fd, buf, sizeof(buf) - 1);
+	if (n < 0 || str_format(want, sizeof(want), ":%lu ", (unsigned long)st.st_ino) < 0)
+		return 0;
+	buf[n] = '\0';
+	while ((line = strsep(&text, "\n"))) {
+		char *field[8] = { 0 };
+		uint32_t pid = 0;
+
+		if (!strstr(line, want) || !strstr(line, "FLOCK") || strstr(line, "->"))
+			continue;
+		for (unsigned i = 0; i < ARRAY_LEN(field) && line; i++) {
+			field[i] = strsep(&line, " ");
+			while (field[i] && !*field[i] && line)
+				field[i] = strsep(&line, " ");
+		}
+		if (field[4] && str_to_u32(field[4], &pid) == 0)
+			return pid;
+	}
+	return 0;
+}
+
+/*
+ * KERNEL: a flock dies with its holder, so there are no stale locks. flock(2). There is no flock with a timeout:
+ * the wait is a retry every 10 ms, only while somebody else works on the same container.
+ */
+int store_lock(struct entry *en, uint64_t deadline, struct err *e)
+{
+	struct stat st;
+
+	while (flock(en->dir, LOCK_EX | LOCK_NB) < 0) {
+		struct timespec pause = { .tv_nsec = 10000000 };
+
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(e, ERR_STA_BUSY, -errno, "lock container \"%s\"", en->id);
+		if (io_now() >= deadline)
+			return err_set(e, ERR_STA_BUSY, EBUSY, "container \"%s\" is busy: held by pid %ld", en->id,
+				       lock_holder(en->dir));
+		nanosleep(&pause, NULL);
+	}
+	/* Deleted while we waited: a directory without a name is no container any more. */
+	if (fstat(en->dir, &st) == 0 && st.st_nlink == 0)
+		return missing(en->id, e);
+	en->locked = true;
+	return 0;
+}
+
+/* Everything hull ever puts into an entry; nothing else is touched. */
+int store_remove(struct ctx *c, struct entry *en, struct err *e)
+{
+	_cleanup_fd_ int notify = sys_openat(en->dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	static const char *const files[] = { "state.json", "config.json", "trace", "start.sock", "filter", "exit.json" };
+	struct dirent *d;
+	DIR *dir;
+	int r;
+
+	if (notify >= 0) {
+		sys_unlinkat(notify, "notify.sock", 0);
+		sys_unlinkat(en->dir, "notify", AT_REMOVEDIR);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		sys_unlinkat(en->dir, files[i], 0);
+	r = sys_unlinkat(c->root_fd, en->id, AT_REMOVEDIR);
+	if (r == -ENOTEMPTY) { /* temporary names of a writer that was killed */
+		dir = fdopendir(sys_openat(en->dir, ".", O_RDONLY | O_DIRECTORY, 0));
+		while (dir && (d = readdir(dir)))
+			if (str_starts(d->d_name, ".new-"))
+				sys_unlinkat(en->dir, d->d_name, 0);
+		if (dir)
+			closedir(dir);
+		r = sys_unlinkat(c->root_fd, en->id, AT_REMOVEDIR);
+	}
+	if (r < 0 && r != -ENOENT)
+		return err_sys(e, ERR_STA_LEFT, r, "remove %s/%s", c->root, en->id);
+	return 0;
+}
+
+void store_unlock(struct entry *en)
+{
+	flock(en->dir, LOCK_UN);
+	en->locked = false;
+}
+
+void store_close(struct entry *en)
+{
+	fd_close(&en->dir); /* drops the lock */
+	en->locked = false;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int store_list(struct ctx *c, const char ***ret, size_t *ret_n, struct err *e)
+{
+	const char **v = NULL;
+	struct dirent *d;
+	size_t n = 0;
+	DIR *dir;
+	int r, fd;
+
+	r = store_open(c, false, e);
+	if (r == -ENOENT) {
+		*ret_n = 0;
+		return 0;
+	}
+	if (r < 0)
+		return r;
+	fd = sys_openat(c->root_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		r = err_sys(e, ERR_STA_READ, fd < 0 ? fd : -errno, "list %s", c->root);
+		fd_close(&fd);
+		return r;
+	}
+	while ((d = readdir(dir))) {
+		struct err drop = { 0 };
+
+		if (d->d_name[0] == '.' || (d->d_type != DT_DIR && d->d_type != DT_UNKNOWN) ||
+		    store_check_id(d->d_name, &drop) < 0)
+			continue;
+		*(const char **)arena_push(&c->a, &v, &n, sizeof(*v)) = arena_strdup(&c->a, d->d_name);
+	}
+	closedir(dir);
+	if (n)
+		qsort(v, n, sizeof(*v), by_name);
+	*ret = v;
+	*ret_n = n;
+	return 0;
+}
+
+int store_write_file(int dir, const char *name, mode_t mode, const void *p, size_t n, bool sync)
+{
+	_cleanup_fd_ int fd = -1;
+	char tmp[64];
+	int r;
+
+	r = str_format(tmp, sizeof(tmp), ".new-%s-%d", name, (int)getpid());
+	if (r < 0)
+		return r;
+	fd = sys_openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+	if (fd == -EEXIST) { /* of a killed process that had our pid */
+		sys_unlinkat(dir, tmp, 0);
+		fd = sys_openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+	}
+	if (fd < 0)
+		return fd_take(&fd);
+	r = io_write_all(fd, p, n);
+	if (r == 0 && fchmod(fd, mode) < 0) /* whatever the caller's umask is */
+		r = -errno;
+	if (r == 0 && sync && fsync(fd) < 0)
+		r = -errno;
+	if (r == 0 && renameat(dir, tmp, dir, name) < 0)
+		r = -errno;
+	if (r < 0) {
+		sys_unlinkat(dir, tmp, 0);
+		return r;
+	}
+	return sync && fsync(dir) < 0 ? -errno : 0;
+}
+
+/* ---- the public directory: DIR/ID/state.json, readable by everybody (lineage S-01 to S-06) ---- */
+
+int public_claim(struct ctx *c, const char *id, struct err *e)
+{
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if (!c->public_dir)
+		return 0;
+	fd = sys_openat(AT_FDCWD, c->public_dir, O_PATH | O_DIRECTORY, 0);
+	if (fd == -ENOENT) {
+		r = path_mkdir_host(AT_FDCWD, c->public_dir, 0755);
+		if (r < 0 && r != -EEXIST)
+			return err_sys(e, ERR_STA_WRITE, r, "make the public state directory %s", c->public_dir);
+		fd = sys_openat(AT_FDCWD, c->public_dir, O_PATH | O_DIRECTORY, 0);
+	}
+	if (fd < 0)
+		return err_sys(e, ERR_STA_WRITE, fd, "open the public state directory %s", c->public_dir);
+	r = sys_mkdirat(fd, id, 0755);
+	if (r == -EEXIST)
+		return err_set(e, ERR_STA_EXISTS, EEXIST,
+			       "container \"%s\" already exists on this host (%s/%s)", id, c->public_dir, id);
+	if (r < 0)
+		return err_sys(e, ERR_STA_WRITE, r, "make %s/%s", c->public_dir, id);
+	return 0;
+}
+
+static int public_open(const char *dir, const char *id)
+{
+	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY, 0);
+
+	return fd < 0 ? fd_take(&fd) : sys_openat(fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+}
+
+int public_write(const char *dir, const char *id, const char *text, size_t n, struct err *e)
+{
+	_cleanup_fd_ int fd = -1;
+	int r;
+
+	if (!dir)
+		return 0;
+	fd = public_open(dir, id);
+	/* The reader's view may be lost with a power cut; the private record is the one that counts. */
+	r = fd < 0 ? fd : store_write_file(fd, "state.json", 0644, text, n, false);
+	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write %s/%s/state.json", dir, id) : 0;
+}
+
+int public_remove(const char *dir, const char *id, struct err *e)
+{
+	_cleanup_fd_ int parent = -1, fd = -1;
+	int r;
+
+	if (!dir)
+		return 0;
+	fd = public_open(dir, id);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd >= 0)
+		sys_unlinkat(fd, "state.json", 0);
+	parent = sys_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY, 0);
+	r = parent < 0 ? parent : sys_unlinkat(parent, id, AT_REMOVEDIR);
+	return r < 0 && r != -ENOENT ? err_sys(e, ERR_STA_LEFT, r, "remove %s/%s", dir, id) : 0;
+}
