@@ -303,8 +303,10 @@ static int loop(struct relay *r, const struct term *t, struct err *e)
 			from_master(r);
 		if (p[P_SIGNAL].revents)
 			take_signals(r, t);
-		if (p[P_PROCESS].revents)
+		if (p[P_PROCESS].revents) {
 			r->ended = true;
+			r->hung_up = false; /* it may have come back and written meanwhile: look once more */
+		}
 		if (p[P_STDOUT].revents)
 			to_stdout(r);
 		if (p[P_MASTER].revents & (POLLIN | POLLHUP | POLLERR) && r->out->len < RING_SIZE)
