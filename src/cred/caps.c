@@ -6,8 +6,10 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 
+#include "base/table.h"
 #include "cred/cred.h"
 #include "cred/internal.h"
+#include "spec/spec.h"
 #include "sys/call.h"
 
 enum { CAP_BITS = 64 };
@@ -17,15 +19,25 @@ static bool has(uint64_t set, unsigned cap)
 	return set >> cap & 1;
 }
 
+static const char *cap_name(unsigned cap)
+{
+	const char *name = table_name(&spec_capabilities, cap);
+
+	return name ? name : "a capability newer than hull";
+}
+
 /* KERNEL: PR_CAPBSET_READ and PR_CAPBSET_DROP say EINVAL for numbers above cap_last_cap. capabilities(7). */
 static int drop_one(unsigned cap)
 {
 	int r = sys_prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 
-	/* Dropping needs CAP_SETPCAP also when there is nothing to drop. */
-	if (r == -EPERM && sys_prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 0)
-		return 0;
-	return r;
+	int have;
+
+	/* Without CAP_SETPCAP it is EPERM also when there is nothing to drop, or no such capability. */
+	if (r != -EPERM)
+		return r;
+	have = sys_prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
+	return have > 0 ? r : have;
 }
 
 int cred_drop_bounding(const struct plan_process *p, struct err *e)
@@ -40,9 +52,10 @@ int cred_drop_bounding(const struct plan_process *p, struct err *e)
 			end = cap;
 			r = 0;
 		} else if (r == 0 && has(keep, cap)) {
-			r = err_set(e, ERR_CRD_CAPS, EPERM, "capability %u cannot be kept: hull itself lacks it", cap);
+			r = err_set(e, ERR_CRD_CAPS, EPERM, "%s cannot be kept: hull itself lacks it",
+				    cap_name(cap));
 		} else if (r < 0) {
-			err_sys(e, ERR_CRD_CAPS, r, "drop capability %u (needs CAP_SETPCAP)", cap);
+			err_sys(e, ERR_CRD_CAPS, r, "drop %s (needs CAP_SETPCAP)", cap_name(cap));
 		}
 	}
 	for (unsigned cap = 0; cap < end && r >= 0; cap++) {
@@ -50,7 +63,7 @@ int cred_drop_bounding(const struct plan_process *p, struct err *e)
 			continue;
 		r = sys_prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
 		if (r != 0)
-			r = err_set(e, ERR_CRD_CAPS, EPERM, "capability %u was dropped and is still there", cap);
+			r = err_set(e, ERR_CRD_CAPS, EPERM, "%s was dropped and is still there", cap_name(cap));
 	}
 	return r < 0 ? err_at(e, r, "/process/capabilities/bounding") : 0;
 }
@@ -67,11 +80,11 @@ static int set_ambient(uint64_t set, struct err *e)
 		/* KERNEL: EPERM unless the capability is permitted and inheritable. Since 4.3. capabilities(7). */
 		r = sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
 		if (r < 0)
-			return err_sys(e, ERR_CRD_CAPS, r, "raise capability %u: it must be permitted and inheritable",
-				       cap);
+			return err_sys(e, ERR_CRD_CAPS, r, "raise %s: it must be permitted and inheritable",
+				       cap_name(cap));
 		r = sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0);
 		if (r != 1)
-			return err_set(e, ERR_CRD_CAPS, EPERM, "capability %u was raised and is not there", cap);
+			return err_set(e, ERR_CRD_CAPS, EPERM, "%s was raised and is not there", cap_name(cap));
 	}
 	return 0;
 }

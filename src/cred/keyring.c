@@ -106,9 +106,12 @@ static int join(const char *name, bool fresh)
 
 	if (r < 0 && r != -EACCES)
 		return r;
+	/* KERNEL: 0 instead of a serial number when that keyring is the session's already. */
+	if (r == 0)
+		r = sys_keyctl(KEYCTL_GET_KEYRING_ID, (unsigned long)KEY_SPEC_SESSION_KEYRING, 0, 0, 0);
 	/* SECURITY: a name that exists is joined, not made, whoever made it: another user, or a container that runs
 	 * as the same user, could have put it there to share keys with this one. KERNEL: an unnamed one is new. */
-	if (r == -EACCES || !is_ours((unsigned long)r) || (fresh && !is_empty((unsigned long)r)))
+	if (r <= 0 || !is_ours((unsigned long)r) || (fresh && !is_empty((unsigned long)r)))
 		r = sys_keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0);
 	return r;
 }
