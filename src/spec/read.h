@@ -7,7 +7,7 @@
 
 #include "spec/field.h"
 
-extern const struct object_type read_process, read_root, read_mount, read_hooks, read_linux,
+extern const struct object_type read_config, read_process, read_root, read_mount, read_hooks, read_linux,
 	read_resources, read_seccomp, read_idmap;
 
 /* Both lists or none: for mounts and user namespaces. */

@@ -16,7 +16,7 @@ static int read_vm(struct reader *r, const struct field *f, struct jv v, void *o
 	return 0;
 }
 
-static const struct field config_fields[] = {
+static const struct field read_config_fields[] = {
 	VALUE(spec, "ociVersion", oci_version, REQUIRED),
 	{ .name = "root",
 	  .kind = F_OBJECT,
@@ -36,7 +36,7 @@ static const struct field config_fields[] = {
 	OTHER_PLATFORM("freebsd"),
 	OTHER_PLATFORM("zos"),
 };
-static const OBJECT_TYPE(config, spec);
+OBJECT_TYPE(read_config, spec);
 
 /* ---- ociVersion ---- */
 
@@ -144,7 +144,7 @@ int spec_read_text(const char *text, size_t len, struct arena *a, struct spec *r
 		x = check_version(&r, jv_root(&doc), &version, &other);
 	if (x < 0)
 		return x;
-	x = field_read(&r, &config, jv_root(&doc), &s);
+	x = field_read(&r, &read_config, jv_root(&doc), &s);
 	if (x < 0 && other) { /* the version explains whatever was found */
 		err_drop(e, "a config of another version fails for its version");
 		return fail_version(version, e);

@@ -5,6 +5,7 @@
 #include "spec/write.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 
 #include "base/str.h"
@@ -179,4 +180,12 @@ void jw_strings(struct jw *w, const char *key, const char *const *v, size_t n)
 void jw_newline(struct jw *w)
 {
 	put(w, "\n", 1);
+}
+
+int jw_flush(const struct jw *w, FILE *out)
+{
+	errno = 0;
+	if (fwrite(w->buf, 1, w->len, out) == w->len && fflush(out) == 0)
+		return 0;
+	return errno ? -errno : -EIO;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/arena.h"
 
@@ -39,5 +40,7 @@ void jw_raw(struct jw *w, const char *key, const char *value, size_t len);
 void jw_strings(struct jw *w, const char *key, const char *const *v, size_t n);
 /* The newline behind the outermost value. */
 void jw_newline(struct jw *w);
+/* Everything to @out. 0 or -errno. */
+int jw_flush(const struct jw *w, FILE *out);
 
 #endif
