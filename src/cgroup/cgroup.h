@@ -50,6 +50,12 @@ struct cgroup {
 	char unit[256];		   /* systemd */
 };
 
+/* One file that apply wrote. Texts as the kernel shows them, lines included. */
+struct cgroup_change {
+	const char *pointer, *file;
+	const char *old_value, *new_value;
+};
+
 struct cgroup_stats; /* later */
 
 struct cgroup_ops {
@@ -63,8 +69,11 @@ struct cgroup_ops {
 	int (*create)(struct cgroup *g, const struct plan_cgroup *p, struct err *e);
 	/* Move a process in (v1 hierarchies; v2 too unless v2_placed). 0 is the caller. */
 	int (*join)(struct cgroup *g, int pid, struct err *e);
-	/* The writes and, when there are rules, the device filter, on a group that runs. */
-	int (*apply)(struct cgroup *g, const struct plan_cgroup *p, struct err *e);
+	/* The writes and, when there are rules, the device filter, on a group that runs: all, or an error and all as it was.
+	 * memory.max below the use is reached by memory.high and reclaim until @deadline, never by the OOM killer.
+	 * *ret_changes (may be NULL) is what each file held before and holds now, in @a. */
+	int (*apply)(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline, struct arena *a,
+		     struct cgroup_change **ret_changes, size_t *ret_n, struct err *e);
 	/* Freeze or thaw and wait for it. A freeze that does not come about by @deadline is taken back. Gone: -ENOENT. */
 	int (*freeze)(struct cgroup *g, bool on, uint64_t deadline, struct err *e);
 	/* Is it frozen or about to be? A group that is gone is not. */

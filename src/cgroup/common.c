@@ -168,11 +168,17 @@ static int none_join(struct cgroup *g, int pid, struct err *e)
 	return 0;
 }
 
-static int none_apply(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
+static int none_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline, struct arena *a,
+		      struct cgroup_change **ret_changes, size_t *ret_n, struct err *e)
 {
-	(void)g;
-	if (!p->n_writes && !p->n_devices)
+	(void)g, (void)deadline, (void)a;
+	if (!p->n_writes && !p->n_devices) {
+		if (ret_changes) {
+			*ret_changes = NULL;
+			*ret_n = 0;
+		}
 		return 0;
+	}
 	err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "the container has no cgroup: cannot be applied");
 	return err_at(e, -ENOTSUP, "%s", p->n_writes ? p->writes[0].pointer : "/linux/resources/devices");
 }

@@ -79,9 +79,24 @@ int cgroup_need_own(const struct cgroup *g, const char *what, struct err *e);
 /* May a failed mkdir be passed over (ignore_missing)? */
 bool cgroup_may_skip(const struct plan_cgroup *p, int r);
 
+/* ---- write.c ---- */
+struct cgroup_write_options {
+	struct arena *arena;
+	bool live;	   /* the group is in use: old values are kept for the way back, memory shrinks without a kill */
+	uint64_t deadline; /* of the latter */
+	int (*devices)(struct cgroup *g, const struct plan_cgroup *p, struct err *e); /* the last act of the transaction */
+	struct cgroup_change **changes; /* may be NULL */
+	size_t *n_changes;
+};
+/* Write all or, when @live, leave all as it was. */
+int cgroup_write_list(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_write_options *o, struct err *e);
+/* "No limit", which is true where nothing is counted. */
+bool cgroup_is_unlimited(const struct plan_cgroup_write *w);
+/* What to write to @file so that it shows @old again after @value was written. */
+const char *cgroup_restore_value(struct arena *a, const char *file, const char *old, const char *value);
+
 /* ---- v2/ ---- */
 int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p, struct err *e);
-int cgroup_v2_write_all(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p, struct err *e);
 int cgroup_v2_devices(struct cgroup *g, int dir, bool fresh, const struct plan_cgroup *p, struct err *e);
 int cgroup_v2_freeze(const struct cgroup *g, unsigned i, bool on, uint64_t deadline, struct err *e);
 int cgroup_v2_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *e);
@@ -89,7 +104,8 @@ int cgroup_v2_kill(const struct cgroup *g, unsigned i, int sig, uint64_t deadlin
 
 /* ---- v1/ ---- */
 int cgroup_v1_cpuset_inherit(const struct cgroup *g, unsigned i, struct err *e);
-int cgroup_v1_devices(struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p, struct err *e);
+void cgroup_v1_realtime_parents(const struct cgroup *g, unsigned i, const char *runtime, const char *period);
+int cgroup_v1_devices(struct cgroup *g, unsigned i, int dir, bool fresh, const struct plan_cgroup *p, struct err *e);
 int cgroup_v1_freeze(const struct cgroup *g, unsigned i, bool on, uint64_t deadline, struct err *e);
 int cgroup_v1_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *e);
 int cgroup_v1_kill(const struct cgroup *g, int sig, uint64_t deadline, struct err *e);

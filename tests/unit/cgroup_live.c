@@ -25,6 +25,8 @@
 #include "sys/call.h"
 
 #define SECOND 1000000000ull
+#define RES "/linux/resources"
+#define W(p, f, v, c) { .pointer = RES p, .file = (f), .value = (v), .controller = (c) }
 enum { CHILDREN = 8 };
 
 struct fix {
@@ -174,6 +176,17 @@ static int reap(struct fix *f, pid_t pid)
 		if (f->child[i] == pid)
 			f->child[i] = 0;
 	return status;
+}
+
+static int apply(struct fix *f)
+{
+	struct arena a;
+	int r;
+
+	arena_init(&a);
+	r = f->g.ops->apply(&f->g, &f->p, in(10), &a, NULL, NULL, &f->e);
+	arena_free(&a);
+	return r;
 }
 
 static int put(struct fix *f, unsigned i, const char *path, const char *file, const char *value)
@@ -411,11 +424,11 @@ TEST(devices_are_filtered)
 	/* update: replaced, not added */
 	f.p.devices = more;
 	f.p.n_devices = ARRAY_LEN(more);
-	CHECK_INT(f.g.ops->apply(&f.g, &f.p, &f.e), 0);
+	CHECK_INT(apply(&f), 0);
 	CHECK_INT(try_devices(&f, p), ZERO_R | FULL_R | MKNOD_ZERO | MKNOD_OTHER);
 	f.p.devices = rules;
 	f.p.n_devices = ARRAY_LEN(rules);
-	CHECK_INT(f.g.ops->apply(&f.g, &f.p, &f.e), 0);
+	CHECK_INT(apply(&f), 0);
 	CHECK_INT(try_devices(&f, p), NULL_RW | ZERO_R | MKNOD_ZERO | FULL_W);
 	CHECK_INT(f.g.ops->destroy(&f.g, in(5), &f.e), 0);
 	CHECK_INT(rmdir(p->dir), 0);
@@ -475,7 +488,7 @@ static int wait_for_pids(struct fix *f, size_t want)
 TEST(kill_ends_a_fork_bomb)
 {
 	BEGIN(f, "/bomb");
-	struct plan_cgroup_write w = { "/linux/resources/pids/limit", "pids.max", "60", "pids" };
+	struct plan_cgroup_write w = W("/pids/limit", "pids.max", "60", "pids");
 	bool pids = cgroup_dir_find(&f.g, "pids") >= 0;
 	int limit = pids ? 1000000 : 60;
 
@@ -594,7 +607,7 @@ TEST(pids_limits)
 {
 	BEGIN(f, "/pids");
 	static const char *const values[] = { "0", "max", "20" };
-	struct plan_cgroup_write w = { "/linux/resources/pids/limit", "pids.max", "0", "pids" };
+	struct plan_cgroup_write w = W("/pids/limit", "pids.max", "0", "pids");
 	int i = cgroup_dir_find(&f.g, "pids");
 
 	if (i < 0 && f.host.layout == HOST_CGROUP_V2) {
@@ -617,16 +630,182 @@ TEST(pids_limits)
 	CHECK_STR(get(&f, (unsigned)i, f.path, "pids.max"), "0");
 	for (size_t k = 0; k < ARRAY_LEN(values); k++) {
 		w.value = values[k];
-		CHECK_INT(f.g.ops->apply(&f.g, &f.p, &f.e), 0);
+		CHECK_INT(apply(&f), 0);
 		CHECK_STR(get(&f, (unsigned)i, f.path, "pids.max"), values[k]);
 	}
 	/* an error names file, value, reason and pointer */
 	w.value = "many";
-	CHECK(f.g.ops->apply(&f.g, &f.p, &f.e) < 0);
+	CHECK(apply(&f) < 0);
 	CHECK(strstr(f.e.msg, "pids.max") && strstr(f.e.msg, "\"many\""));
 	CHECK_INT(f.e.code, EINVAL);
 	CHECK_STR(f.e.at, "/linux/resources/pids/limit");
 	err_clear(&f.e);
+}
+
+/* Pairs that bound each other move up and down in one go; a failure puts everything back. */
+TEST(v1_values_are_a_transaction)
+{
+	BEGIN(f, "/values");
+	struct plan_cgroup_write up[] = {
+		W("/memory/limit", "memory.limit_in_bytes", "67108864", "memory"),
+		W("/memory/swap", "memory.memsw.limit_in_bytes", "134217728", "memory"),
+		W("/cpu/period", "cpu.cfs_period_us", "50000", "cpu"),
+		W("/cpu/quota", "cpu.cfs_quota_us", "25000", "cpu"),
+		W("/cpu/mems", "cpuset.mems", "0", "cpuset"),
+		W("/cpu/cpus", "cpuset.cpus", "0", "cpuset"),
+		W("/pids/limit", "pids.max", "50", "pids"),
+	};
+	struct plan_cgroup_write more[] = {
+		W("/memory/limit", "memory.limit_in_bytes", "268435456", "memory"),
+		W("/memory/swap", "memory.memsw.limit_in_bytes", "268435456", "memory"),
+	};
+	struct plan_cgroup_write less[] = {
+		W("/memory/limit", "memory.limit_in_bytes", "33554432", "memory"),
+		W("/memory/swap", "memory.memsw.limit_in_bytes", "33554432", "memory"),
+	};
+	struct plan_cgroup_write bad[] = {
+		W("/pids/limit", "pids.max", "7", "pids"),
+		W("/memory/limit", "memory.limit_in_bytes", "16777216", "memory"),
+		W("/cpu/cpus", "cpuset.cpus", "0-9999", "cpuset"),
+	};
+	int mem = cgroup_dir_find(&f.g, "memory"), cpu = cgroup_dir_find(&f.g, "cpu"), pids = cgroup_dir_find(&f.g, "pids");
+	bool swap;
+
+	if (mem < 0 || cpu < 0 || pids < 0 || cgroup_dir_find(&f.g, "cpuset") < 0)
+		SKIP("not all of memory, cpu, cpuset and pids are v1 here");
+	swap = get(&f, (unsigned)mem, "", "memory.memsw.limit_in_bytes");
+	f.p.writes = up;
+	f.p.n_writes = ARRAY_LEN(up);
+	if (!swap)
+		up[1] = up[0];
+	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
+	CHECK_STR(get(&f, (unsigned)mem, f.path, "memory.limit_in_bytes"), "67108864");
+	CHECK_STR(get(&f, (unsigned)cpu, f.path, "cpu.cfs_quota_us"), "25000");
+	CHECK_STR(get(&f, (unsigned)cpu, f.path, "cpu.cfs_period_us"), "50000");
+	f.p.writes = more;
+	f.p.n_writes = swap ? 2 : 1;
+	CHECK_INT(apply(&f), 0);
+	CHECK_STR(get(&f, (unsigned)mem, f.path, "memory.limit_in_bytes"), "268435456");
+	f.p.writes = less;
+	CHECK_INT(apply(&f), 0);
+	CHECK_STR(get(&f, (unsigned)mem, f.path, "memory.limit_in_bytes"), "33554432");
+	f.p.writes = bad;
+	f.p.n_writes = ARRAY_LEN(bad);
+	CHECK(apply(&f) < 0);
+	CHECK_STR(f.e.at, RES "/cpu/cpus");
+	CHECK(strstr(f.e.msg, "cpuset.cpus") && strstr(f.e.msg, "\"0-9999\""));
+	err_clear(&f.e);
+	CHECK_STR(get(&f, (unsigned)mem, f.path, "memory.limit_in_bytes"), "33554432");
+	CHECK_STR(get(&f, (unsigned)pids, f.path, "pids.max"), "50");
+}
+
+TEST(v1_realtime_reaches_through_new_parents)
+{
+	BEGIN(f, "/rt/below");
+	struct plan_cgroup_write w[] = {
+		W("/cpu/realtimePeriod", "cpu.rt_period_us", "1000000", "cpu"),
+		W("/cpu/realtimeRuntime", "cpu.rt_runtime_us", "1000", "cpu"),
+	};
+	int i = cgroup_dir_find(&f.g, "cpu");
+
+	if (i < 0 || !get(&f, (unsigned)i, "", "cpu.rt_runtime_us"))
+		SKIP("no v1 cpu controller with realtime groups");
+	f.p.writes = w;
+	f.p.n_writes = 2;
+	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
+	CHECK_STR(get(&f, (unsigned)i, f.path, "cpu.rt_runtime_us"), "1000");
+}
+
+/* LNX-UNI-09, and a controller that is not there; "no limit" needs none. */
+TEST(v1_refuses_what_it_does_not_have)
+{
+	BEGIN(f, "/refuse");
+	struct plan_cgroup_write unified = W("/unified/pids.max", "pids.max", "max", "pids");
+	struct plan_cgroup_write absent = W("/rdma/x", "rdma.max", "x hca_handle=1", "nosuch");
+	struct plan_cgroup_write none = W("/pids/limit", "nosuch.max", "max", "nosuch");
+
+	if (f.host.layout == HOST_CGROUP_V2)
+		SKIP("no v1 hierarchy here");
+	f.p.writes = &unified;
+	f.p.n_writes = 1;
+	CHECK(f.g.ops->create(&f.g, &f.p, &f.e) < 0);
+	CHECK_STR(f.e.at, RES "/unified/pids.max");
+	err_clear(&f.e);
+	f.p.writes = &absent;
+	CHECK(f.g.ops->create(&f.g, &f.p, &f.e) < 0);
+	CHECK_STR(f.e.at, RES "/rdma/x");
+	err_clear(&f.e);
+	CHECK_INT(count_existing(&f, base_name()), 0);
+	f.p.writes = &none;
+	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
+}
+
+TEST(changes_are_reported)
+{
+	BEGIN(f, "/changes");
+	struct plan_cgroup_write v1 = W("/pids/limit", "pids.max", "31", "pids");
+	struct plan_cgroup_write v2 = W("/unified/cgroup.max.depth", "cgroup.max.depth", "31", "cgroup");
+	struct cgroup_change *c = NULL;
+	struct arena a;
+	size_t n = 0;
+
+	f.p.n_writes = 0;
+	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
+	f.p.writes = f.host.layout == HOST_CGROUP_V2 ? &v2 : &v1;
+	f.p.n_writes = 1;
+	arena_init(&a);
+	CHECK_INT(f.g.ops->apply(&f.g, &f.p, in(5), &a, &c, &n, &f.e), 0);
+	CHECK_INT(n, 1);
+	CHECK_STR(c[0].file, f.p.writes->file);
+	CHECK_STR(c[0].old_value, "max\n");
+	CHECK_STR(c[0].new_value, "31\n");
+	arena_free(&a);
+}
+
+/* The file is named by the kernel's configuration: the second name is tried, and only when the first is missing. */
+TEST(the_other_name_of_a_file_is_tried)
+{
+	BEGIN(f, "/alt");
+	struct plan_cgroup_write w = W("/x", "cgroup.nosuch", "5", "cgroup");
+	unsigned i = f.host.n - 1;
+
+	if (f.host.layout != HOST_CGROUP_V2)
+		SKIP("core files are written on v2 only");
+	w.alt_file = "cgroup.max.depth";
+	w.alt_value = "9";
+	f.p.writes = &w;
+	f.p.n_writes = 1;
+	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
+	CHECK_STR(get(&f, i, f.path, "cgroup.max.depth"), "9");
+}
+
+TEST(old_values_are_written_as_the_file_wants_them)
+{
+	static const struct {
+		const char *file, *old, *value, *want;
+	} rows[] = {
+		{ "pids.max", "max\n", "20", "max" },
+		{ "cpu.max", "max 100000\n", "5000 10000", "max 100000" },
+		{ "cpuset.cpus", "\n", "0", "\n" },
+		{ "io.max", "8:0 rbps=1 wbps=max riops=max wiops=max\n8:16 rbps=2 wbps=max riops=max wiops=max\n",
+		  "8:16 rbps=7", "8:16 rbps=2 wbps=max riops=max wiops=max" },
+		{ "io.max", "", "8:16 rbps=7", "8:16 rbps=max wbps=max riops=max wiops=max" },
+		{ "io.max", "8:161 rbps=7\n", "8:16 rbps=7", "8:16 rbps=max wbps=max riops=max wiops=max" },
+		{ "io.weight", "default 100\n8:0 50\n", "default 300", "default 100" },
+		{ "io.bfq.weight", "default 100\n", "300", "default 100" },
+		{ "io.weight", "default 100\n", "8:0 300", "8:0 default" },
+		{ "blkio.bfq.weight", "500\n", "300", "500" },
+		{ "blkio.throttle.read_bps_device", "", "8:0 300", "8:0 0" },
+		{ "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n", "1", "0" },
+		{ "net_prio.ifpriomap", "lo 0\neth0 3\n", "eth0 9", "eth0 3" },
+		{ "rdma.max", "", "mlx4_0 hca_handle=2", "mlx4_0 hca_handle=max hca_object=max" },
+	};
+	struct arena a;
+
+	arena_init(&a);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_STR(cgroup_restore_value(&a, rows[i].file, rows[i].old, rows[i].value), rows[i].want);
+	arena_free(&a);
 }
 
 TEST(a_failed_create_leaves_nothing)
@@ -857,7 +1036,7 @@ TEST(join_moves_into_every_hierarchy)
 TEST(a_refused_controller_is_explained)
 {
 	BEGIN(f, "/up/down");
-	struct plan_cgroup_write w = { "/linux/resources/hugepageLimits/0", "hugetlb.2MB.max", "4194304", "hugetlb" };
+	struct plan_cgroup_write w = W("/hugepageLimits/0", "hugetlb.2MB.max", "4194304", "hugetlb");
 	char pid[16], up[128];
 	const char *have;
 	bool had;

@@ -11,33 +11,8 @@
 #include "base/str.h"
 #include "cgroup/internal.h"
 
-static int write_one(const struct cgroup *g, const struct plan_cgroup_write *w, struct err *e)
-{
-	_cleanup_fd_ int dir = -1;
-	char controller[64], name[CGROUP_NAME_SIZE];
-	int i;
-
-	if (w->pointer && str_starts(w->pointer, "/linux/resources/unified")) {
-		err_set(e, ERR_CGR_SET, ENOTSUP, "%s is a file of cgroup v2, and the controllers of this host are v1", w->file);
-		return err_at(e, -ENOTSUP, "%s", w->pointer);
-	}
-	if (w->controller)
-		str_format(controller, sizeof(controller), "%s", w->controller);
-	else
-		str_format(controller, sizeof(controller), "%.*s", (int)strcspn(w->file, "."), w->file);
-	i = cgroup_dir_find(g, controller);
-	if (i < 0) {
-		err_set(e, ERR_CGR_SET, ENOTSUP, "this host has no cgroup v1 hierarchy with the %s controller", controller);
-		return err_at(e, -ENOTSUP, "%s", w->pointer ? w->pointer : "");
-	}
-	dir = cgroup_dir_open(g, (unsigned)i);
-	if (dir < 0)
-		return err_sys(e, ERR_CGR_SET, dir, "open cgroup %s", cgroup_dir_name(g, (unsigned)i, name));
-	return cgroup_dir_write(g, (unsigned)i, dir, w->file, w->value, w->pointer, e);
-}
-
 /* The filter goes to the devices controller; where it is not mounted, to the v2 group. */
-static int set_devices(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
+static int set_devices(struct cgroup *g, const struct plan_cgroup *p, bool fresh, struct err *e)
 {
 	_cleanup_fd_ int dir = -1;
 	char name[CGROUP_NAME_SIZE];
@@ -57,18 +32,27 @@ static int set_devices(struct cgroup *g, const struct plan_cgroup *p, struct err
 	dir = cgroup_dir_open(g, (unsigned)i);
 	if (dir < 0)
 		return err_sys(e, ERR_CGR_DEVICES, dir, "open cgroup %s", cgroup_dir_name(g, (unsigned)i, name));
-	return v1 ? cgroup_v1_devices(g, (unsigned)i, dir, p, e) : cgroup_v2_devices(g, dir, false, p, e);
+	return v1 ? cgroup_v1_devices(g, (unsigned)i, dir, fresh, p, e) :
+		    cgroup_v2_devices(g, dir, fresh, p, e);
 }
 
-static int v1_apply(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
+static int devices_fresh(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
 {
-	for (size_t k = 0; k < p->n_writes; k++) {
-		int r = write_one(g, &p->writes[k], e);
+	return set_devices(g, p, true, e);
+}
 
-		if (r < 0)
-			return r;
-	}
-	return set_devices(g, p, e);
+static int devices_live(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
+{
+	return set_devices(g, p, false, e);
+}
+
+static int v1_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline, struct arena *a,
+		    struct cgroup_change **ret_changes, size_t *ret_n, struct err *e)
+{
+	struct cgroup_write_options o = { .arena = a, .live = true, .deadline = deadline, .devices = devices_live,
+					  .changes = ret_changes, .n_changes = ret_n };
+
+	return cgroup_write_list(g, p, &o, e);
 }
 
 /* Make the directory of one hierarchy and check one that existed. 1: it was left out (ignore_missing). */
@@ -107,6 +91,8 @@ static int make_dir(struct cgroup *g, unsigned i, const struct plan_cgroup *p, s
 
 static int v1_create(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
 {
+	struct cgroup_write_options o = { .devices = devices_fresh };
+	struct arena a;
 	int r = 0;
 
 	/* none of them is made yet, whatever the plan foresaw */
@@ -114,8 +100,15 @@ static int v1_create(struct cgroup *g, const struct plan_cgroup *p, struct err *
 		g->dir[i].created = 0;
 	for (unsigned i = 0; r >= 0 && i < g->n; i += r == 0)
 		r = make_dir(g, i, p, e);
+	for (unsigned i = 0; i < g->n; i++)
+		o.live |= !g->dir[i].created;
+	if (o.live)
+		o.devices = devices_live;
+	arena_init(&a);
+	o.arena = &a;
 	if (r >= 0)
-		r = v1_apply(g, p, e);
+		r = cgroup_write_list(g, p, &o, e);
+	arena_free(&a);
 	if (r < 0) {
 		cgroup_undo(g);
 		return r;

@@ -112,7 +112,7 @@ static unsigned needed(const struct plan_cgroup *p, const char **ret_pointer)
 	*ret_pointer = NULL;
 	for (size_t i = 0; i < p->n_writes; i++) {
 		const char *file = p->writes[i].file;
-		unsigned bit = controller_bit(file, strcspn(file, "."));
+		unsigned bit = cgroup_is_unlimited(&p->writes[i]) ? 0 : controller_bit(file, strcspn(file, "."));
 
 		if (bit && !*ret_pointer)
 			*ret_pointer = p->writes[i].pointer;

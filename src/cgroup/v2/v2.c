@@ -12,18 +12,6 @@
 #include "cgroup/ebpf/devices.h"
 #include "cgroup/internal.h"
 
-int cgroup_v2_write_all(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p, struct err *e)
-{
-	for (size_t k = 0; k < p->n_writes; k++) {
-		const struct plan_cgroup_write *w = &p->writes[k];
-		int r = cgroup_dir_write(g, i, dir, w->file, w->value, w->pointer, e);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 int cgroup_v2_devices(struct cgroup *g, int dir, bool fresh, const struct plan_cgroup *p, struct err *e)
 {
 	struct rules rules;
@@ -53,41 +41,57 @@ int cgroup_v2_devices(struct cgroup *g, int dir, bool fresh, const struct plan_c
 	return err_at(e, r, "/linux/resources/devices");
 }
 
-static int set_up(struct cgroup *g, int dir, bool fresh, const struct plan_cgroup *p, struct err *e)
+static int devices_fresh(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
 {
-	int r = fresh ? 0 : cgroup_check_fit(g, 0, dir, e);
+	return cgroup_v2_devices(g, g->v2_fd, true, p, e);
+}
+
+static int devices_live(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
+{
+	return cgroup_v2_devices(g, g->v2_fd, false, p, e);
+}
+
+/* The group in v2_fd: limits, then (rule G4) the filter, before any process is in. */
+static int set_up(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
+{
+	bool fresh = g->dir[0].created > 0;
+	struct cgroup_write_options o = { .live = !fresh, .devices = fresh ? devices_fresh : devices_live };
+	struct arena a;
+	int r = fresh ? 0 : cgroup_check_fit(g, 0, g->v2_fd, e);
 
 	if (r >= 0)
-		r = cgroup_v2_enable(g, 0, dir, p, e);
-	if (r >= 0)
-		r = cgroup_v2_write_all(g, 0, dir, p, e);
-	/* rule G4: before any process is in */
-	if (r >= 0)
-		r = cgroup_v2_devices(g, dir, fresh, p, e);
+		r = cgroup_v2_enable(g, 0, g->v2_fd, p, e);
+	if (r < 0)
+		return r;
+	arena_init(&a);
+	o.arena = &a;
+	r = cgroup_write_list(g, p, &o, e);
+	arena_free(&a);
 	return r;
 }
 
 static int v2_create(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
 {
-	_cleanup_fd_ int dir = -1;
 	struct err own = { 0 };
 	int r;
 
-	dir = cgroup_dir_make(g, 0, &own);
-	if (dir < 0 && cgroup_may_skip(p, dir)) {
+	r = cgroup_dir_make(g, 0, &own);
+	if (r < 0 && cgroup_may_skip(p, r)) {
 		err_drop(&own, "no limit was asked for: the process stays in the caller's group");
 		cgroup_undo(g);
 		g->n = 0;
 		g->ops = &cgroup_ops_none;
 		return 0;
 	}
-	r = dir < 0 ? dir : set_up(g, dir, g->dir[0].created > 0, p, &own);
+	if (r >= 0) {
+		g->v2_fd = r;
+		r = set_up(g, p, &own);
+	}
 	if (r < 0) {
 		cgroup_undo(g);
 		*e = err_is(e) ? *e : own;
 		return r;
 	}
-	g->v2_fd = fd_take(&dir);
 	return 0;
 }
 
@@ -96,18 +100,16 @@ static int v2_join(struct cgroup *g, int pid, struct err *e)
 	return g->v2_placed ? 0 : cgroup_dir_join(g, 0, pid, e);
 }
 
-static int v2_apply(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
+static int v2_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline, struct arena *a,
+		    struct cgroup_change **ret_changes, size_t *ret_n, struct err *e)
 {
-	_cleanup_fd_ int dir = cgroup_dir_open(g, 0);
-	char name[CGROUP_NAME_SIZE];
-	int r;
+	struct cgroup_write_options o = { .arena = a, .live = true, .deadline = deadline, .devices = devices_live,
+					  .changes = ret_changes, .n_changes = ret_n };
+	int r = cgroup_open(g, e);
 
-	if (dir < 0)
-		return err_sys(e, ERR_CGR_SET, dir, "open cgroup %s", cgroup_dir_name(g, 0, name));
-	r = cgroup_v2_enable(g, 0, dir, p, e);
 	if (r >= 0)
-		r = cgroup_v2_write_all(g, 0, dir, p, e);
-	return r < 0 ? r : cgroup_v2_devices(g, dir, false, p, e);
+		r = cgroup_v2_enable(g, 0, g->v2_fd, p, e);
+	return r < 0 ? r : cgroup_write_list(g, p, &o, e);
 }
 
 static int v2_freeze(struct cgroup *g, bool on, uint64_t deadline, struct err *e)
