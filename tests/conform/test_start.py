@@ -16,12 +16,12 @@ def test_unknown_id(ctr):
 
 @req("RT-START-02")
 def test_running(ctr):
-    ctr.sh("echo ran; read wait").started()
-    assert ctr.line() == "ran"
-    ctr.bundle.put("x", "")
+    ctr.args("/bin/probe", "trap").started()
+    assert ctr.line() == "ready"
     before = ctr.state()
     ctr.start().failed()
     assert ctr.state() == before
+    assert ctr.alive()
 
 
 @req("RT-START-02")
