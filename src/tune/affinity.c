@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/table.h"
+#include "spec/spec.h"
 #include "tune/internal.h"
 
 enum { MPOL_PREFERRED_ = 1 };
@@ -63,12 +65,14 @@ int tune_memory_policy(const struct spec_memory_policy *m, struct err *e)
 {
 	_cleanup_(arena_free) struct arena a = { 0 };
 	static const char at[] = "/linux/memoryPolicy";
+	const char *name = table_name(&spec_mpol_modes, (uint64_t)m->mode);
 	struct tune_mask want, got;
 	int mode, r;
 	long bad;
 
 	if (!m->set)
 		return 0;
+	name = name ? name : "?";
 	arena_init(&a);
 	r = parse(m->nodes ? m->nodes : "", "/linux/memoryPolicy/nodes", ERR_TUN_MEMPOLICY, &a, &want, e);
 	if (r < 0)
@@ -79,13 +83,13 @@ int tune_memory_policy(const struct spec_memory_policy *m, struct err *e)
 		r = -errno;
 		if (r == -EINVAL)
 			err_sys(e, ERR_TUN_MEMPOLICY, r,
-				"the kernel refuses mode %d, flags %#x with nodes \"%s\" (no such node, or the mode takes none "
-				"or needs one)",
-				m->mode, m->flags, m->nodes ? m->nodes : "");
+				"the kernel refuses %s, flags %#x with nodes \"%s\" (no such node, or the mode takes none or "
+				"needs one)",
+				name, m->flags, m->nodes ? m->nodes : "");
 		else if (r == -ENOSYS)
 			err_sys(e, ERR_TUN_MEMPOLICY, r, "the kernel is built without NUMA");
 		else
-			err_sys(e, ERR_TUN_MEMPOLICY, r, "mode %d, flags %#x", m->mode, m->flags);
+			err_sys(e, ERR_TUN_MEMPOLICY, r, "%s, flags %#x", name, m->flags);
 		return err_at(e, r, at);
 	}
 	if (want.count == 0)

@@ -27,6 +27,7 @@ long tune_mask_missing(const struct tune_mask *a, const struct tune_mask *b);
 struct tune_rdt_env {
 	const char *root; /* "/sys/fs/resctrl" */
 	long magic;	  /* its file system, 0: do not check */
+	void (*made)(const char *name); /* plays the kernel, which fills a new group; NULL: it does */
 };
 int tune_rdt_prepare_at(const struct tune_rdt_env *env, const struct spec_rdt *r, const char *id,
 			struct tune_rdt *ret, struct err *e);

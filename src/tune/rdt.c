@@ -134,8 +134,8 @@ static int open_root(const struct tune_rdt_env *env, struct err *e)
 }
 
 /* Open the group of the container, making it where the rules say so. */
-static int open_group(int root, const struct spec_rdt *r, const char *id, bool *ret_made, bool *ret_existed,
-		      struct err *e)
+static int open_group(const struct tune_rdt_env *env, int root, const struct spec_rdt *r, const char *id,
+		      bool *ret_made, bool *ret_existed, struct err *e)
 {
 	const char *name = r->clos_id ? r->clos_id : id;
 	bool made = false;
@@ -153,6 +153,8 @@ static int open_group(int root, const struct spec_rdt *r, const char *id, bool *
 		if (k < 0 && k != -EEXIST)
 			return fail(root, k, e, "make the group", name);
 		made = k >= 0;
+		if (made && env->made)
+			env->made(name);
 	}
 	fd = sys_openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd == -ENOENT)
@@ -257,7 +259,7 @@ int tune_rdt_prepare_at(const struct tune_rdt_env *env, const struct spec_rdt *r
 	root = open_root(env, e);
 	if (root < 0)
 		return err_at(e, root, "%s", at);
-	group = open_group(root, r, id, &made, &existed, e);
+	group = open_group(env, root, r, id, &made, &existed, e);
 	if (group < 0)
 		return err_at(e, group, "%s", at);
 	k = streq(name, "/") ? str_format(t.group, sizeof(t.group), "%s", env->root) :
@@ -286,7 +288,7 @@ int tune_rdt_prepare_at(const struct tune_rdt_env *env, const struct spec_rdt *r
 
 int tune_rdt_prepare(const struct spec_rdt *r, const char *id, struct tune_rdt *ret, struct err *e)
 {
-	static const struct tune_rdt_env host = { "/sys/fs/resctrl", RDTGROUP_MAGIC };
+	static const struct tune_rdt_env host = { .root = "/sys/fs/resctrl", .magic = RDTGROUP_MAGIC };
 
 	return tune_rdt_prepare_at(&host, r, id, ret, e);
 }

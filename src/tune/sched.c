@@ -8,6 +8,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/table.h"
+#include "spec/spec.h"
 #include "tune/tune.h"
 
 /* linux/sched/types.h at SCHED_ATTR_SIZE_VER1 (5.3); own because libc and kernel headers both define the name. */
@@ -31,6 +33,13 @@ enum {
 
 enum { IOPRIO_WHO_PROCESS_ = 1, IOPRIO_CLASS_SHIFT_ = 13 };
 
+static const char *name_of(const struct name_table *t, uint64_t v)
+{
+	const char *name = table_name(t, v);
+
+	return name ? name : "?";
+}
+
 /* EINVAL has many reasons: name the property that broke a rule of sched(7). */
 static int explain_invalid(const struct spec_scheduler *s, int r, struct err *e)
 {
@@ -53,7 +62,7 @@ static int explain_invalid(const struct spec_scheduler *s, int r, struct err *e)
 	if (s->flags)
 		return err_at(e, err_sys(e, ERR_TUN_SCHED, r, "the flags do not fit this policy or kernel"),
 			      "/process/scheduler/flags");
-	return err_sys(e, ERR_TUN_SCHED, r, "policy %u", s->policy);
+	return err_sys(e, ERR_TUN_SCHED, r, "%s", name_of(&spec_sched_policies, s->policy));
 }
 
 static int explain(const struct spec_scheduler *s, int r, struct err *e)
@@ -64,8 +73,8 @@ static int explain(const struct spec_scheduler *s, int r, struct err *e)
 	case -EPERM:
 		/* KERNEL: also for SCHED_DEADLINE with an affinity narrower than its root domain. */
 		return err_sys(e, ERR_TUN_SCHED, r,
-			       "policy %u, priority %d, nice %d: needs CAP_SYS_NICE or room in RLIMIT_RTPRIO, RLIMIT_NICE",
-			       s->policy, s->priority, s->nice);
+			       "%s, priority %d, nice %d: needs CAP_SYS_NICE or room in RLIMIT_RTPRIO, RLIMIT_NICE",
+			       name_of(&spec_sched_policies, s->policy), s->priority, s->nice);
 	case -EBUSY:
 		return err_sys(e, ERR_TUN_SCHED, r, "SCHED_DEADLINE: the CPUs have not that much bandwidth left");
 	case -EOPNOTSUPP: /* KERNEL: clamps without CONFIG_UCLAMP_TASK */
@@ -73,7 +82,7 @@ static int explain(const struct spec_scheduler *s, int r, struct err *e)
 		err_sys(e, ERR_TUN_SCHED, r, "the kernel lacks utilization clamps");
 		return err_at(e, r, "/process/scheduler/flags");
 	default:
-		return err_sys(e, ERR_TUN_SCHED, r, "policy %u", s->policy);
+		return err_sys(e, ERR_TUN_SCHED, r, "%s", name_of(&spec_sched_policies, s->policy));
 	}
 }
 
@@ -108,8 +117,10 @@ int tune_io_priority(const struct spec_io_priority *p, struct err *e)
 		return 0;
 	r = -errno;
 	if (r == -EPERM)
-		err_sys(e, ERR_TUN_IOPRIO, r, "class %d: needs CAP_SYS_ADMIN or CAP_SYS_NICE", p->class);
+		err_sys(e, ERR_TUN_IOPRIO, r, "%s: needs CAP_SYS_ADMIN or CAP_SYS_NICE",
+			name_of(&spec_ioprio_classes, (uint64_t)p->class));
 	else
-		err_sys(e, ERR_TUN_IOPRIO, r, "class %d, priority %d", p->class, p->priority);
+		err_sys(e, ERR_TUN_IOPRIO, r, "%s, priority %d",
+			name_of(&spec_ioprio_classes, (uint64_t)p->class), p->priority);
 	return err_at(e, r, "/process/ioPriority");
 }
