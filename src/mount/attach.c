@@ -45,6 +45,29 @@ static bool only_first(const char *path)
 	return len == 0;
 }
 
+bool mnt_is_at(const char *path, const char *name)
+{
+	return first_is(path, name) && only_first(path) && !path_has_dotdot(path);
+}
+
+bool mnt_is_below(const char *path, const char *top)
+{
+	if (path_has_dotdot(path) || path_has_dotdot(top))
+		return true;
+	for (;;) {
+		size_t len, top_len;
+
+		path = first_component(path, &len);
+		top = first_component(top, &top_len);
+		if (top_len == 0)
+			return true;
+		if (len != top_len || memcmp(path, top, len) != 0)
+			return false;
+		path += len;
+		top += len;
+	}
+}
+
 bool mnt_is_strict(const char *path)
 {
 	return !path_has_dotdot(path) &&
@@ -97,6 +120,7 @@ int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struc
 	enum path_make kind = dir ? PATH_MAKE_DIR : PATH_MAKE_FILE;
 	const char *name = name_in_dev(m->destination);
 	bool strict = mnt_is_strict(m->destination);
+	struct mnt_noter noter = mnt_noter(t);
 
 	if (!t->plan->root.create_mountpoints) {
 		fd = strict ? path_resolve_strict(&t->root, m->destination) :
@@ -107,9 +131,10 @@ int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struc
 	} else if (name && t->dev_own) {
 		fd = target_in_own_dev(t, name, dir);
 	} else if (strict) {
-		fd = path_make_strict(&t->root, m->destination, kind, NULL);
+		fd = path_make_strict(&t->root, m->destination, kind, &noter.made);
 	} else {
-		fd = path_make(&t->root, m->destination, kind, m->dest_nofollow, NULL);
+		fd = path_make(&t->root, m->destination, kind, m->dest_nofollow,
+			       &noter.made);
 	}
 	if (fd < 0)
 		return target_error(m, fd, dir, e);
@@ -164,12 +189,14 @@ static int guard(struct mount_tree *t, const struct plan_mount *m, int tree, int
 		return err_sys(e, ERR_MNT_TARGET, (int)magic, "%s", m->destination);
 	if (fstat(target, &st) < 0)
 		return err_sys(e, ERR_MNT_TARGET, -errno, "%s", m->destination);
+	if (S_ISLNK(st.st_mode) && !m->dest_nofollow)
+		return err_set(e, ERR_MNT_TARGET, ELOOP, "mount point %s", m->destination);
 	if (S_ISDIR(st.st_mode) && is_root_entry(t, &st, "."))
 		return err_set(e, ERR_MNT_PROTECTED, EBUSY, "%s is the root of the container",
 			       m->destination);
 	on_proc = magic == HULL_PROC_MAGIC && st.st_ino == HULL_PROC_ROOT_INO;
 	if (!on_proc && S_ISDIR(st.st_mode))
-		on_proc = (first_is(m->destination, "proc") && only_first(m->destination)) ||
+		on_proc = mnt_is_at(m->destination, "proc") ||
 			  (!mnt_is_strict(m->destination) && is_root_entry(t, &st, "proc"));
 	if (on_proc) {
 		if (is_proc_root(tree))

@@ -17,13 +17,14 @@
 /* The directory on /dev when no mount brought one: that of the rootfs itself, which must not be a link. */
 static int need_dev(struct mount_tree *t, struct err *e)
 {
+	struct mnt_noter noter = mnt_noter(t);
 	int fd;
 
 	if (t->dev.fd >= 0)
 		return 0;
 	/* SECURITY: an image with /dev as a symlink. CVE-2026-47766, CVE-2026-41579. */
 	fd = t->plan->root.create_mountpoints ?
-		     path_make_strict(&t->root, "/dev", PATH_MAKE_DIR, NULL) :
+		     path_make_strict(&t->root, "/dev", PATH_MAKE_DIR, &noter.made) :
 		     path_resolve_strict(&t->root, "/dev");
 	if (fd == -ELOOP || fd == -ENOTDIR)
 		return err_sys(e, ERR_DEV_OTHER, fd,
@@ -39,12 +40,13 @@ static int open_parent(struct mount_tree *t, const char *path, const char **ret_
 		       struct err *e)
 {
 	const char *rest = str_skip(path, "/dev/"), *slash;
+	struct mnt_noter noter = mnt_noter(t);
 	char sub[PATH_MAX];
 	int fd;
 
 	*ret_own = false;
 	if (!rest) {
-		fd = path_parent(&t->root, path, true, ret_name);
+		fd = path_parent(&t->root, path, true, &noter.made, ret_name);
 		return fd < 0 ? err_sys(e, ERR_DEV_NODE, fd, "directory of %s", path) : fd;
 	}
 	fd = need_dev(t, e);
@@ -58,9 +60,9 @@ static int open_parent(struct mount_tree *t, const char *path, const char **ret_
 		*ret_own = t->dev_own;
 		fd = fd_dup_above(t->dev.fd, 3);
 	} else {
-		fd = str_format(sub, sizeof(sub), "%.*s", (int)(slash - rest), rest);
+		fd = str_format(sub, sizeof(sub), "%.*s", (int)(slash - path), path);
 		if (fd == 0)
-			fd = path_make_strict(&t->dev, sub, PATH_MAKE_DIR, NULL);
+			fd = path_make_strict(&t->root, sub, PATH_MAKE_DIR, &noter.made);
 	}
 	return fd < 0 ? err_sys(e, ERR_DEV_NODE, fd, "directory of %s", path) : fd;
 }
@@ -152,6 +154,8 @@ static int bind_node(struct mount_tree *t, size_t i, int dir, const char *name, 
 	r = sys_mknodat(dir, name, S_IFREG, 0);
 	if (r < 0 && r != -EEXIST)
 		return err_sys(e, ERR_DEV_NODE, r, "make %s", d->path);
+	if (r == 0 && !t->dev_own)
+		mnt_note(t, dir, name, d->path);
 	target = sys_openat(dir, name, O_PATH | O_NOFOLLOW, 0);
 	if (target < 0)
 		return err_sys(e, ERR_DEV_NODE, target, "%s", d->path);
@@ -190,6 +194,8 @@ static int make_device(struct mount_tree *t, size_t i, struct err *e)
 		return accept_existing(dir, name, d, e);
 	if (r < 0)
 		return err_sys(e, ERR_DEV_NODE, r, "make %s", d->path);
+	if (!own)
+		mnt_note(t, dir, name, d->path);
 	return finish_node(t, dir, name, own, d, e);
 }
 
@@ -224,6 +230,8 @@ static int make_link(struct mount_tree *t, const struct plan_link *l, struct err
 	if (dir < 0)
 		return dir;
 	r = sys_symlinkat(l->target, dir, name);
+	if (r == 0 && !own)
+		mnt_note(t, dir, name, l->path);
 	if (r == 0)
 		return 0;
 	if (r != -EEXIST)
@@ -280,6 +288,8 @@ static int console(struct mount_tree *t, int pty_slave, struct err *e)
 	r = sys_mknodat(t->dev.fd, "console", S_IFREG | 0620, 0);
 	if (r < 0 && r != -EEXIST)
 		return err_sys(e, ERR_DEV_NODE, r, "make /dev/console");
+	if (r == 0 && !t->dev_own)
+		mnt_note(t, t->dev.fd, "console", "/dev/console");
 	/* SECURITY: a link here led to the host. CVE-2026-88264. */
 	target = sys_openat(t->dev.fd, "console", O_PATH | O_NOFOLLOW, 0);
 	if (target < 0)

@@ -29,6 +29,7 @@ struct mount_sources {
 	int *device;	      /* per plan device that is bound: detached clone of the host's node, or -1 */
 	int null;	      /* detached clone of the host's verified /dev/null, or -1: made by init */
 	size_t n_bind, n_device;
+	struct mount_made *made; /* shared with init: mount points it made in the rootfs, for mount_sources_undo */
 };
 
 /* Open everything named by @p on the host: root, bind sources (cloned, attributes set, idmapped with their own
@@ -38,6 +39,9 @@ int mount_sources_open(const struct plan *p, struct arena *a, mount_userns_fn *u
 		       struct mount_sources *ret, struct err *e);
 /* Second part for mounts mapped with the container's own user namespace, once init has one. @userns_fd: its fd. */
 int mount_sources_idmap(const struct plan *p, struct mount_sources *s, int userns_fd, struct err *e);
+/* After a failed create, when init and its mount namespace are gone: remove the mount points, placeholders and nodes
+ * that init made in the rootfs and that are still empty and the same. What it made inside volumes stays. */
+void mount_sources_undo(struct mount_sources *s);
 void mount_sources_close(struct mount_sources *s);
 
 /* One cgroup hierarchy of the host, filled by the caller from the cgroup room (for MOUNT_CGROUP only). */

@@ -306,6 +306,10 @@ static int configure(int fs, const struct plan_mount *m, int target, struct err 
 	unsigned long set = m->sb_set;
 	int r;
 
+	/* As mount(2) does: the device may be read-only itself, and its journal must not be replayed. Without a
+	 * device the superblock may be shared with mounts that are writable (sysfs, mqueue): there the mount suffices. */
+	if ((mnt_fold_attrs(m) & MOUNT_ATTR_RDONLY) && m->source && m->source[0] == '/')
+		set |= MS_RDONLY;
 	if (m->copy_up)
 		set &= ~(unsigned long)MS_RDONLY;
 	count_versions(fs, m);

@@ -18,6 +18,18 @@ void umask_restore(const struct saved_umask *u);
 #define MOUNT_NO_UMASK                                                                             \
 	_cleanup_(umask_restore) _unused_ struct saved_umask no_umask_ = { umask(0) }
 
+/* ---- made.c ---- */
+struct mnt_noter {
+	struct path_made made; /* first: what path_make is given */
+	struct mount_made *list;
+};
+struct mount_made *mnt_made_new(void);
+void mnt_made_free(struct mount_made *list);
+/* Ready to be given to path_make as &noter.made. */
+struct mnt_noter mnt_noter(struct mount_tree *t);
+/* @dir/@name was made, reached as @path from the root. */
+void mnt_note(struct mount_tree *t, int dir, const char *name, const char *path);
+
 /* ---- attributes (bind.c) ---- */
 /* Propagation of clones that the config says nothing about. */
 unsigned long mnt_base_propagation(const struct plan *p, const struct plan_mount *m);
@@ -44,6 +56,10 @@ int mnt_root_clone(const struct plan *p, int dir, int *ret, struct err *e);
 /* ---- attach.c ---- */
 /* Is @path at or below a directory that hull relies on (dev, proc, sys)? Then no component may be a symlink. */
 bool mnt_is_strict(const char *path);
+/* Is @path "/@name", written in whatever way? */
+bool mnt_is_at(const char *path, const char *name);
+/* Lexically: is @path @top or below it? ".." in either: true. */
+bool mnt_is_below(const char *path, const char *top);
 /* Resolve the destination of @m, making it when it is missing. O_PATH fd. */
 int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struct err *e);
 /* Refuse what would get around rule M5; then move @tree onto @target and prove that it is there (rule M2). */

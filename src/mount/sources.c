@@ -222,6 +222,7 @@ int mount_sources_open(const struct plan *p, struct arena *a, mount_userns_fn *u
 	s.device = none(a, p->n_devices);
 	s.n_bind = p->n_mounts;
 	s.n_device = p->n_devices;
+	s.made = mnt_made_new();
 	r = open_all(p, a, userns_for, &s, e);
 	if (r < 0) {
 		mount_sources_close(&s);
@@ -257,6 +258,8 @@ void mount_sources_close(struct mount_sources *s)
 	}
 	for (size_t i = 0; i < s->n_device; i++)
 		fd_close(&s->device[i]);
+	mnt_made_free(s->made);
+	s->made = NULL;
 }
 
 int mount_hierarchies_open(const struct plan *p, struct mount_hierarchy *h, size_t n, struct err *e)

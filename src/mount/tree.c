@@ -6,6 +6,7 @@
 #include "mount/room.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/fd.h"
@@ -107,12 +108,14 @@ static int make_link(struct mount_tree *t, const struct plan_mount *m, const cha
 		     struct err *e)
 {
 	_cleanup_fd_ int dir = -1;
-	char have[4096];
+	struct mnt_noter noter = mnt_noter(t);
+	char have[PATH_MAX];
 	const char *name;
 	ssize_t n;
 	int r;
 
-	dir = path_parent(&t->root, m->destination, t->plan->root.create_mountpoints, &name);
+	dir = path_parent(&t->root, m->destination, t->plan->root.create_mountpoints, &noter.made,
+			  &name);
 	if (dir < 0)
 		return err_sys(e, ERR_MNT_TARGET, dir, "directory of %s", m->destination);
 	r = sys_symlinkat(text, dir, name);
@@ -123,6 +126,7 @@ static int make_link(struct mount_tree *t, const struct plan_mount *m, const cha
 	}
 	if (r < 0)
 		return err_sys(e, ERR_MNT_TARGET, r, "make the symlink %s", m->destination);
+	mnt_note(t, dir, name, m->destination);
 	return 0;
 }
 
@@ -132,7 +136,9 @@ static int note_special(struct mount_tree *t, const struct plan_mount *m, int tr
 	struct stat st;
 	int r;
 
-	if (streq(m->destination, "/dev")) {
+	bool proc = mnt_is_at(m->destination, "proc"), sys = mnt_is_at(m->destination, "sys");
+
+	if (mnt_is_at(m->destination, "dev")) {
 		r = fd_dup_above(tree, 3);
 		if (r < 0)
 			return err_sys(e, ERR_MNT_ATTACH, r, "keep /dev");
@@ -141,10 +147,10 @@ static int note_special(struct mount_tree *t, const struct plan_mount *m, int tr
 		t->dev_own = m->kind == MOUNT_FS && streq(m->fstype, "tmpfs");
 	}
 	if (m->kind == MOUNT_FS &&
-	    (streq(m->destination, "/proc") || streq(m->destination, "/sys"))) {
+	    ((proc && streq(m->fstype, "proc")) || (sys && streq(m->fstype, "sysfs")))) {
 		if (fstat(tree, &st) < 0)
 			return err_sys(e, ERR_MNT_VERIFY, -errno, "%s", m->destination);
-		t->kernel_dev[m->destination[1] == 's'] = st.st_dev;
+		t->kernel_dev[sys] = st.st_dev;
 	}
 	return 0;
 }
@@ -222,11 +228,9 @@ int mount_tree_build(struct mount_tree *t, struct err *e)
 static bool is_covered(const struct plan *p, size_t i)
 {
 	for (size_t j = i + 1; j < p->n_mounts; j++) {
-		const char *rest = str_skip(p->mounts[i].destination, p->mounts[j].destination);
-
 		if (p->mounts[j].kind == MOUNT_REMOUNT || p->mounts[j].kind == MOUNT_PROPAGATION)
 			continue;
-		if (rest && (*rest == '\0' || *rest == '/'))
+		if (mnt_is_below(p->mounts[i].destination, p->mounts[j].destination))
 			return true;
 	}
 	return false;

@@ -70,7 +70,7 @@ struct maker {
 	enum path_make kind;
 	uint64_t resolve; /* IN_ROOT or STRICT */
 	bool nofollow;
-	bool created;
+	struct path_made *made;
 	unsigned links;
 };
 
@@ -191,8 +191,8 @@ static int make_round(struct maker *m)
 			r = sys_mkdirat(dir, name, 0755);
 		if (r < 0 && r != -EEXIST)
 			return r;
-		if (r == 0)
-			m->created = true;
+		if (r == 0 && m->made)
+			m->made->note(m->made, dir, name, m->path, at + len);
 		fd = sys_openat(dir, name,
 				O_PATH | O_NOFOLLOW |
 					(last && m->kind == PATH_MAKE_FILE ? 0 : O_DIRECTORY),
@@ -215,7 +215,7 @@ static int make_round(struct maker *m)
 	}
 }
 
-static int make(struct maker *m, const char *path, bool *ret_created)
+static int make(struct maker *m, const char *path)
 {
 	size_t len = strlen(path);
 	int fd;
@@ -230,36 +230,34 @@ static int make(struct maker *m, const char *path, bool *ret_created)
 		fd = open_whole(m);
 		if (fd == -ENOENT)
 			fd = make_round(m);
-		if (fd == -EAGAIN)
-			continue;
-		if (fd >= 0 && ret_created)
-			*ret_created = m->created;
-		return fd;
+		if (fd != -EAGAIN)
+			return fd;
 	}
 	return -ELOOP;
 }
 
 int path_make(const struct rootfs *root, const char *path, enum path_make kind, bool nofollow,
-	      bool *ret_created)
+	      struct path_made *made)
 {
 	struct maker m;
 
 	m.root = root, m.kind = kind, m.resolve = IN_ROOT, m.nofollow = nofollow;
-	m.created = false, m.links = 0;
-	return make(&m, path, ret_created);
+	m.made = made, m.links = 0;
+	return make(&m, path);
 }
 
 int path_make_strict(const struct rootfs *root, const char *path, enum path_make kind,
-		     bool *ret_created)
+		     struct path_made *made)
 {
 	struct maker m;
 
 	m.root = root, m.kind = kind, m.resolve = STRICT, m.nofollow = false;
-	m.created = false, m.links = 0;
-	return make(&m, relative(path), ret_created);
+	m.made = made, m.links = 0;
+	return make(&m, relative(path));
 }
 
-int path_parent(const struct rootfs *root, const char *path, bool make, const char **ret_name)
+int path_parent(const struct rootfs *root, const char *path, bool make, struct path_made *made,
+		const char **ret_name)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	char dir[PATH_MAX] = ".";
@@ -277,7 +275,7 @@ int path_parent(const struct rootfs *root, const char *path, bool make, const ch
 	}
 	fd = path_openat2(root->fd, dir, O_PATH | O_DIRECTORY, IN_ROOT);
 	if (fd == -ENOENT && make)
-		fd = path_make(root, dir, PATH_MAKE_DIR, false, NULL);
+		fd = path_make(root, dir, PATH_MAKE_DIR, false, made);
 	if (fd >= 0)
 		*ret_name = name;
 	return fd;

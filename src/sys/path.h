@@ -29,18 +29,26 @@ int path_resolve(const struct rootfs *root, const char *path, bool nofollow);
 /* As path_resolve, but no component may be a symlink: for places hull itself relies on (dev, proc, sys). */
 int path_resolve_strict(const struct rootfs *root, const char *path);
 
+/* What making a path added, one call per component: its parent as O_PATH fd, its name, and the path from the
+ * root that led there (@len bytes of @path, symlinks partly expanded). Embed it to carry more. */
+struct path_made {
+	void (*note)(struct path_made *m, int dir, const char *name, const char *path, size_t len);
+};
+
 enum path_make { PATH_MAKE_DIR, PATH_MAKE_FILE };
 /* Resolve @path, creating what is missing (directories 0755, the last component a directory or an empty
- * file by mknodat). Existing dangling symlinks are followed inside the root. Returns an O_PATH fd;
- * *@ret_created (may be NULL) says whether anything was made. -EISDIR/-ENOTDIR when the kind does not fit. */
-int path_make(const struct rootfs *root, const char *path, enum path_make kind, bool nofollow, bool *ret_created);
-
+ * file by mknodat). Existing dangling symlinks are followed inside the root. Returns an O_PATH fd; @made (may
+ * be NULL) hears of everything that was made. -EISDIR/-ENOTDIR when the kind does not fit. */
+int path_make(const struct rootfs *root, const char *path, enum path_make kind, bool nofollow,
+	      struct path_made *made);
 /* The same where no component may be a symlink (-ELOOP): below dev, proc and sys. */
-int path_make_strict(const struct rootfs *root, const char *path, enum path_make kind, bool *ret_created);
+int path_make_strict(const struct rootfs *root, const char *path, enum path_make kind,
+		     struct path_made *made);
 
-/* O_PATH fd of the directory that holds the last component of @path (created when @make), and that
- * component's name (points into @path). The name is never "", "." or "..". */
-int path_parent(const struct rootfs *root, const char *path, bool make, const char **ret_name);
+/* O_PATH fd of the directory that holds the last component of @path (created when @make, told to @made), and
+ * that component's name (points into @path). The name is never "", "." or "..". */
+int path_parent(const struct rootfs *root, const char *path, bool make, struct path_made *made,
+		const char **ret_name);
 
 /* Reopen an O_PATH fd for real I/O after its type was checked: through a private proc (proc.h). Rule P5. */
 int path_reopen(int path_fd, int flags);

@@ -333,9 +333,15 @@ _unused_ static int box_run_with(struct box *b, mount_userns_fn *userns_for)
 	fflush(stdout);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		_exit(99);
-	if (b->flags & CLONE_NEWPID)
-		must(sys_unshare(CLONE_NEWPID), "unshare pid");
 	pid = fork();
+	if (pid == 0 && (b->flags & CLONE_NEWPID)) { /* its child is the first of the pid namespace */
+		must(sys_unshare(CLONE_NEWPID), "unshare pid");
+		pid = fork();
+		if (pid > 0) {
+			waitpid(pid, &status, 0);
+			_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 98);
+		}
+	}
 	if (pid == 0) {
 		must(sys_unshare(CLONE_NEWNS | (int)(b->flags & ~(uint64_t)CLONE_NEWPID)), "unshare");
 		r = init_steps(b);
@@ -357,6 +363,8 @@ _unused_ static int box_run_with(struct box *b, mount_userns_fn *userns_for)
 	mount_sources_close(&b->sources);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 3)
 		return last_err.code ? -last_err.code : -EINVAL;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
+		printf("# init ended with wait status %d\n", status);
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : 1;
 }
 

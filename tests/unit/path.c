@@ -166,6 +166,21 @@ TEST(magic_links_are_never_followed)
 	close(host.fd);
 }
 
+/* Counts what was made and keeps the last path. */
+struct counter {
+	struct path_made made;
+	int n;
+	char last[PATH_MAX];
+};
+
+static void count_made(struct path_made *made, int dir, const char *name, const char *path, size_t len)
+{
+	struct counter *c = (struct counter *)made;
+
+	c->n += inode(dir, name) != 0;
+	snprintf(c->last, sizeof(c->last), "%.*s", (int)len, path);
+}
+
 TEST(make_creates_inside_only)
 {
 	static const struct {
@@ -192,11 +207,10 @@ TEST(make_creates_inside_only)
 	CHECK_INT(forest_open(), 0);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct stat st;
-		bool created = false;
-		_cleanup_fd_ int fd =
-			path_make(&root, rows[i].path, rows[i].kind, false, &created);
+		struct counter c = { .made = { count_made } };
+		_cleanup_fd_ int fd = path_make(&root, rows[i].path, rows[i].kind, false, &c.made);
 
-		if (fd < 0 || inode_of(fd) != inode(root.fd, rows[i].same) || !created)
+		if (fd < 0 || inode_of(fd) != inode(root.fd, rows[i].same) || c.n == 0)
 			FAIL_("%s: %d", rows[i].path, fd);
 		CHECK_INT(fstat(fd, &st), 0);
 		CHECK_INT(st.st_mode, rows[i].kind == PATH_MAKE_DIR ? S_IFDIR | 0755 :
@@ -206,14 +220,35 @@ TEST(make_creates_inside_only)
 	forest_close();
 }
 
-TEST(make_says_when_nothing_was_made)
+TEST(make_tells_what_it_made)
 {
-	bool created = true;
+	struct counter c = { .made = { count_made } };
 	_cleanup_fd_ int fd = -1;
 
 	CHECK_INT(forest_open(), 0);
-	fd = path_make(&root, "/abs", PATH_MAKE_DIR, false, &created);
-	CHECK(fd >= 0 && !created);
+	fd = path_make(&root, "/abs", PATH_MAKE_DIR, false, &c.made);
+	CHECK(fd >= 0);
+	CHECK_INT(c.n, 0);
+	fd_close(&fd);
+	fd = path_make(&root, "/abs/k/l", PATH_MAKE_FILE, false, &c.made);
+	CHECK(fd >= 0);
+	CHECK_INT(c.n, 2);
+	CHECK_STR(c.last, "/abs/k/l");
+	forest_close();
+}
+
+TEST(strict_making_takes_no_link)
+{
+	_cleanup_fd_ int fd = -1;
+
+	CHECK_INT(forest_open(), 0);
+	CHECK_INT(path_make_strict(&root, "/abs/x", PATH_MAKE_DIR, NULL), -ELOOP);
+	CHECK_INT(path_make_strict(&root, "/dangling", PATH_MAKE_DIR, NULL), -ELOOP);
+	CHECK_INT(path_make_strict(&root, "/dangling/x", PATH_MAKE_FILE, NULL), -ELOOP);
+	CHECK_INT(path_make_strict(&root, "/file", PATH_MAKE_DIR, NULL), -ENOTDIR);
+	CHECK(inode(root.fd, "new") == 0);
+	fd = path_make_strict(&root, "/a/s/t", PATH_MAKE_FILE, NULL);
+	CHECK(fd >= 0 && inode_of(fd) == inode(root.fd, "a/s/t"));
 	forest_close();
 }
 
@@ -269,21 +304,21 @@ TEST(parent_names_the_last_component)
 	_cleanup_fd_ int fd = -1;
 
 	CHECK_INT(forest_open(), 0);
-	fd = path_parent(&root, "/abs/node", false, &name);
+	fd = path_parent(&root, "/abs/node", false, NULL, &name);
 	CHECK(fd >= 0 && inode_of(fd) == inode(root.fd, "a/b"));
 	CHECK_STR(name, "node");
 	fd_close(&fd);
-	fd = path_parent(&root, "top", false, &name);
+	fd = path_parent(&root, "top", false, NULL, &name);
 	CHECK(fd >= 0 && inode_of(fd) == inode(root.fd, "."));
 	CHECK_STR(name, "top");
-	CHECK_INT(path_parent(&root, "/no/such/node", false, &name), -ENOENT);
+	CHECK_INT(path_parent(&root, "/no/such/node", false, NULL, &name), -ENOENT);
 	fd_close(&fd);
-	fd = path_parent(&root, "/no/such/node", true, &name);
+	fd = path_parent(&root, "/no/such/node", true, NULL, &name);
 	CHECK(fd >= 0 && inode_of(fd) == inode(root.fd, "no/such"));
-	CHECK_INT(path_parent(&root, "/", false, &name), -EINVAL);
-	CHECK_INT(path_parent(&root, "/a/..", false, &name), -EINVAL);
-	CHECK_INT(path_parent(&root, "/a/", false, &name), -EINVAL);
-	CHECK_INT(path_parent(&root, "", false, &name), -EINVAL);
+	CHECK_INT(path_parent(&root, "/", false, NULL, &name), -EINVAL);
+	CHECK_INT(path_parent(&root, "/a/..", false, NULL, &name), -EINVAL);
+	CHECK_INT(path_parent(&root, "/a/", false, NULL, &name), -EINVAL);
+	CHECK_INT(path_parent(&root, "", false, NULL, &name), -EINVAL);
 	forest_close();
 }
 
