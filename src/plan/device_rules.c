@@ -7,6 +7,10 @@
  * about all devices starts over: "deny all" means deny all but the default devices (which every container
  * MUST have), "allow all" means just that. A default device that a later rule of the config names by its
  * numbers is left to the config alone, so that `deny all, allow c 1:5 r` gives a read-only /dev/zero.
+ *
+ * Making nodes (which gives no access to the device) is allowed first too, so that the config can deny it.
+ * KERNEL: cgroup v1 cannot take a part of a wider rule away again, and engines send `deny c 10:229 rwm`; there
+ * it comes last. Documentation/admin-guide/cgroup-v1/devices.rst.
  */
 #include "plan/parts.h"
 
@@ -17,9 +21,6 @@ static const struct default_rule {
 	int64_t major, minor; /* -1: any */
 	uint32_t access;
 } defaults[] = {
-	/* Making a node gives no access to the device. */
-	{ 'c', -1, -1, DEVICE_MKNOD },
-	{ 'b', -1, -1, DEVICE_MKNOD },
 	{ 'c', 1, 3, ACCESS_ALL },   /* null */
 	{ 'c', 1, 5, ACCESS_ALL },   /* zero */
 	{ 'c', 1, 7, ACCESS_ALL },   /* full */
@@ -41,7 +42,7 @@ static bool is_about_all(const struct spec_device_rule *r)
 	       (r->access & ACCESS_ALL) == ACCESS_ALL;
 }
 
-static struct spec_device_rule *add(struct maker *m, bool allow, char type, int64_t major, int64_t minor,
+static void add(struct maker *m, bool allow, char type, int64_t major, int64_t minor,
 				    uint32_t access)
 {
 	struct plan_cgroup *c = &m->plan->cgroup;
@@ -50,7 +51,6 @@ static struct spec_device_rule *add(struct maker *m, bool allow, char type, int6
 	*r = (struct spec_device_rule){ .allow = allow, .type = type, .access = access };
 	r->major = (struct opt_i64){ .set = major >= 0, .v = major };
 	r->minor = (struct opt_i64){ .set = minor >= 0, .v = minor };
-	return r;
 }
 
 /* Does a rule of the config name exactly this device? */
@@ -63,13 +63,19 @@ static bool is_named(const struct spec_device_rule *rules, size_t n, const struc
 	return false;
 }
 
+static void allow_mknod(struct maker *m)
+{
+	add(m, true, 'c', -1, -1, DEVICE_MKNOD);
+	add(m, true, 'b', -1, -1, DEVICE_MKNOD);
+}
+
 void plan_make_device_rules(struct maker *m)
 {
 	const struct spec_resources *res = &m->spec->os.resources;
 	struct plan_cgroup *c = &m->plan->cgroup;
 	const struct spec_device_rule *rules = res->devices;
 	size_t n = res->n_devices, first = 0;
-	bool allow = false;
+	bool allow = false, v2 = m->host->cgroups == HOST_CGROUP_V2;
 
 	/* What stands before the last rule about all devices has no effect. */
 	for (size_t i = 0; i < n; i++) {
@@ -79,6 +85,8 @@ void plan_make_device_rules(struct maker *m)
 		allow = rules[i].allow;
 	}
 	add(m, allow, 'a', -1, -1, ACCESS_ALL);
+	if (!allow && v2)
+		allow_mknod(m);
 	for (size_t i = 0; !allow && i < ARRAY_LEN(defaults); i++) {
 		const struct default_rule *d = &defaults[i];
 
@@ -87,4 +95,6 @@ void plan_make_device_rules(struct maker *m)
 	}
 	for (size_t i = first; i < n; i++)
 		*(struct spec_device_rule *)arena_push(m->arena, &c->devices, &c->n_devices, sizeof(rules[i])) = rules[i];
+	if (!allow && !v2)
+		allow_mknod(m);
 }

@@ -107,8 +107,8 @@ static int make_one(struct maker *m, const struct spec_device *in, struct plan_d
 		return err_at(e, r, "%s", d->pointer);
 	}
 	if (d->bind && (in->file_mode.set || in->uid.set || in->gid.set))
-		plan_warn(m, "%s: mode and owner are those of the host's node: it is bound, as nodes cannot be made in a "
-			     "user namespace", d->pointer);
+		plan_warn(m, "%s: mode and owner are those of the host's node: it is bound, as no node can be made with "
+			     "the rights at hand", d->pointer);
 	return check_owner(m, d, e);
 }
 
@@ -144,7 +144,7 @@ int plan_make_devices(struct maker *m, struct err *e)
 
 		d->pointer = arena_printf(m->arena, "/linux/devices/%zu", i);
 		r = make_one(m, &os->devices[i], d, bound_dev, e);
-		if (r < 0)
+		if (r < 0 && !plan_go_on(m, e))
 			return r;
 	}
 	if (bound_dev)

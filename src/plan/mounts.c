@@ -417,7 +417,9 @@ int plan_make_mounts(struct maker *m, struct err *e)
 
 	if (s->os.mount_label && *s->os.mount_label && !m->host->selinux) {
 		r = err_set(e, ERR_CFG_HOST, 0, "SELinux is not active on this host");
-		return err_at(e, r, "/linux/mountLabel");
+		err_at(e, r, "/linux/mountLabel");
+		if (!plan_go_on(m, e))
+			return r;
 	}
 	for (size_t i = 0; i < s->n_mounts; i++) {
 		struct plan_mount *mount = arena_push(m->arena, &p->mounts, &p->n_mounts, sizeof(*mount));
@@ -425,8 +427,11 @@ int plan_make_mounts(struct maker *m, struct err *e)
 		mount->index = (int)i;
 		mount->pointer = arena_printf(m->arena, "/mounts/%zu", i);
 		r = make_mount(m, &s->mounts[i], mount, e);
-		if (r < 0)
+		if (r == 0)
+			continue;
+		if (!plan_go_on(m, e))
 			return r;
+		p->n_mounts--;
 	}
 	if (m->opt->default_filesystems)
 		add_default_filesystems(m);

@@ -167,6 +167,8 @@ static int check_strict(struct maker *m, struct err *e)
 	const struct spec *s = m->spec;
 	const struct plan *p = m->plan;
 
+	if (!m->opt->strict_namespaces)
+		return 0;
 	if (plan_ns_joined(p, NS_UTS) && (s->hostname || s->domainname)) {
 		err_set(e, ERR_CFG_CONFLICT, 0, "the uts namespace is joined by path and --strict-namespaces forbids to change it");
 		return err_at(e, -EINVAL, "%s", s->hostname ? "/hostname" : "/domainname");
@@ -242,19 +244,18 @@ static int check_privilege(struct maker *m, struct err *e)
 
 int plan_make_ns(struct maker *m, struct err *e)
 {
+	static int (*const checks[])(struct maker *, struct err *) = {
+		check_clocks, check_uts, check_mount_owner, check_privilege, check_strict,
+	};
 	const struct spec_linux *os = &m->spec->os;
-	int r;
 
 	plan_ns_order(os->namespaces, os->monotonic.set || os->boottime.set, &m->plan->ns);
-	r = check_clocks(m, e);
-	if (r == 0)
-		r = check_uts(m, e);
-	if (r == 0)
-		r = check_mount_owner(m, e);
-	if (r == 0)
-		r = check_privilege(m, e);
-	if (r == 0 && m->opt->strict_namespaces)
-		r = check_strict(m, e);
 	m->plan->loopback_up = plan_ns_new(m->plan, NS_NETWORK);
-	return r;
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		int r = checks[i](m, e);
+
+		if (r < 0 && !plan_go_on(m, e))
+			return r;
+	}
+	return 0;
 }

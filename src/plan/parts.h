@@ -8,6 +8,8 @@
 
 #include "plan/plan.h"
 
+struct findings; /* validate.c */
+
 /* Everything a part may read, and the plan it writes its own fields of. Parts run in the order of plan.c. */
 struct maker {
 	const struct spec *spec;
@@ -15,6 +17,7 @@ struct maker {
 	const struct plan_options *opt;
 	struct arena *arena;
 	struct plan *plan;
+	struct findings *findings; /* NULL: the first error ends the plan */
 };
 
 int plan_make_ns(struct maker *m, struct err *e);
@@ -30,6 +33,12 @@ int plan_make_cgroup(struct maker *m, struct err *e);
 char *plan_pointer(struct arena *a, const char *base, const char *key);
 /* A line for the log (spec: MUST be logged). Never an error. */
 void plan_warn(struct maker *m, const char *fmt, ...) _printf_(2, 3);
+
+/* ---- plan.c, validate.c ---- */
+/* Run all parts and gather what fails in m->findings. */
+void plan_try(struct maker *m);
+/* After an error: keep it as a finding, clear it and return true when the rest is to be tried all the same. */
+bool plan_go_on(struct maker *m, struct err *e);
 
 /* ---- ns.c ---- */
 /* CLONE_NEW* of a kind. */

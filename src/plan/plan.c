@@ -56,7 +56,7 @@ static void compare_image(struct maker *m)
 /* --strict: what nobody knows is refused instead of ignored. */
 static int refuse_unknown(struct maker *m, struct err *e)
 {
-	for (size_t i = 0; i < m->spec->n_notes; i++) {
+	for (size_t i = 0; m->opt->strict && i < m->spec->n_notes; i++) {
 		const struct spec_note *n = &m->spec->notes[i];
 
 		if (n->kind == NOTE_UNKNOWN) {
@@ -68,37 +68,52 @@ static int refuse_unknown(struct maker *m, struct err *e)
 	return 0;
 }
 
+/* The order is that of use: a part relies on what stands above it. */
+static int run_parts(struct maker *m, struct err *e)
+{
+	static int (*const parts[])(struct maker *, struct err *) = {
+		refuse_unknown,	  plan_make_ns,	     plan_make_ids,	plan_make_root,	  plan_make_mounts,
+		plan_make_devices, plan_make_process, plan_make_sysctls, plan_make_cgroup,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		int r = parts[i](m, e);
+
+		if (r < 0 && !plan_go_on(m, e))
+			return r;
+	}
+	compare_image(m);
+	return 0;
+}
+
+void plan_try(struct maker *m)
+{
+	struct err e = { 0 };
+
+	(void)run_parts(m, &e); /* cannot fail: every error becomes a finding */
+}
+
 int plan_make(const struct spec *s, const struct host *h, const struct plan_options *o, struct arena *a,
 	      struct plan *ret, struct err *e)
 {
-	/* The order is that of use: a part relies on what stands above it. */
-	static int (*const parts[])(struct maker *, struct err *) = {
-		plan_make_ns,	   plan_make_ids,     plan_make_root,	 plan_make_mounts,
-		plan_make_devices, plan_make_process, plan_make_sysctls, plan_make_cgroup,
+	struct plan p = {
+		.id = o->id,
+		.bundle = o->bundle,
+		.oci_version = s->oci_version,
+		.hostname = s->hostname,
+		.domainname = s->domainname,
+		.masked = s->os.masked_paths,
+		.readonly = s->os.readonly_paths,
+		.hooks = &s->hooks,
+		.os = &s->os,
+		.annotations = &s->annotations,
+		.notes = s->notes,
+		.n_notes = s->n_notes,
 	};
-	struct plan p = { 0 };
 	struct maker m = { .spec = s, .host = h, .opt = o, .arena = a, .plan = &p };
-	int r = 0;
+	int r = run_parts(&m, e);
 
-	p.id = o->id;
-	p.bundle = o->bundle;
-	p.oci_version = s->oci_version;
-	p.hostname = s->hostname;
-	p.domainname = s->domainname;
-	p.masked = s->os.masked_paths;
-	p.readonly = s->os.readonly_paths;
-	p.hooks = &s->hooks;
-	p.os = &s->os;
-	p.annotations = &s->annotations;
-	p.notes = s->notes;
-	p.n_notes = s->n_notes;
-	if (o->strict)
-		r = refuse_unknown(&m, e);
-	for (size_t i = 0; r == 0 && i < ARRAY_LEN(parts); i++)
-		r = parts[i](&m, e);
-	if (r < 0)
-		return r;
-	compare_image(&m);
-	*ret = p;
-	return 0;
+	if (r == 0)
+		*ret = p;
+	return r;
 }

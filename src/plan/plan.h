@@ -206,7 +206,8 @@ int plan_make(const struct spec *s, const struct host *h, const struct plan_opti
 int plan_dump_json(const struct plan *p, FILE *out);
 int plan_dump_text(const struct plan *p, FILE *out);
 
-/* One row per property of the schema that the config uses: applied, ignored, cannot be applied and why. For `hull validate`. */
+/* One row per property that the config uses, in the order of the text: applied, ignored, cannot be applied and why. Does not
+ * stop at the first error and includes what spec_validate says. For `hull validate`. */
 enum plan_verdict { VERDICT_APPLIED, VERDICT_UNKNOWN, VERDICT_CANNOT, VERDICT_PLATFORM };
 struct plan_finding { const char *pointer; enum plan_verdict verdict; const char *why; };
 int plan_validate(const struct spec *s, const struct host *h, const struct plan_options *o, struct arena *a,

@@ -93,9 +93,9 @@ static int make_groups(struct maker *m, struct err *e)
 	if (!u->n_additional_gids)
 		return 0;
 	if (p->keep_groups) {
-		r = err_set(e, ERR_CFG_CONFLICT, 0,
-			    "the annotation run.oci.keep_original_groups keeps the groups of the caller instead");
-		return err_at(e, r, "/process/user/additionalGids");
+		plan_warn(m, "/process/user/additionalGids: not applied: the annotation run.oci.keep_original_groups keeps "
+			     "the groups of the caller instead");
+		return 0;
 	}
 	if (p->setgroups_denied) {
 		r = err_set(e, ERR_CFG_HOST, EPERM,
@@ -190,9 +190,11 @@ static int check_labels(struct maker *m, struct err *e)
 
 int plan_make_process(struct maker *m, struct err *e)
 {
+	static int (*const checks[])(struct maker *, struct err *) = {
+		make_terminal, make_groups, make_caps, check_labels,
+	};
 	const struct spec_process *s = &m->spec->process;
 	struct plan_process *p = &m->plan->process;
-	int r;
 
 	p->set = s->set;
 	p->spec = s;
@@ -201,15 +203,14 @@ int plan_make_process(struct maker *m, struct err *e)
 	p->new_keyring = !m->opt->no_new_keyring;
 	p->umask = s->user.umask.set ? s->user.umask.v : m->host->umask;
 	p->seccomp_early = m->spec->os.seccomp.set && !s->no_new_privileges;
-	r = make_terminal(m, e);
-	if (r == 0 && s->set) {
-		p->args = s->args;
+	p->args = s->args;
+	if (s->set)
 		make_env(m);
-		r = make_groups(m, e);
+	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+		int r = checks[i](m, e);
+
+		if (r < 0 && !plan_go_on(m, e))
+			return r;
 	}
-	if (r == 0)
-		r = make_caps(m, e);
-	if (r == 0)
-		r = check_labels(m, e);
-	return r;
+	return 0;
 }

@@ -46,11 +46,16 @@ static char *limit(struct maker *m, int64_t v)
 	return v >= 0 ? num(m, v) : v2(m) ? arena_strdup(m->arena, "max") : arena_strdup(m->arena, "-1");
 }
 
-static int only_v1(const char *pointer, struct err *e)
+/* Refuse the settings of which v2 has no counterpart. */
+static int only_v1(struct maker *m, bool given, const char *pointer, struct err *e)
 {
-	int r = err_set(e, ERR_CFG_HOST, 0, "cgroup v2 has no counterpart of this setting");
+	int r;
 
-	return err_at(e, r, "%s", pointer);
+	if (!given)
+		return 0;
+	r = err_set(e, ERR_CFG_HOST, 0, "cgroup v2 has no counterpart of this setting");
+	err_at(e, r, "%s", pointer);
+	return plan_go_on(m, e) ? 0 : r;
 }
 
 /* ---- memory ---- */
@@ -82,16 +87,23 @@ static int memory_v2(struct maker *m, struct err *e)
 {
 	const struct spec_memory *s = &m->spec->os.resources.memory;
 
-	if (s->kernel.set && s->kernel.v >= 0)
-		return only_v1(RES "/memory/kernel", e);
-	if (s->kernel_tcp.set && s->kernel_tcp.v >= 0)
-		return only_v1(RES "/memory/kernelTCP", e);
-	if (s->swappiness.set)
-		return only_v1(RES "/memory/swappiness", e);
-	if (s->disable_oom_killer.set && s->disable_oom_killer.v)
-		return only_v1(RES "/memory/disableOOMKiller", e);
-	if (s->use_hierarchy.set && !s->use_hierarchy.v)
-		return only_v1(RES "/memory/useHierarchy", e);
+	const struct {
+		bool given;
+		const char *pointer;
+	} lost[] = {
+		{ s->kernel.set && s->kernel.v >= 0, RES "/memory/kernel" },
+		{ s->kernel_tcp.set && s->kernel_tcp.v >= 0, RES "/memory/kernelTCP" },
+		{ s->swappiness.set, RES "/memory/swappiness" },
+		{ s->disable_oom_killer.set && s->disable_oom_killer.v, RES "/memory/disableOOMKiller" },
+		{ s->use_hierarchy.set && !s->use_hierarchy.v, RES "/memory/useHierarchy" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
+		int r = only_v1(m, lost[i].given, lost[i].pointer, e);
+
+		if (r < 0)
+			return r;
+	}
 	if (s->limit.set)
 		put(m, RES "/memory/limit", "memory", "memory.max", limit(m, s->limit.v));
 	if (s->reservation.set)
@@ -208,10 +220,13 @@ static int cpu_v2(struct maker *m, struct err *e)
 {
 	const struct spec_cpu *s = &m->spec->os.resources.cpu;
 
-	if (s->realtime_runtime.set)
-		return only_v1(RES "/cpu/realtimeRuntime", e);
-	if (s->realtime_period.set)
-		return only_v1(RES "/cpu/realtimePeriod", e);
+	int r;
+
+	r = only_v1(m, s->realtime_runtime.set, RES "/cpu/realtimeRuntime", e);
+	if (r == 0)
+		r = only_v1(m, s->realtime_period.set, RES "/cpu/realtimePeriod", e);
+	if (r < 0)
+		return r;
 	/* KERNEL: a weight cannot be written while cpu.idle is 1. Since 5.15. sched/core.c */
 	if (s->shares.set)
 		put(m, RES "/cpu/shares", "cpu", "cpu.weight", unum(m, plan_cpu_weight(s->shares.v)));
@@ -303,13 +318,13 @@ static int io_weight_device(struct maker *m, const struct spec_weight_device *d,
 		r = check_weight(&d->leaf_weight, leaf, e);
 	if (r < 0)
 		return r;
-	if (d->leaf_weight.set && v2(m))
-		return only_v1(leaf, e);
-	if (d->leaf_weight.set)
+	if (v2(m))
+		r = only_v1(m, d->leaf_weight.set, leaf, e);
+	else if (d->leaf_weight.set)
 		put(m, leaf, "blkio", "blkio.leaf_weight_device",
 		    arena_printf(m->arena, "%" PRId64 ":%" PRId64 " %u", d->major, d->minor, d->leaf_weight.v));
-	if (!d->weight.set)
-		return 0;
+	if (r < 0 || !d->weight.set)
+		return r;
 	w = put(m, weight, v2(m) ? "io" : "blkio", v2(m) ? "io.bfq.weight" : "blkio.bfq.weight_device",
 		arena_printf(m->arena, "%" PRId64 ":%" PRId64 " %u", d->major, d->minor, d->weight.v));
 	w->alt_file = v2(m) ? "io.weight" : "blkio.weight_device";
@@ -361,8 +376,10 @@ static int make_block_io(struct maker *m, struct err *e)
 		r = check_weight(&s->leaf_weight, RES "/blockIO/leafWeight", e);
 	if (r < 0)
 		return r;
-	if (s->leaf_weight.set && v2(m))
-		return only_v1(RES "/blockIO/leafWeight", e);
+	if (v2(m))
+		r = only_v1(m, s->leaf_weight.set, RES "/blockIO/leafWeight", e);
+	if (r < 0)
+		return r;
 	if (s->weight.set) {
 		struct plan_cgroup_write *w;
 
@@ -372,7 +389,7 @@ static int make_block_io(struct maker *m, struct err *e)
 		w->alt_file = v2(m) ? "io.weight" : "blkio.weight";
 		w->alt_value = v2(m) ? arena_printf(m->arena, "default %u", plan_io_weight(s->weight.v)) : w->value;
 	}
-	if (s->leaf_weight.set)
+	if (s->leaf_weight.set && !v2(m))
 		put(m, RES "/blockIO/leafWeight", "blkio", "blkio.leaf_weight", unum(m, s->leaf_weight.v));
 	for (size_t i = 0; i < s->n_weight_devices; i++) {
 		r = io_weight_device(m, &s->weight_devices[i], i, e);
@@ -418,10 +435,11 @@ static int make_hugepages(struct maker *m, struct err *e)
 	return 0;
 }
 
-static void make_rdma(struct maker *m)
+static int make_rdma(struct maker *m, struct err *e)
 {
 	const struct spec_resources *s = &m->spec->os.resources;
 
+	(void)e;
 	for (size_t i = 0; i < s->n_rdma; i++) {
 		const struct spec_rdma *d = &s->rdma[i];
 		char *value = arena_strdup(m->arena, d->device);
@@ -432,6 +450,7 @@ static void make_rdma(struct maker *m)
 			value = arena_printf(m->arena, "%s hca_object=%u", value, d->hca_objects.v);
 		put(m, plan_pointer(m->arena, RES "/rdma", d->device), "rdma", "rdma.max", value);
 	}
+	return 0;
 }
 
 static int make_network(struct maker *m, struct err *e)
@@ -441,7 +460,7 @@ static int make_network(struct maker *m, struct err *e)
 	if (!s->set || (!s->class_id.set && !s->n_priorities))
 		return 0;
 	if (v2(m))
-		return only_v1(RES "/network", e);
+		return only_v1(m, true, RES "/network", e);
 	if (s->class_id.set)
 		put(m, RES "/network/classID", "net_cls", "net_cls.classid", unum(m, s->class_id.v));
 	for (size_t i = 0; i < s->n_priorities; i++)
@@ -490,31 +509,32 @@ static int make_unified(struct maker *m, struct err *e)
 	return 0;
 }
 
-int plan_make_resources(struct maker *m, struct err *e)
+static int make_pids(struct maker *m, struct err *e)
 {
 	const struct spec_resources *s = &m->spec->os.resources;
-	struct plan_cgroup *c = &m->plan->cgroup;
-	int r;
 
-	r = make_memory(m, e);
-	if (r == 0)
-		r = make_cpu(m, e);
-	if (r < 0)
-		return r;
+	(void)e;
 	if (s->pids_set && s->pids_limit.set)
 		put(m, RES "/pids/limit", "pids", "pids.max", s->pids_limit.v < 0 ? "max" : num(m, s->pids_limit.v));
-	r = make_block_io(m, e);
-	if (r == 0)
-		r = make_hugepages(m, e);
-	if (r < 0)
-		return r;
-	make_rdma(m);
-	r = make_network(m, e);
-	if (r == 0)
-		r = make_unified(m, e); /* last: what it names again wins */
-	if (r == 0 && c->n_writes && m->host->cgroups == HOST_CGROUP_NONE) {
-		r = err_set(e, ERR_CFG_HOST, 0, "this host has no cgroup hierarchy mounted");
-		r = err_at(e, r, "%s", c->writes[0].pointer);
+	return 0;
+}
+
+int plan_make_resources(struct maker *m, struct err *e)
+{
+	/* unified comes last: what it names again wins */
+	static int (*const parts[])(struct maker *, struct err *) = {
+		make_memory, make_cpu, make_pids, make_block_io, make_hugepages, make_rdma, make_network, make_unified,
+	};
+	const struct plan_cgroup *c = &m->plan->cgroup;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		r = parts[i](m, e);
+		if (r < 0 && !plan_go_on(m, e))
+			return r;
 	}
-	return r;
+	if (!c->n_writes || m->host->cgroups != HOST_CGROUP_NONE)
+		return 0;
+	r = err_set(e, ERR_CFG_HOST, 0, "this host has no cgroup hierarchy mounted");
+	return err_at(e, r, "%s", c->writes[0].pointer);
 }

@@ -136,8 +136,11 @@ int plan_make_sysctls(struct maker *m, struct err *e)
 	for (size_t i = 0; i < kvs->n; i++) {
 		int r = make_one(m, &kvs->v[i], e);
 
-		if (r < 0)
-			return err_at(e, r, "%s", plan_pointer(m->arena, "/linux/sysctl", kvs->v[i].key));
+		if (r == 0)
+			continue;
+		err_at(e, r, "%s", plan_pointer(m->arena, "/linux/sysctl", kvs->v[i].key));
+		if (!plan_go_on(m, e))
+			return r;
 	}
 	return 0;
 }

@@ -141,6 +141,39 @@ const char *plan_rule_words(struct arena *a, const struct spec_device_rule *r)
 			    r->access & DEVICE_MKNOD ? "m" : "");
 }
 
+static const char *known_device(const struct spec_device_rule *r)
+{
+	static const struct {
+		int64_t major, minor;
+		const char *name;
+	} known[] = {
+		{ 1, 3, "/dev/null" },	  { 1, 5, "/dev/zero" },   { 1, 7, "/dev/full" },   { 1, 8, "/dev/random" },
+		{ 1, 9, "/dev/urandom" }, { 5, 0, "/dev/tty" },	   { 5, 1, "/dev/console" }, { 5, 2, "/dev/ptmx" },
+		{ 10, 200, "/dev/net/tun" }, { 10, 229, "/dev/fuse" }, { 10, 232, "/dev/kvm" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (r->type == 'c' && r->major.set && r->minor.set && r->major.v == known[i].major &&
+		    r->minor.v == known[i].minor)
+			return known[i].name;
+	if (r->type == 'c' && r->major.set && r->major.v == 136)
+		return "terminals";
+	return r->type == 'c' ? "character devices with these numbers" :
+	       r->type == 'b' ? "block devices with these numbers" :
+				"all devices";
+}
+
+const char *plan_rule_meaning(struct arena *a, const struct spec_device_rule *r)
+{
+	static const char *const what[] = { "read", "write", "make nodes" };
+	char *list = arena_strdup(a, "");
+
+	for (size_t i = 0; i < ARRAY_LEN(what); i++)
+		if (r->access >> i & 1)
+			list = arena_printf(a, "%s%s%s", list, *list ? ", " : "", what[i]);
+	return arena_printf(a, "%s: %s%s", known_device(r), r->allow ? "" : "do not ", list);
+}
+
 const char *plan_ns_words(struct arena *a, uint64_t flags)
 {
 	char *list = arena_strdup(a, "");
