@@ -56,7 +56,53 @@ struct cgroup_change {
 	const char *old_value, *new_value;
 };
 
-struct cgroup_stats; /* later */
+/* Pressure of one kind: shares of time in hundredths of a percent, total in microseconds. */
+struct cgroup_pressure_line {
+	uint32_t avg10, avg60, avg300;
+	uint64_t total;
+};
+struct cgroup_pressure {
+	bool set; /* the kernel has PSI and it is on */
+	struct cgroup_pressure_line some, full;
+};
+/* UINT64_MAX in limit: none. 0 in max and fail_count also where the kernel does not count. */
+struct cgroup_usage {
+	bool set;
+	uint64_t usage, limit, max, fail_count;
+};
+enum cgroup_io_kind { CGROUP_IO_BYTES, CGROUP_IO_COUNT, CGROUP_IO_QUEUED, CGROUP_IO_SERVICE_TIME, CGROUP_IO_WAIT_TIME,
+		      CGROUP_IO_MERGED, CGROUP_IO_TIME, CGROUP_IO_SECTORS };
+struct cgroup_io {
+	enum cgroup_io_kind kind;
+	uint32_t major, minor;
+	const char *op; /* "Read", "Write", "Discard", "Sync", "Async", "Total"; "" where the kernel names none */
+	uint64_t value;
+};
+struct cgroup_hugetlb { const char *size; /* "2MB" */ struct cgroup_usage usage; };
+struct cgroup_value { const char *name; uint64_t value; };
+
+/* What the group used so far. Sections that this host or group does not count have set = false and n = 0. */
+struct cgroup_stats {
+	struct {
+		bool set;
+		uint64_t total, user, system; /* nanoseconds */
+		uint64_t *per_cpu, *per_cpu_user, *per_cpu_system; /* v1 only, n_cpus each or NULL */
+		size_t n_cpus;
+		uint64_t periods, throttled_periods, throttled_time, bursts, burst_time; /* times in nanoseconds */
+	} cpu;
+	struct cgroup_usage memory, swap; /* swap: memory plus swap, as v1 counts it and clients expect it */
+	struct cgroup_usage kernel, kernel_tcp; /* v1 */
+	uint64_t cache, oom_kills;
+	struct cgroup_value *memory_raw; /* memory.stat */
+	size_t n_memory_raw;
+	struct cgroup_usage pids; /* usage and limit */
+	const char *cpus, *mems;  /* effective lists, NULL */
+	struct cgroup_io *io;
+	size_t n_io;
+	struct cgroup_hugetlb *hugetlb;
+	size_t n_hugetlb;
+	struct cgroup_pressure cpu_pressure, memory_pressure, io_pressure;
+};
 
 struct cgroup_ops {
 	const char *name; /* "v2", "v1", "hybrid", "none", "systemd" */
@@ -83,6 +129,8 @@ struct cgroup_ops {
 	int (*kill)(struct cgroup *g, int sig, uint64_t deadline, struct err *e);
 	/* All pids of the group and below, as seen from the caller's pid namespace. Gone: none. */
 	int (*pids)(struct cgroup *g, struct arena *a, int **ret, size_t *ret_n, struct err *e);
+	/* Measure, into @a. What is not counted is left out, never an error; a group that is gone is -ENOENT. */
+	int (*stats)(struct cgroup *g, struct arena *a, struct cgroup_stats *ret, struct err *e);
 	/* Remove what was created, bottom-up, children first; waits for the last process until @deadline. Gone already:
 	 * success. Made components above the group that others use by now stay. */
 	int (*destroy)(struct cgroup *g, uint64_t deadline, struct err *e);
@@ -99,5 +147,20 @@ void cgroup_close(struct cgroup *g);
 bool cgroup_is_own(const struct cgroup *g);
 /* Give the group to the container's root (LNX-CGOWN rows); v2 only, nothing elsewhere. -1 leaves an id. */
 int cgroup_delegate(struct cgroup *g, uid_t uid, gid_t gid, struct err *e);
+
+/* Notification of the OOM killer. */
+struct cgroup_oom {
+	int fd;	      /* to poll for @events, beside others; -1: closed */
+	short events; /* poll(2) bits */
+	int aux_fd;
+	bool v2;
+	uint64_t kills;
+};
+/* Begin to watch the memory controller of the group. ERR_CGR_LAYOUT where it has none. */
+int cgroup_oom_open(struct cgroup *g, struct cgroup_oom *ret, struct err *e);
+/* Wait until @deadline (0: for ever). 1: a process was killed (v1: the limit was hit), 0: the time is over,
+ * -ENOENT: the group is gone, -errno. */
+int cgroup_oom_wait(struct cgroup_oom *o, uint64_t deadline);
+void cgroup_oom_close(struct cgroup_oom *o);
 
 #endif

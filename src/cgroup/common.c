@@ -209,6 +209,12 @@ static int none_pids(struct cgroup *g, struct arena *a, int **ret, size_t *ret_n
 	return err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "the container has no cgroup: its processes are not known");
 }
 
+static int none_stats(struct cgroup *g, struct arena *a, struct cgroup_stats *ret, struct err *e)
+{
+	(void)g, (void)a, (void)ret;
+	return err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "the container has no cgroup: nothing is counted");
+}
+
 static int none_destroy(struct cgroup *g, uint64_t deadline, struct err *e)
 {
 	(void)g, (void)deadline, (void)e;
@@ -225,5 +231,6 @@ const struct cgroup_ops cgroup_ops_none = {
 	.frozen = none_frozen,
 	.kill = none_kill,
 	.pids = none_pids,
+	.stats = none_stats,
 	.destroy = none_destroy,
 };

@@ -95,6 +95,25 @@ bool cgroup_is_unlimited(const struct plan_cgroup_write *w);
 /* What to write to @file so that it shows @old again after @value was written. */
 const char *cgroup_restore_value(struct arena *a, const char *file, const char *old, const char *value);
 
+/* ---- stats.c: readers; each leaves its target alone when the file is absent or not what was expected ---- */
+struct cgroup_reader {
+	struct arena *a;
+	int dir;
+};
+/* One number, "max" is UINT64_MAX. */
+bool cgroup_stat_number(const struct cgroup_reader *r, const char *file, uint64_t *ret);
+const char *cgroup_stat_text(const struct cgroup_reader *r, const char *file);
+/* All "KEY NUMBER" lines. */
+void cgroup_stat_flat(const struct cgroup_reader *r, const char *file, struct cgroup_value **ret, size_t *ret_n);
+uint64_t cgroup_stat_find(const struct cgroup_value *v, size_t n, const char *name);
+void cgroup_stat_pressure(const struct cgroup_reader *r, const char *file, struct cgroup_pressure *ret);
+void cgroup_stat_all_pressures(const struct cgroup_reader *r, struct cgroup_stats *ret);
+/* Every page size of "hugetlb.SIZE.@end" in the directory. */
+size_t cgroup_stat_page_sizes(const struct cgroup_reader *r, const char *end, const char ***ret);
+int cgroup_v1_stats(struct cgroup *g, struct arena *a, struct cgroup_stats *ret, struct err *e);
+void cgroup_v2_stats_read(int dir, struct arena *a, struct cgroup_stats *ret);
+int cgroup_v2_stats(struct cgroup *g, struct arena *a, struct cgroup_stats *ret, struct err *e);
+
 /* ---- v2/ ---- */
 int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p, struct err *e);
 int cgroup_v2_devices(struct cgroup *g, int dir, bool fresh, const struct plan_cgroup *p, struct err *e);

@@ -856,6 +856,104 @@ TEST(missing_rights_without_limits_are_no_error)
 	CHECK_INT(count_existing(&f, base_name()), 0);
 }
 
+static int burn(void *arg)
+{
+	size_t n = *(size_t *)arg;
+	volatile char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (size_t i = 0; i < n; i += 4096)
+		p[i] = 1;
+	for (volatile unsigned i = 0; i < 20000000; i++)
+		;
+	return 0;
+}
+
+TEST(what_was_used_is_counted)
+{
+	BEGIN(f, "/count");
+	struct cgroup_stats s;
+	struct arena a;
+	size_t n = 8 << 20;
+	pid_t one, two;
+
+	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
+	arena_init(&a);
+	CHECK_INT(f.g.ops->stats(&f.g, &a, &s, &f.e), 0);
+	CHECK_INT(s.cpu.total, 0);
+	two = spawn(&f, NULL, NULL);
+	one = spawn(&f, burn, &n);
+	CHECK(one > 0 && two > 0);
+	CHECK_INT(reap(&f, one), 0);
+	CHECK_INT(f.g.ops->stats(&f.g, &a, &s, &f.e), 0);
+	CHECK(s.cpu.set && s.cpu.total > 1000000);
+	CHECK(s.cpu.total < in(0));
+	if (cgroup_dir_find(&f.g, "memory") >= 0) {
+		CHECK(s.memory.set && s.memory.max >= n);
+		CHECK(s.memory.limit == UINT64_MAX);
+		CHECK(s.n_memory_raw > 10);
+	}
+	if (cgroup_dir_find(&f.g, "pids") >= 0) {
+		CHECK_INT(s.pids.usage, 1);
+		CHECK(s.pids.limit == UINT64_MAX);
+	}
+	if (cgroup_dir_find(&f.g, "cpuacct") >= 0) {
+		CHECK_INT(s.cpu.n_cpus, sysconf(_SC_NPROCESSORS_CONF));
+		CHECK(s.cpu.per_cpu_user != NULL);
+	}
+	CHECK(cgroup_dir_v2(&f.g) < 0 || s.cpu_pressure.set);
+	CHECK_INT(f.g.ops->kill(&f.g, SIGKILL, in(5), &f.e), 0);
+	reap(&f, two);
+	CHECK_INT(f.g.ops->destroy(&f.g, in(5), &f.e), 0);
+	CHECK_INT(f.g.ops->stats(&f.g, &a, &s, &f.e), -ENOENT);
+	err_clear(&f.e);
+	arena_free(&a);
+}
+
+TEST(the_oom_killer_is_noticed)
+{
+	BEGIN(f, "/oom");
+	struct plan_cgroup_write w = W("/memory/limit", "memory.limit_in_bytes", "8388608", "memory");
+	struct cgroup_oom o = { .fd = -1, .aux_fd = -1 };
+	struct cgroup_stats s;
+	struct arena a;
+	size_t n = 64 << 20;
+	pid_t pid;
+	int r;
+
+	if (cgroup_dir_find(&f.g, "memory") < 0) {
+		CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
+		if (cgroup_oom_open(&f.g, &o, &f.e) < 0) {
+			CHECK_INT(f.e.id, ERR_CGR_LAYOUT);
+			err_clear(&f.e);
+			SKIP("the memory controller is not here");
+		}
+		w.file = "memory.max";
+		CHECK_INT(f.g.ops->destroy(&f.g, in(5), &f.e), 0);
+		cgroup_oom_close(&o);
+		CHECK_INT(f.g.ops->plan(&f.g, &f.p, &f.host, &f.e), 0);
+	}
+	f.p.writes = &w;
+	f.p.n_writes = 1;
+	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
+	CHECK_INT(cgroup_oom_open(&f.g, &o, &f.e), 0);
+	CHECK_INT(cgroup_oom_wait(&o, io_now() + 1), 0);
+	pid = spawn(&f, burn, &n);
+	CHECK(pid > 0);
+	CHECK_INT(WTERMSIG(reap(&f, pid)), SIGKILL);
+	CHECK_INT(cgroup_oom_wait(&o, in(5)), 1);
+	arena_init(&a);
+	CHECK_INT(f.g.ops->stats(&f.g, &a, &s, &f.e), 0);
+	CHECK(s.oom_kills >= 1);
+	CHECK_INT(s.memory.limit, 8388608);
+	arena_free(&a);
+	CHECK_INT(f.g.ops->destroy(&f.g, in(5), &f.e), 0);
+	do
+		r = cgroup_oom_wait(&o, in(5));
+	while (r == 1); /* more kills than one are fine; then the end */
+	CHECK_INT(r, -ENOENT);
+	cgroup_oom_close(&o);
+}
+
 /* ---- trees made by the payload ---- */
 
 /* faults P8: wide and deep, with processes at the bottom. */

@@ -197,6 +197,7 @@ const struct cgroup_ops cgroup_ops_v1 = {
 	.frozen = v1_frozen,
 	.kill = v1_kill,
 	.pids = cgroup_common_pids,
+	.stats = cgroup_v1_stats,
 	.destroy = cgroup_common_destroy,
 };
 
@@ -211,5 +212,6 @@ const struct cgroup_ops cgroup_ops_hybrid = {
 	.frozen = v1_frozen,
 	.kill = v1_kill,
 	.pids = cgroup_common_pids,
+	.stats = cgroup_v1_stats,
 	.destroy = cgroup_common_destroy,
 };

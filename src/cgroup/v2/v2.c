@@ -139,5 +139,6 @@ const struct cgroup_ops cgroup_ops_v2 = {
 	.frozen = v2_frozen,
 	.kill = v2_kill,
 	.pids = cgroup_common_pids,
+	.stats = cgroup_v2_stats,
 	.destroy = cgroup_common_destroy,
 };
