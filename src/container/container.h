@@ -103,6 +103,7 @@ struct status_info {
 	bool creator_dead;   /* creating, but nobody works on it any more */
 	bool previous_boot;
 	int pidfd;	     /* of a living init, else -1; owned */
+	int corpse;	     /* of an init that ended and was not reaped yet, else -1; owned */
 };
 int status_read(const struct entry *en, const struct record *r, struct status_info *ret, struct err *e);
 void status_close(struct status_info *s);
@@ -131,7 +132,7 @@ struct create_options {
 };
 int container_create(struct ctx *c, const struct create_options *o, struct err *e);
 int container_run(struct ctx *c, const struct create_options *o, int *ret_status, struct err *e);
-int container_start(struct ctx *c, const char *id, struct err *e);
+int container_start(struct ctx *c, const char *id, const char *process_file, struct err *e);
 int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err *e);
 int container_delete(struct ctx *c, const char *id, bool force, struct err *e);
 int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del, struct err *e);

@@ -110,7 +110,7 @@ int container_destroy(struct ctx *c, struct subject *s, bool force, bool hooks, 
 /* A delete that was killed before its hooks were through left .gone-ID. */
 static int finish_gone(struct ctx *c, const char *id, bool *ret_found, struct err *e)
 {
-	struct subject s = { .en.dir = -1, .st.pidfd = -1 };
+	struct subject s = { .en.dir = -1, .st = { .pidfd = -1, .corpse = -1 } };
 	struct err why = { 0 };
 	char gone[GONE_NAME];
 	int r;

@@ -136,7 +136,11 @@ int record_write(const struct entry *en, const struct record *rec, struct arena 
 	write_hooks(&w, "poststart", rec->hooks.v[HOOK_POSTSTART], rec->hooks.n[HOOK_POSTSTART]);
 	write_hooks(&w, "poststop", rec->hooks.v[HOOK_POSTSTOP], rec->hooks.n[HOOK_POSTSTOP]);
 	jw_end(&w);
-	r = store_write_file(en->dir, "state.json", 0600, w.buf, w.len, true);
+	/*
+	 * Of what the intent record names nothing outlives a power cut: cgroups, mounts and processes are gone, and
+	 * the boot id says so. Only the record of a container that create reported as made is forced to the disk.
+	 */
+	r = store_write_file(en->dir, "state.json", 0600, w.buf, w.len, rec->phase == PHASE_CREATED);
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write state of \"%s\"", en->id) : 0;
 }
 

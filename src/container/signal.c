@@ -134,6 +134,25 @@ int container_pause(struct ctx *c, const char *id, bool on, struct err *e)
 	return r;
 }
 
+/* The status as a shell says it: 0 to 255, 128 + signal. */
+static int shell_status(int wstatus)
+{
+	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
+}
+
+/* A pid that was reaped before anybody asked may be somebody else's by now: the pidfd was opened before the end. */
+static int wait_status(struct ctx *c, struct subject *s, int *ret_status, struct err *e)
+{
+	int r = exit_record_read(c, s, ret_status, e), wstatus;
+	int pidfd = s->st.pidfd >= 0 ? s->st.pidfd : s->st.corpse;
+
+	if (r < 0 || *ret_status >= 0 || pidfd < 0)
+		return r;
+	if (pidfd_exit_status(pidfd, (pid_t)s->rec.pid, &wstatus) == 0)
+		*ret_status = shell_status(wstatus);
+	return 0;
+}
+
 int container_wait(struct ctx *c, const char *id, uint64_t deadline, int *ret_status, struct err *e)
 {
 	struct subject s;
@@ -152,7 +171,7 @@ int container_wait(struct ctx *c, const char *id, uint64_t deadline, int *ret_st
 	if (r == 0)
 		r = err_set(e, ERR_GEN_TIMEOUT, ETIMEDOUT, "container \"%s\" is still running", id);
 	else if (r == 1)
-		r = exit_record_read(c, &s, ret_status, e);
+		r = wait_status(c, &s, ret_status, e);
 	subject_close(&s);
 	return r;
 }

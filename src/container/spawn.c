@@ -622,7 +622,7 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	int r;
 
 	*sp = (struct spawn){ .c = c, .o = o };
-	sp->s = (struct subject){ .en.dir = -1, .st.pidfd = -1, .rec.cgroup.v2_fd = -1 };
+	sp->s = (struct subject){ .en.dir = -1, .st = { .pidfd = -1, .corpse = -1 }, .rec.cgroup.v2_fd = -1 };
 	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock = sp->pidfd_sock = -1;
 	sp->userns_fd = sp->pidfd = sp->master = -1;
 	ns_fds_init(&sp->ns);

@@ -42,8 +42,8 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 void spawn_undo(struct spawn *sp, struct err *e);
 /* Release everything that is only open. */
 void spawn_close(struct spawn *sp);
-/* Tell init to execute the program and wait for the result; @conn is the channel or the start socket's connection. */
-int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, struct err *e);
+/* Tell init to execute the program (with @process, a file of JSON, or -1) and wait for the result; @conn is the channel or the start socket's connection. */
+int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, int process, struct err *e);
 /* Describe how init died, from its pidfd (reaped when it is our child) and the flight recorder. Returns -errno. */
 int spawn_died(struct subject *s, int pidfd, struct err *e);
 /* Hooks of the runtime's side with the state of the record. */

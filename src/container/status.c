@@ -40,7 +40,7 @@ int status_read(const struct entry *en, const struct record *rec, struct status_
 	char boot[37];
 	int fd, r;
 
-	*ret = (struct status_info){ .status = STATUS_STOPPED, .pidfd = -1 };
+	*ret = (struct status_info){ .status = STATUS_STOPPED, .pidfd = -1, .corpse = -1 };
 	r = proc_boot_id(boot);
 	if (r < 0)
 		return err_sys(e, ERR_STA_READ, r, "read the boot id");
@@ -58,7 +58,7 @@ int status_read(const struct entry *en, const struct record *rec, struct status_
 	}
 	fd = pidfd_open_checked((pid_t)rec->pid, rec->start_time);
 	if (fd < 0 || !pidfd_alive(fd)) {
-		fd_close(&fd);
+		ret->corpse = fd < 0 ? -1 : fd;
 		return 0;
 	}
 	ret->pidfd = fd;
@@ -75,6 +75,7 @@ int status_read(const struct entry *en, const struct record *rec, struct status_
 void status_close(struct status_info *s)
 {
 	fd_close(&s->pidfd);
+	fd_close(&s->corpse);
 }
 
 void status_fill(struct ctx *c, const struct record *rec, enum spec_status s, struct spec_state *ret)
@@ -124,7 +125,7 @@ int subject_open(struct ctx *c, const char *id, bool lock, struct subject *ret, 
 {
 	int r;
 
-	*ret = (struct subject){ .en.dir = -1, .st.pidfd = -1 };
+	*ret = (struct subject){ .en.dir = -1, .st = { .pidfd = -1, .corpse = -1 } };
 	r = store_find(c, id, &ret->en, e);
 	if (r == 0 && lock)
 		r = store_lock(&ret->en, io_now() + LOCK_DEADLINE, e);

@@ -291,6 +291,8 @@ int store_write_file(int dir, const char *name, mode_t mode, const void *p, size
 	r = io_write_all(fd, p, n);
 	if (r == 0 && fchmod(fd, mode) < 0) /* whatever the caller's umask is */
 		r = -errno;
+	/* KERNEL: tmpfs has no disk to sync to; /run is one almost everywhere. tmpfs(5) */
+	sync = sync && sys_fs_magic(fd) != HULL_TMPFS_MAGIC;
 	if (r == 0 && sync && fsync(fd) < 0)
 		r = -errno;
 	if (r == 0 && renameat(dir, tmp, dir, name) < 0)

@@ -14,6 +14,7 @@
 #include "ns/ns.h"
 #include "plan/plan.h"
 #include "seccomp/seccomp.h"
+#include "spec/spec.h"
 #include "spec/state.h"
 #include "sync/sync.h"
 
@@ -49,7 +50,7 @@ struct init {
 	struct spec_state state;	/* for createContainer and startContainer hooks; init fills pid and status */
 	/* own */
 	struct mount_tree tree;		/* views of cgroups filled by the runtime */
-	bool placed;
+	bool placed, replaced;
 	int pty_master, pty_slave;
 	int start_conn;			/* where the result of START goes: chan or the accepted connection */
 	struct strv env, args;

@@ -437,29 +437,66 @@ static int step_ready(struct init *in, struct err *e)
 {
 	mount_tree_close(&in->tree);
 	fd_close(&in->console_sock);
+	/* From here on the end of the runtime shows as the end of the channel: `create` ends right after CREATED, and
+	 * must not take init with it. */
+	sys_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	return sync_send(in->chan, SYNC_READY, -1, e);
 }
 
 /* ---- START ---- */
 
+/* Lineage S-11. The bytes were checked by `hull start`; what they ask for is checked here, where the plan is. */
+static int replace_process(struct init *in, int fd, struct err *e)
+{
+	struct spec_process *s = arena_new(&in->arena, struct spec_process);
+	struct plan *p = arena_new(&in->arena, struct plan);
+	char *text;
+	size_t n;
+	int r;
+
+	r = io_read_all(fd, SPEC_MAX_BYTES, &in->arena, &text, &n);
+	if (r < 0)
+		return err_sys(e, ERR_CLI_FILE, r, "read the process");
+	r = spec_read_process(text, n, &in->arena, s, e);
+	if (r == 0)
+		r = plan_replace_process(in->plan, s, p, e);
+	if (r == 0)
+		in->plan = p;
+	in->replaced = r == 0;
+	return r;
+}
+
 /* One caller of `hull start` at a time; one that goes away before it said START changes nothing (faults K3). */
 static int accept_start(struct init *in, struct err *e)
 {
 	for (;;) {
-		struct err drop = { 0 };
-		struct sync_msg m;
+		struct err why = { 0 };
+		struct sync_msg m = { .fd = -1 };
 		int conn = accept4(in->start_sock, NULL, NULL, SOCK_CLOEXEC);
+		int r;
 
 		if (conn < 0) {
 			if (errno == EINTR || errno == ECONNABORTED)
 				continue;
 			return err_sys(e, ERR_PRO_PROTOCOL, -errno, "wait for start");
 		}
-		if (sync_expect(conn, SYNC_START, 0, &m, &drop) == 0) {
+		r = sync_recv(conn, 0, &m, &why);
+		if (r == 1 && m.kind == SYNC_START_WITH) {
+			r = replace_process(in, m.fd, &why);
+			fd_close(&m.fd);
+			if (r == 0)
+				r = 1;
+			else
+				sync_send_fail(conn, &why);
+		} else if (r == 1 && m.kind != SYNC_START) {
+			r = 0;
+		}
+		if (r == 1) {
 			in->start_conn = conn;
 			fd_close(&in->start_sock);
 			return 0;
 		}
+		fd_close(&m.fd);
 		fd_close(&conn);
 	}
 }
@@ -472,14 +509,12 @@ static int step_wait_start(struct init *in, struct err *e)
 	if (in->start_sock < 0) {
 		r = sync_expect(in->chan, SYNC_START, 0, &m, e);
 		in->start_conn = in->chan;
-		sys_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 		return r;
 	}
 	/* Until the runtime has recorded the container, init ends with it (faults K1). */
 	r = sync_expect(in->chan, SYNC_CREATED, 0, &m, e);
 	if (r < 0)
 		return r;
-	sys_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	fd_close(&in->chan);
 	return accept_start(in, e);
 }
@@ -490,6 +525,18 @@ static int step_has_process(struct init *in, struct err *e)
 		return 0;
 	err_set(e, ERR_EXE_NOPROCESS, EINVAL, "config.json has no `process`");
 	return err_at(e, -EINVAL, "/process");
+}
+
+static int step_replaced_process(struct init *in, struct err *e)
+{
+	int r;
+
+	if (!in->replaced)
+		return 0;
+	r = init_set_home(in, e);
+	if (r == 0)
+		r = step_cwd(in, e);
+	return r < 0 ? r : step_program(in, e);
 }
 
 static int step_start_container_hooks(struct init *in, struct err *e)
@@ -611,6 +658,7 @@ const struct init_step init_steps[] = {
 	{ "ready", STAGE_LOCKDOWN, step_ready },
 	{ "wait-start", STAGE_START, step_wait_start },
 	{ "has-process", STAGE_START, step_has_process },
+	{ "replaced-process", STAGE_START, step_replaced_process },
 	{ "start-container-hooks", STAGE_START, step_start_container_hooks },
 	{ "descriptors", STAGE_EXEC, step_descriptors },
 	{ "rlimits", STAGE_EXEC, step_rlimits },

@@ -202,6 +202,10 @@ struct plan_options {
 int plan_make(const struct spec *s, const struct host *h, const struct plan_options *o, struct arena *a,
 	      struct plan *ret, struct err *e);
 
+/* A waiting container's plan with another process (lineage S-11): *ret shares everything else with @p. Pointers begin
+ * with /process. ERR_CFG_CONFLICT for what create has applied already. */
+int plan_replace_process(const struct plan *p, const struct spec_process *s, struct plan *ret, struct err *e);
+
 /* `hull plan`: the plan as JSON (stable order, golden files) or as text with an explanation per line. */
 int plan_dump_json(const struct plan *p, FILE *out);
 int plan_dump_text(const struct plan *p, FILE *out);

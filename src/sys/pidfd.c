@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/str.h"
 #include "sys/call.h"
 #include "sys/proc.h"
 
@@ -52,6 +55,56 @@ int pidfd_wait_exit(int pidfd, uint64_t deadline)
 	int r = io_wait(pidfd, POLLIN, deadline);
 
 	return r < 0 ? r : r > 0;
+}
+
+/* linux/pidfd.h, since 6.13 (64 bytes); PIDFD_INFO_EXIT since 6.15. */
+struct hull_pidfd_info {
+	uint64_t mask, cgroupid;
+	uint32_t ids[11];
+	int32_t exit_code;
+};
+#define HULL_PIDFD_GET_INFO _IOWR(0xFF, 11, struct hull_pidfd_info)
+#define HULL_PIDFD_INFO_EXIT (1u << 3)
+
+/* Field 52 of stat, the exit code of a zombie. proc_pid_stat(5) */
+static int zombie_status(pid_t pid, int *ret)
+{
+	struct procfs proc;
+	char path[32], buf[1024], *p;
+	uint64_t v;
+	ssize_t n;
+	int r;
+
+	r = proc_open_ambient(&proc);
+	if (r < 0)
+		return r;
+	str_format(path, sizeof(path), "%d/stat", pid);
+	n = proc_read(&proc, path, buf, sizeof(buf));
+	proc_close(&proc);
+	if (n < 0)
+		return (int)n;
+	p = strrchr(buf, ')');
+	if (!p || p[1] != ' ' || p[2] != 'Z')
+		return -ESRCH;
+	p = strrchr(p, ' ');
+	r = str_to_u64(p + 1, UINT16_MAX, &v);
+	if (r == 0)
+		*ret = (int)v;
+	return r;
+}
+
+int pidfd_exit_status(int pidfd, pid_t pid, int *ret)
+{
+	struct hull_pidfd_info info = { .mask = HULL_PIDFD_INFO_EXIT };
+
+	if (pidfd_alive(pidfd))
+		return -EAGAIN;
+	if (zombie_status(pid, ret) == 0)
+		return 0;
+	if (ioctl(pidfd, HULL_PIDFD_GET_INFO, &info) < 0 || !(info.mask & HULL_PIDFD_INFO_EXIT))
+		return -ESRCH;
+	*ret = info.exit_code;
+	return 0;
 }
 
 int pidfd_reap(int pidfd, siginfo_t *ret)

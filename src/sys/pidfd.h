@@ -16,6 +16,12 @@ int pidfd_open_checked(pid_t pid, uint64_t start_time);
 /* 1: alive, 0: exited (also as a zombie). KERNEL: a pidfd polls readable once its process exited. */
 int pidfd_alive(int pidfd);
 int pidfd_wait_exit(int pidfd, uint64_t deadline); /* 1 exited, 0 deadline passed, -errno */
+/*
+ * How a process that is no child of ours ended: *ret as waitpid(2) reports it. Works for a zombie (/proc/PID/stat,
+ * needs the right to read it) and, since Linux 6.15, for one that was reaped while @pidfd was open
+ * (PIDFD_GET_INFO with PIDFD_INFO_EXIT). -ESRCH when nobody can tell any more, -EAGAIN while it lives.
+ */
+int pidfd_exit_status(int pidfd, pid_t pid, int *ret);
 /* waitid(P_PIDFD) of a child; 0 and *ret as CLD_* codes of siginfo, or -errno. */
 int pidfd_reap(int pidfd, siginfo_t *ret);
 
