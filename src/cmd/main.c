@@ -2,10 +2,200 @@
 /*
  * cmd/main: argv to verb, error to one line, result to exit status.
  */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-int main(void)
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "cmd/cmd.h"
+#include "sys/call.h"
+
+extern char **environ;
+
+const struct cmd *const cmd_table[] = {
+	&cmd_create, &cmd_start, &cmd_run,    &cmd_state, &cmd_list,   &cmd_ps,	   &cmd_kill,
+	&cmd_stop,   &cmd_delete, &cmd_wait,  &cmd_pause, &cmd_resume, &cmd_spec,  &cmd_validate,
+	&cmd_plan,   &cmd_features, &cmd_gc,  &cmd_explain, &cmd_version, &cmd_help,
+};
+const size_t cmd_table_n = ARRAY_LEN(cmd_table);
+
+const struct cmd *cmd_find(const char *name)
 {
-	printf("hull version %s\n", HULL_VERSION);
+	for (size_t i = 0; i < cmd_table_n; i++)
+		if (streq(cmd_table[i]->name, name))
+			return cmd_table[i];
+	return NULL;
+}
+
+static int open_log(const struct args *a, struct err *e)
+{
+	struct log_config log = { .fd = -1, .level = LOG_LEVEL_WARNING };
+	static const char *const levels[] = { "error", "warning", "info", "debug" };
+	bool known = !a->log_level;
+
+	if (a->log) {
+		const char *path = a->log;
+
+		path = str_skip(path, "file:") ? path + 5 : path;
+		log.fd = sys_openat(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0600);
+		if (log.fd < 0)
+			return err_sys(e, ERR_CLI_FILE, log.fd, "--log: open %s", path);
+		log.level = LOG_LEVEL_ERROR; /* one line per failure in the file: features.md a.4 */
+	}
+	if (a->log_format && streq(a->log_format, "json"))
+		log.format = LOG_JSON;
+	else if (a->log_format && !streq(a->log_format, "text"))
+		return err_set(e, ERR_CLI_VALUE, 0, "--log-format takes text or json, not \"%s\"", a->log_format);
+	for (unsigned i = 0; a->log_level && i < ARRAY_LEN(levels); i++)
+		if (streq(a->log_level, levels[i])) {
+			log.level = i;
+			known = true;
+		}
+	if (!known)
+		return err_set(e, ERR_CLI_VALUE, 0, "--log-level takes error, warning, info or debug, not \"%s\"",
+			       a->log_level);
+	if (a->debug)
+		log.level = LOG_LEVEL_DEBUG;
+	if (log.fd < 0)
+		log.format = LOG_TEXT;
+	log_init(&log);
 	return 0;
+}
+
+static int choose_manager(const struct args *a, struct ctx *c, struct err *e)
+{
+	c->manager = a->systemd_cgroup ? CGROUP_SYSTEMD : CGROUP_CGROUPFS;
+	if (!a->cgroup_manager)
+		return 0;
+	if (streq(a->cgroup_manager, "cgroupfs"))
+		c->manager = CGROUP_CGROUPFS;
+	else if (streq(a->cgroup_manager, "systemd"))
+		c->manager = CGROUP_SYSTEMD;
+	else if (streq(a->cgroup_manager, "disabled"))
+		c->manager = CGROUP_DISABLED;
+	else
+		return err_set(e, ERR_CLI_VALUE, 0, "--cgroup-manager takes cgroupfs, systemd or disabled, not \"%s\"",
+			       a->cgroup_manager);
+	return 0;
+}
+
+static const char *absolute(struct arena *a, const char *path)
+{
+	char cwd[4096];
+
+	if (*path == '/' || sys_getcwd(cwd, sizeof(cwd)) < 0)
+		return path;
+	return arena_printf(a, "%s/%s", cwd, path);
+}
+
+/* Root: /run/hull. Others: below XDG_RUNTIME_DIR, which podman gives even where nothing else is in the environment. */
+static int choose_dirs(const struct args *a, struct ctx *c, struct err *e)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (a->root && !*a->root)
+		return err_set(e, ERR_CLI_VALUE, 0, "--root is empty");
+	if (a->root)
+		c->root = absolute(&c->a, a->root);
+	else if (geteuid() == 0)
+		c->root = "/run/hull";
+	else if (runtime && *runtime == '/')
+		c->root = arena_printf(&c->a, "%s/hull", runtime);
+	else
+		c->root = arena_printf(&c->a, "/run/user/%u/hull", geteuid());
+	if (a->public_state_dir)
+		c->public_dir = *a->public_state_dir ? absolute(&c->a, a->public_state_dir) : NULL;
+	else if (geteuid() == 0)
+		c->public_dir = "/run/opencontainer/containers";
+	else
+		c->public_dir = runtime && *runtime == '/' ? arena_printf(&c->a, "%s/opencontainer/containers", runtime) : NULL;
+	return 0;
+}
+
+static int open_context(const struct args *a, char **argv, struct ctx *c, struct err *e)
+{
+	struct rlimit all;
+	int r;
+
+	c->argv = argv;
+	c->env = environ;
+	c->root_fd = -1;
+	c->strict = a->strict;
+	getrlimit(RLIMIT_NOFILE, &c->nofile);
+	all = (struct rlimit){ c->nofile.rlim_max, c->nofile.rlim_max };
+	if (all.rlim_cur > 65536)
+		all.rlim_cur = MAX((rlim_t)65536, c->nofile.rlim_cur);
+	setrlimit(RLIMIT_NOFILE, &all); /* mounts hold one descriptor each until they are attached (faults R3) */
+	r = open_log(a, e);
+	if (r == 0)
+		r = choose_manager(a, c, e);
+	if (r == 0)
+		r = choose_dirs(a, c, e);
+	return r;
+}
+
+/* stdout may be a full disk or closed: what was printed must have arrived. */
+static int flush(int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "hull: write to standard output: %s\n", strerror(errno));
+	return 1;
+}
+
+static int fail(const struct cmd *cmd, const struct args *a, struct err *e)
+{
+	char context[320] = "";
+
+	if (cmd)
+		str_format(context, sizeof(context), "%s%s%s", cmd->name, a->n ? " " : "", a->n ? a->v[0] : "");
+	fflush(stdout);
+	log_error(context, e);
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctx c = { .root_fd = -1 };
+	const struct cmd *cmd = NULL;
+	struct err e = { 0 };
+	struct args a;
+	int r, status = 0;
+
+	if (fd_fill_stdio() < 0)
+		return 1;
+	signal(SIGPIPE, SIG_IGN);
+	arena_init(&c.a);
+	r = cmd_parse(argc, argv, &c.a, &cmd, &a, &e);
+	if (r == 0)
+		r = open_context(&a, argv, &c, &e);
+	if (r < 0)
+		return fail(cmd, &a, &e);
+	if (a.help) {
+		if (cmd)
+			cmd_help_print(cmd);
+		else
+			cmd_help_overview();
+		return flush(0);
+	}
+	if (!cmd)
+		cmd = &cmd_version;
+	if (a.trace && trace_open(-1) < 0)
+		log_warn("--trace: no memory for the flight recorder");
+	trace_step(cmd->name);
+	r = cmd->run(&c, &a, &status, &e);
+	if (a.trace)
+		cmd_trace_write(a.trace);
+	if (r < 0) {
+		fail(cmd, &a, &e);
+		return status ? status : 1;
+	}
+	return flush(status);
 }

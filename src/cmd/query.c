@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cmd/query: the verbs that only look: state, list, ps, gc.
+ */
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/str.h"
+#include "cmd/cmd.h"
+
+static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err *e)
+{
+	struct spec_state st;
+	struct subject s;
+	size_t n;
+	int r;
+
+	(void)ret_status;
+	r = subject_open(c, a->v[0], false, &s, e);
+	if (r < 0)
+		return r;
+	status_fill(c, &s.rec, s.st.status, &st);
+	puts(spec_state_text(&st, &c->a, 2, &n));
+	subject_close(&s);
+	return 0;
+}
+
+/* One row of list. An entry that went away meanwhile is no error; an unreadable one is a warning (faults C8, B4). */
+static bool open_row(struct ctx *c, const char *id, struct subject *s)
+{
+	struct err e = { 0 };
+
+	if (subject_open(c, id, false, s, &e) == 0)
+		return true;
+	if (e.id != ERR_STA_MISSING)
+		log_warn("%s", e.msg);
+	return false;
+}
+
+static int list_json(struct ctx *c, const char **ids, size_t n)
+{
+	struct jw w;
+
+	jw_init(&w, &c->a, 2);
+	jw_array(&w, NULL);
+	for (size_t i = 0; i < n; i++) {
+		struct spec_state st;
+		struct subject s;
+
+		if (!open_row(c, ids[i], &s))
+			continue;
+		status_fill(c, &s.rec, s.st.status, &st);
+		spec_state_write(&st, &w);
+		subject_close(&s);
+	}
+	jw_end(&w);
+	puts(w.buf);
+	return 0;
+}
+
+static int list_table(struct ctx *c, const char **ids, size_t n)
+{
+	int width = 4;
+
+	for (size_t i = 0; i < n; i++)
+		width = MAX(width, (int)strlen(ids[i]));
+	printf("%-*s  %-8s  %-24s  %-30s  %s\n", width, "ID", "PID", "STATUS", "CREATED", "BUNDLE");
+	for (size_t i = 0; i < n; i++) {
+		struct subject s;
+
+		if (!open_row(c, ids[i], &s))
+			continue;
+		printf("%-*s  %-8llu  %-24s  %-30s  %s\n", width, ids[i],
+		       s.st.status == STATUS_STOPPED ? 0ull : (unsigned long long)s.rec.pid,
+		       s.st.previous_boot ? "stopped (previous boot)" :
+		       s.st.creator_dead  ? "creating (dead)" :
+					    status_name(s.st.status),
+		       s.rec.created, s.rec.bundle);
+		subject_close(&s);
+	}
+	return 0;
+}
+
+static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *e)
+{
+	const char **ids = NULL;
+	size_t n = 0;
+	int r, json = cmd_format(a, false, e);
+
+	(void)ret_status;
+	if (json < 0)
+		return json;
+	r = store_list(c, &ids, &n, e);
+	if (r < 0)
+		return r;
+	if (a->quiet) {
+		for (size_t i = 0; i < n; i++)
+			puts(ids[i]);
+		return 0;
+	}
+	return json ? list_json(c, ids, n) : list_table(c, ids, n);
+}
+
+static int run_ps(struct ctx *c, struct args *a, int *ret_status, struct err *e)
+{
+	int *pids = NULL, r, json = cmd_format(a, false, e);
+	size_t n = 0;
+
+	(void)ret_status;
+	if (json < 0)
+		return json;
+	r = container_pids(c, a->v[0], &pids, &n, e);
+	if (r < 0)
+		return r;
+	if (json)
+		printf("[");
+	else
+		printf("PID\n");
+	for (size_t i = 0; i < n; i++)
+		printf(json ? "%s%d" : "%s%d\n", json && i ? "," : "", pids[i]);
+	if (json)
+		printf("]\n");
+	return 0;
+}
+
+static int run_gc(struct ctx *c, struct args *a, int *ret_status, struct err *e)
+{
+	struct gc_item *v = NULL;
+	size_t n = 0;
+	int r, json = cmd_format(a, false, e);
+
+	(void)ret_status;
+	if (json < 0)
+		return json;
+	r = container_gc(c, a->remove, &v, &n, e);
+	if (json)
+		printf("[");
+	for (size_t i = 0; i < n; i++)
+		if (json)
+			printf("%s{\"id\":\"%s\",\"reason\":\"%s\",\"removed\":%s}", i ? "," : "", v[i].id, v[i].what,
+			       v[i].removed ? "true" : "false");
+		else
+			printf("%s: %s%s\n", v[i].id, v[i].what, v[i].removed ? ", removed" : "");
+	if (json)
+		printf("]\n");
+	else if (r >= 0 && n && !a->remove)
+		printf("`hull gc --remove` removes them.\n");
+	return r;
+}
+
+static const struct opt none[] = {};
+static const struct opt list_opts[] = {
+	OPT_T("format", 'f', format, "table|json", "form of the output"),
+	OPT_F("quiet", 'q', quiet, "ids only"),
+};
+static const struct opt ps_opts[] = { OPT_T("format", 'f', format, "table|json", "form of the output") };
+static const struct opt gc_opts[] = {
+	OPT_F("remove", 0, remove, "remove what was found"),
+	OPT_T("format", 'f', format, "table|json", "form of the output"),
+};
+
+const struct cmd cmd_state = CMD("state", "ID", "show the state of a container as JSON", none, 1, 1, run_state);
+const struct cmd cmd_list = CMD("list", "", "list the containers of this state root", list_opts, 0, 0, run_list);
+const struct cmd cmd_ps = CMD("ps", "ID [ps options]", "list the processes of a container", ps_opts, 1, 64, run_ps);
+const struct cmd cmd_gc = CMD("gc", "", "find what killed commands and reboots left in this state root", gc_opts, 0, 0, run_gc);
