@@ -652,6 +652,8 @@ void spawn_undo(struct spawn *sp, struct err *e)
 		sys_pidfd_send_signal(sp->pidfd, SIGKILL);
 		pidfd_reap(sp->pidfd, &end);
 	}
+	if (sp->sources_open)
+		mount_sources_undo(&sp->sources);
 	if (!sp->claimed)
 		return;
 	sp->s.rec.pid = 0;

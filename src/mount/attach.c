@@ -252,5 +252,6 @@ int mnt_attach(struct mount_tree *t, const struct plan_mount *m, int tree, int t
 		return err_sys(e, ERR_MNT_ATTACH, r, "mount on %s", m->destination);
 	if (t->dev_own && name_in_dev(m->destination))
 		return 0;
-	return mnt_prove(t, m->destination, m->dest_nofollow, tree, e);
+	/* With src-nofollow a symlink may be what was mounted: it is looked at, not followed. */
+	return mnt_prove(t, m->destination, m->dest_nofollow || m->src_nofollow, tree, e);
 }

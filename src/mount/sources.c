@@ -272,9 +272,10 @@ int mount_hierarchies_open(const struct plan *p, struct mount_hierarchy *h, size
 	if (!wanted || ((p->ns.created | p->ns.joined) & CLONE_NEWCGROUP))
 		return 0;
 	for (size_t i = 0; i < n; i++) {
-		if (h[i].dir < 0)
+		if (h[i].dir < 0 && !h[i].path)
 			continue;
-		h[i].tree = mnt_clone(h[i].dir, "", false, false);
+		h[i].tree = h[i].dir >= 0 ? mnt_clone(h[i].dir, "", false, false) :
+					    mnt_clone(AT_FDCWD, h[i].path, false, true);
 		if (h[i].tree == -EPERM) {
 			h[i].tree = -1;
 			return 0;
