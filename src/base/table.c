@@ -25,7 +25,8 @@ const char *table_name(const struct name_table *t, uint64_t value)
 const char *table_near(const struct name_table *t, const char *name)
 {
 	const char *best = NULL;
-	unsigned least = 4; /* further away is no typing error */
+	/* Further away is no typing error: four changes, or half of a short name. */
+	unsigned least = (unsigned)MIN(strlen(name) / 2 + 1, (size_t)4);
 
 	for (size_t i = 0; i < t->n; i++) {
 		unsigned d = str_distance(t->rows[i].name, name);

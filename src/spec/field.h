@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spec/field: tables that say which properties an object has, and the walker that reads a JSON object into a
- * struct by such a table. Used by the readers of this room only.
+ * spec/field: tables that say which properties an object has, and the walker that reads a JSON
+ * object into a struct by such a table. Used by the readers of this room only.
  */
 #ifndef HULL_SPEC_FIELD_H
 #define HULL_SPEC_FIELD_H
@@ -18,42 +18,50 @@ struct reader {
 
 enum field_kind {
 	/* by the type of the member */
-	F_STRING, F_BOOL, F_U32, F_I32, F_U64, F_I64, F_OPT_BOOL, F_OPT_U32, F_OPT_I32, F_OPT_U64, F_OPT_I64,
-	F_STRV, F_KVS,
-	F_ENUM,	    /* one name of a table, stored as its number */
-	F_FLAGS,    /* an array of names, their numbers or-ed together */
-	F_OBJECT,   /* a struct inside the struct */
-	F_LIST,	    /* an array of objects: pointer and count */
-	F_MAP,	    /* an object of objects: as F_LIST; the key goes to the first member of each, a const char * */
-	F_CALL,	    /* a function of its own */
+	F_STRING,
+	F_BOOL,
+	F_U32,
+	F_I32,
+	F_U64,
+	F_I64,
+	F_OPT_BOOL,
+	F_OPT_U32,
+	F_OPT_I32,
+	F_OPT_U64,
+	F_OPT_I64,
+	F_STRV,
+	F_KVS,
+	F_ENUM, /* one name of a table, stored as its number */
+	F_FLAGS, /* an array of names, their numbers or-ed together */
+	F_OBJECT, /* a struct inside the struct */
+	F_LIST, /* an array of objects: pointer and count */
+	F_MAP, /* an object of objects: as F_LIST; the key is the first member, a const char * */
+	F_CALL, /* a function of its own */
 	F_PLATFORM, /* of another platform: noted, no effect */
 };
 
 enum field_flags {
 	REQUIRED = 1,
-	NONEMPTY = 2,	  /* string, array: at least one character, element */
-	ABSOLUTE = 4,	  /* a path, or array of paths, that begins with "/" */
-	EMPTY_IS_NONE = 8, /* "" stands for an absent property: clients in Go cannot tell them apart */
-	DEPRECATED = 16,  /* noted */
+	NONEMPTY = 2, /* string, array: at least one character, element */
+	ABSOLUTE = 4, /* a path, or array of paths, that begins with "/" */
+	EMPTY_IS_NONE = 8, /* "" is as good as absent: clients in Go cannot tell them apart */
+	DEPRECATED = 16, /* noted */
 	NUMBER_LIST = 32, /* CPUs or memory nodes: "0-3,7" */
 };
 
 struct object_type;
-struct field;
-
-typedef int field_fn(struct reader *r, const struct field *f, struct jv v, void *object);
 
 struct field {
 	const char *name;
 	enum field_kind kind;
 	unsigned flags;
 	size_t offset, count_offset; /* of the member, of its count */
-	size_t size;		     /* of the member of F_ENUM, F_FLAGS: 1, 4 or 8 */
-	int64_t min;		     /* numbers */
-	uint64_t max;		     /* numbers; lists: how many. 0: what the type holds, the usual limit */
+	size_t size; /* of the member of F_ENUM, F_FLAGS: 1, 4 or 8 */
+	int64_t min; /* numbers */
+	uint64_t max; /* numbers; lists: how many. 0: what the type holds, the usual limit */
 	const struct name_table *names;
 	const struct object_type *type;
-	field_fn *call;
+	int (*call)(struct reader *r, const struct field *f, struct jv v, void *object);
 };
 
 struct object_type {
@@ -66,8 +74,10 @@ struct object_type {
 };
 
 #define OBJECT_TYPE(id, of, ...)                                                                   \
-	const struct object_type id = { .fields = id##_fields, .n = ARRAY_LEN(id##_fields),        \
-					.size = sizeof(struct of), __VA_ARGS__ }
+	const struct object_type id = { .fields = id##_fields,                                     \
+					.n = ARRAY_LEN(id##_fields),                               \
+					.size = sizeof(struct of),                                 \
+					__VA_ARGS__ }
 
 /* The kind follows from the member, so that table and struct cannot disagree. */
 #define MEMBER_(of, member) (((struct of *)0)->member)
@@ -78,29 +88,54 @@ struct object_type {
 		 struct opt_i64: F_OPT_I64, struct strv: F_STRV, struct spec_kvs: F_KVS)
 
 #define VALUE(of, name_, member, flags_)                                                           \
-	{ .name = name_, .kind = KIND_(of, member), .offset = offsetof(struct of, member), .flags = flags_ }
+	{                                                                                          \
+		.name = name_, .kind = KIND_(of, member), .offset = offsetof(struct of, member),   \
+		.flags = flags_                                                                    \
+	}
 #define NUMBER(of, name_, member, min_, max_, flags_)                                              \
-	{ .name = name_, .kind = KIND_(of, member), .offset = offsetof(struct of, member),         \
-	  .flags = flags_, .min = min_, .max = max_ }
+	{                                                                                          \
+		.name = name_, .kind = KIND_(of, member), .offset = offsetof(struct of, member),   \
+		.flags = flags_, .min = min_, .max = max_                                          \
+	}
 #define NAME(of, name_, member, table_, flags_)                                                    \
-	{ .name = name_, .kind = F_ENUM, .offset = offsetof(struct of, member), .flags = flags_,   \
-	  .size = sizeof(MEMBER_(of, member)), .names = &table_ }
+	{                                                                                          \
+		.name = name_, .kind = F_ENUM, .offset = offsetof(struct of, member),              \
+		.flags = flags_, .size = sizeof(MEMBER_(of, member)), .names = &table_             \
+	}
 #define NAMES(of, name_, member, table_)                                                           \
-	{ .name = name_, .kind = F_FLAGS, .offset = offsetof(struct of, member),                   \
-	  .size = sizeof(MEMBER_(of, member)), .names = &table_ }
+	{                                                                                          \
+		.name = name_, .kind = F_FLAGS, .offset = offsetof(struct of, member),             \
+		.size = sizeof(MEMBER_(of, member)), .names = &table_                              \
+	}
 #define INNER(of, name_, member, type_)                                                            \
-	{ .name = name_, .kind = F_OBJECT, .offset = offsetof(struct of, member), .type = &type_ }
+	{                                                                                          \
+		.name = name_, .kind = F_OBJECT, .offset = offsetof(struct of, member),            \
+		.type = &type_                                                                     \
+	}
 #define LIST(of, name_, member, count, type_)                                                      \
-	{ .name = name_, .kind = F_LIST, .offset = offsetof(struct of, member),                    \
-	  .count_offset = offsetof(struct of, count), .type = &type_ }
+	{                                                                                          \
+		.name = name_, .kind = F_LIST, .offset = offsetof(struct of, member),              \
+		.count_offset = offsetof(struct of, count), .type = &type_                         \
+	}
 #define MAP(of, name_, member, count, type_)                                                       \
-	{ .name = name_, .kind = F_MAP, .offset = offsetof(struct of, member),                     \
-	  .count_offset = offsetof(struct of, count), .type = &type_ }
+	{                                                                                          \
+		.name = name_, .kind = F_MAP, .offset = offsetof(struct of, member),               \
+		.count_offset = offsetof(struct of, count), .type = &type_                         \
+	}
 #define IDMAPS(of, name_, member)                                                                  \
-	{ .name = name_, .kind = F_LIST, .offset = offsetof(struct of, member.v),                  \
-	  .count_offset = offsetof(struct of, member.n), .type = &read_idmap, .max = IDMAP_MAX }
-#define CALL(name_, call_, flags_) { .name = name_, .kind = F_CALL, .call = call_, .flags = flags_ }
-#define OTHER_PLATFORM(name_) { .name = name_, .kind = F_PLATFORM }
+	{                                                                                          \
+		.name = name_, .kind = F_LIST, .offset = offsetof(struct of, member.v),            \
+		.count_offset = offsetof(struct of, member.n), .type = &read_idmap,                \
+		.max = IDMAP_MAX                                                                   \
+	}
+#define CALL(name_, call_, flags_)                                                                 \
+	{                                                                                          \
+		.name = name_, .kind = F_CALL, .call = call_, .flags = flags_                      \
+	}
+#define OTHER_PLATFORM(name_)                                                                      \
+	{                                                                                          \
+		.name = name_, .kind = F_PLATFORM                                                  \
+	}
 
 /*
  * Usual limits of lists: above them a config is a mistake or an attack (fault J3).

@@ -89,11 +89,11 @@ void jv_show(struct jv v, struct strbuf *b);
 /* Line and column (characters), from 1. */
 void jv_position(struct jv v, size_t *ret_line, size_t *ret_column);
 
-/* Fail at a value: the place is its pointer (for _member and _missing: that of the member, which may be absent), the message
- * ends with line and column. Returns -EINVAL. */
+/* Fail at a value: the place is its pointer (for _member and _missing: that of the member, which
+ * may be absent), the message ends with line and column. Returns -EINVAL. */
 int jv_fail(struct jv v, struct err *e, enum err_id id, const char *fmt, ...) _printf_(4, 5);
-int jv_fail_member(struct jv object, const char *key, struct err *e, enum err_id id, const char *fmt, ...)
-	_printf_(5, 6);
+int jv_fail_member(struct jv object, const char *key, struct err *e, enum err_id id,
+		   const char *fmt, ...) _printf_(5, 6);
 int jv_fail_missing(struct jv object, const char *key, struct err *e);
 /* "must be @want, not VALUE" with ERR_CFG_TYPE. */
 int jv_fail_type(struct jv v, const char *want, struct err *e);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spec/mount_option: the option strings of mounts (config.md#linux-mount-options) and what each stands for. What
- * is not in the table belongs to the filesystem and is handed to it. `hull features` prints these names.
+ * spec/mount_option: the option strings of mounts (config.md#linux-mount-options) and what each
+ * stands for. What is not in the table belongs to the filesystem and is handed to it. `hull
+ * features` prints these names.
  */
 #include <stdlib.h>
 #include <sys/mount.h>
@@ -13,7 +14,7 @@
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
 
-/* Attributes of one mount, of a whole tree, of the superblock (MS_* numbers), propagation, the rest. */
+/* Attributes of one mount, of a whole tree, of the superblock (MS_*), propagation, the rest. */
 #define ATTR(name, set, clear) { name, OPT_ATTR, set, clear, false }
 #define TREE(name, set, clear) { name, OPT_ATTR, set, clear, true }
 #define SUPER(name, set, clear) { name, OPT_SB, set, clear, false }
@@ -21,10 +22,10 @@
 #define SPECIAL(name) { name, OPT_SPECIAL, 0, 0, false }
 
 /*
- * KERNEL: MOUNT_ATTR__ATIME is one field with three values (relatime 0, noatime, strictatime); a change names
- * the whole field in attr_clr. So the last option of the family wins, and what takes one value back leads to
- * relatime, the kernel's default. Since 5.12. mount_setattr(2).
- * norelatime has nothing to take back: relatime is the value that is left when the others are off.
+ * KERNEL: MOUNT_ATTR__ATIME is one field with three values (relatime 0, noatime, strictatime); a
+ * change names the whole field in attr_clr. So the last option of the family wins, and what takes
+ * one value back leads to relatime, the kernel's default. Since 5.12. mount_setattr(2). norelatime
+ * has nothing to take back: relatime is the value that is left when the others are off.
  */
 #define ATIME MOUNT_ATTR__ATIME
 
@@ -34,7 +35,8 @@ static const struct spec_mount_option options[] = {
 	ATTR("atime", 0, ATIME),
 	{ "bind", OPT_BIND, MS_BIND, 0, false },
 	SPECIAL("copy-symlink"),
-	/* What a new mount is anyway. It takes nothing back, as locked flags of a source cannot be. */
+	/* What a new mount is anyway. It takes nothing back, as locked flags of a source cannot be.
+	 */
 	ATTR("defaults", 0, 0),
 	SPECIAL("dest-nofollow"),
 	ATTR("dev", 0, MOUNT_ATTR_NODEV),

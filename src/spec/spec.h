@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spec: the only door between JSON and the rest of hull. Reading is strict (faults J1-J10): a value that
- * is wrong stops with its JSON pointer; a property nobody knows is noted and ignored. Pure: no effect on
- * the host, no file is opened here but the one whose fd is given.
+ * spec: the only door between JSON and the rest of hull. Reading is strict (faults J1-J10): a value
+ * that is wrong stops with its JSON pointer; a property nobody knows is noted and ignored. Pure: no
+ * effect on the host, no file is opened here but the one whose fd is given.
  */
 #ifndef HULL_SPEC_SPEC_H
 #define HULL_SPEC_SPEC_H
@@ -18,28 +18,33 @@
 #define SPEC_VERSION_MIN "1.0.0"
 enum { SPEC_MAX_BYTES = 16 * 1024 * 1024, SPEC_MAX_DEPTH = 64 };
 
-/* Read config.json from an open fd (regular file, or a pipe for "-"); at most @max bytes. Everything of
- * *ret lives in @a. Errors: ERR_CFG_*, place = JSON pointer. Not yet cross-checked. */
+/* Read config.json from an open fd (regular file, or a pipe for "-"); at most @max bytes.
+ * Everything of *ret lives in @a. Errors: ERR_CFG_*, place = JSON pointer. Not yet cross-checked.
+ */
 int spec_read_fd(int fd, size_t max, struct arena *a, struct spec *ret, struct err *e);
 int spec_read_text(const char *text, size_t len, struct arena *a, struct spec *ret, struct err *e);
-/* A `process` object alone (hull exec --process, start --process). Same checks and pointers ("/cwd"). */
-int spec_read_process(const char *text, size_t len, struct arena *a, struct spec_process *ret, struct err *e);
+/* A `process` object alone (hull exec --process, start --process). Same checks and pointers
+ * ("/cwd"). */
+int spec_read_process(const char *text, size_t len, struct arena *a, struct spec_process *ret,
+		      struct err *e);
 /* A `resources` object alone (hull update --resources). */
-int spec_read_resources(const char *text, size_t len, struct arena *a, struct spec_resources *ret, struct err *e);
+int spec_read_resources(const char *text, size_t len, struct arena *a, struct spec_resources *ret,
+			struct err *e);
 /* A signal, capability ... name is looked up in these tables and nowhere else. */
-extern const struct name_table spec_namespaces;	  /* enum spec_ns */
+extern const struct name_table spec_namespaces; /* enum spec_ns */
 extern const struct name_table spec_capabilities; /* capability numbers */
-extern const struct name_table spec_rlimits;	  /* RLIMIT_* */
-extern const struct name_table spec_signals;	  /* without "SIG" */
+extern const struct name_table spec_rlimits; /* RLIMIT_* */
+extern const struct name_table spec_signals; /* without "SIG" */
 extern const struct name_table spec_sched_policies, spec_sched_flags, spec_ioprio_classes;
 extern const struct name_table spec_mpol_modes, spec_mpol_flags;
-extern const struct name_table spec_seccomp_actions, spec_seccomp_ops, spec_seccomp_archs, spec_seccomp_flags;
+extern const struct name_table spec_seccomp_actions, spec_seccomp_ops, spec_seccomp_archs,
+	spec_seccomp_flags;
 extern const struct name_table spec_hook_kinds; /* enum spec_hook_kind */
-extern const struct name_table spec_statuses;		/* enum spec_status */
-extern const struct name_table spec_capsets;		/* enum spec_capset */
+extern const struct name_table spec_statuses; /* enum spec_status */
+extern const struct name_table spec_capsets; /* enum spec_capset */
 extern const struct name_table spec_rootfs_propagations; /* MS_* */
-extern const struct name_table spec_personalities;	/* PER_* */
-extern const struct name_table spec_clocks;		/* CLOCK_*, of timeOffsets */
+extern const struct name_table spec_personalities; /* PER_* */
+extern const struct name_table spec_clocks; /* CLOCK_*, of timeOffsets */
 
 /* The mount option table, one row per name (spec/mount_option.c). */
 struct spec_mount_option {

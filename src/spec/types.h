@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spec/types: config.json of runtime-spec v1.3.0 as plain structs. Strings and arrays live in the arena
- * of the reader; names are already numbers; what was absent is `set == false`, NULL or n == 0.
+ * spec/types: config.json of runtime-spec v1.3.0 as plain structs. Strings and arrays live in the
+ * arena of the reader; names are numbers already; what was absent is `set == false`, NULL, n == 0.
  */
 #ifndef HULL_SPEC_TYPES_H
 #define HULL_SPEC_TYPES_H
@@ -21,7 +21,7 @@ struct opt_u64 { bool set; uint64_t v; };
 /* runtime.md#state */
 enum spec_status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_STOPPED, STATUS_PAUSED };
 
-/* NULL terminated by one extra NULL element behind n, so that argv and envp are used as they are. */
+/* NULL terminated by one extra NULL behind n, so that argv and envp are used as they are. */
 struct strv { char **v; size_t n; };
 
 struct spec_kv { const char *key, *value; };
@@ -36,7 +36,14 @@ struct spec_user {
 };
 
 /* config.md#linux-process: the five sets as bit masks of capability numbers */
-enum spec_capset { CAPSET_EFFECTIVE, CAPSET_BOUNDING, CAPSET_INHERITABLE, CAPSET_PERMITTED, CAPSET_AMBIENT, CAPSETS };
+enum spec_capset {
+	CAPSET_EFFECTIVE,
+	CAPSET_BOUNDING,
+	CAPSET_INHERITABLE,
+	CAPSET_PERMITTED,
+	CAPSET_AMBIENT,
+	CAPSETS
+};
 struct spec_caps {
 	bool set;		    /* `capabilities` is present */
 	uint64_t sets[CAPSETS];
@@ -55,7 +62,7 @@ struct spec_scheduler { /* sched_setattr(2) */
 
 struct spec_io_priority { bool set; int class; int priority; }; /* IOPRIO_CLASS_* */
 
-struct spec_cpu_affinity { bool set; const char *initial, *final; }; /* CPU lists, checked grammar */
+struct spec_cpu_affinity { bool set; const char *initial, *final; }; /* lists, checked grammar */
 
 struct spec_process {
 	bool set;
@@ -94,11 +101,29 @@ struct spec_hook {
 	bool env_set;	   /* false: H1, hull's own start environment */
 	struct opt_i32 timeout; /* seconds, > 0 */
 };
-enum spec_hook_kind { HOOK_PRESTART, HOOK_CREATE_RUNTIME, HOOK_CREATE_CONTAINER, HOOK_START_CONTAINER, HOOK_POSTSTART, HOOK_POSTSTOP, HOOK_KINDS };
+enum spec_hook_kind {
+	HOOK_PRESTART,
+	HOOK_CREATE_RUNTIME,
+	HOOK_CREATE_CONTAINER,
+	HOOK_START_CONTAINER,
+	HOOK_POSTSTART,
+	HOOK_POSTSTOP,
+	HOOK_KINDS
+};
 struct spec_hooks { struct spec_hook *v[HOOK_KINDS]; size_t n[HOOK_KINDS]; };
 
 /* config-linux.md#namespaces */
-enum spec_ns { NS_PID, NS_NETWORK, NS_MOUNT, NS_IPC, NS_UTS, NS_USER, NS_CGROUP, NS_TIME, NS_KINDS };
+enum spec_ns {
+	NS_PID,
+	NS_NETWORK,
+	NS_MOUNT,
+	NS_IPC,
+	NS_UTS,
+	NS_USER,
+	NS_CGROUP,
+	NS_TIME,
+	NS_KINDS
+};
 struct spec_namespace { bool listed; const char *path; }; /* path NULL: new */
 
 struct spec_time_offset { bool set; int64_t secs; uint32_t nanosecs; };
@@ -134,7 +159,13 @@ struct spec_cpu {
 };
 struct spec_weight_device { int64_t major, minor; struct opt_u32 weight, leaf_weight; };
 struct spec_throttle_device { int64_t major, minor; uint64_t rate; };
-enum spec_throttle { THROTTLE_READ_BPS, THROTTLE_WRITE_BPS, THROTTLE_READ_IOPS, THROTTLE_WRITE_IOPS, THROTTLES };
+enum spec_throttle {
+	THROTTLE_READ_BPS,
+	THROTTLE_WRITE_BPS,
+	THROTTLE_READ_IOPS,
+	THROTTLE_WRITE_IOPS,
+	THROTTLES
+};
 struct spec_block_io {
 	bool set;
 	struct opt_u32 weight, leaf_weight;
@@ -145,7 +176,12 @@ struct spec_block_io {
 };
 struct spec_hugepage_limit { const char *page_size; uint64_t limit; };
 struct spec_network_priority { const char *name; uint32_t priority; };
-struct spec_network { bool set; struct opt_u32 class_id; struct spec_network_priority *priorities; size_t n_priorities; };
+struct spec_network {
+	bool set;
+	struct opt_u32 class_id;
+	struct spec_network_priority *priorities;
+	size_t n_priorities;
+};
 struct spec_rdma { const char *device; struct opt_u32 hca_handles, hca_objects; };
 struct spec_resources {
 	bool set;
@@ -171,11 +207,24 @@ struct spec_rdt {
 	bool enable_monitoring;
 };
 
-struct spec_memory_policy { bool set; int mode; uint32_t flags; const char *nodes; }; /* MPOL_*, MPOL_F_* */
+struct spec_memory_policy { /* MPOL_*, MPOL_F_* */
+	bool set;
+	int mode;
+	uint32_t flags;
+	const char *nodes;
+};
 struct spec_personality { bool set; uint32_t domain; }; /* PER_LINUX, PER_LINUX32 */
 
-/* config-linux.md#seccomp. Actions, operators, architectures as the numbers of <linux/seccomp.h>, <linux/audit.h> */
-enum spec_seccomp_op { SECCOMP_OP_NE, SECCOMP_OP_LT, SECCOMP_OP_LE, SECCOMP_OP_EQ, SECCOMP_OP_GE, SECCOMP_OP_GT, SECCOMP_OP_MASKED_EQ };
+/* config-linux.md#seccomp. Actions and flags are the numbers of <linux/seccomp.h>. */
+enum spec_seccomp_op {
+	SECCOMP_OP_NE,
+	SECCOMP_OP_LT,
+	SECCOMP_OP_LE,
+	SECCOMP_OP_EQ,
+	SECCOMP_OP_GE,
+	SECCOMP_OP_GT,
+	SECCOMP_OP_MASKED_EQ
+};
 struct spec_seccomp_arg { uint32_t index; uint64_t value, value_two; enum spec_seccomp_op op; };
 struct spec_seccomp_rule {
 	struct strv names;
@@ -185,9 +234,30 @@ struct spec_seccomp_rule {
 	size_t n_args;
 };
 enum spec_seccomp_arch { /* index into the tables of seccomp/ */
-	ARCH_X86, ARCH_X86_64, ARCH_X32, ARCH_ARM, ARCH_AARCH64, ARCH_MIPS, ARCH_MIPS64, ARCH_MIPS64N32, ARCH_MIPSEL, ARCH_MIPSEL64,
-	ARCH_MIPSEL64N32, ARCH_PPC, ARCH_PPC64, ARCH_PPC64LE, ARCH_S390, ARCH_S390X, ARCH_PARISC, ARCH_PARISC64, ARCH_RISCV64,
-	ARCH_LOONGARCH64, ARCH_M68K, ARCH_SH, ARCH_SHEB, ARCHS
+	ARCH_X86,
+	ARCH_X86_64,
+	ARCH_X32,
+	ARCH_ARM,
+	ARCH_AARCH64,
+	ARCH_MIPS,
+	ARCH_MIPS64,
+	ARCH_MIPS64N32,
+	ARCH_MIPSEL,
+	ARCH_MIPSEL64,
+	ARCH_MIPSEL64N32,
+	ARCH_PPC,
+	ARCH_PPC64,
+	ARCH_PPC64LE,
+	ARCH_S390,
+	ARCH_S390X,
+	ARCH_PARISC,
+	ARCH_PARISC64,
+	ARCH_RISCV64,
+	ARCH_LOONGARCH64,
+	ARCH_M68K,
+	ARCH_SH,
+	ARCH_SHEB,
+	ARCHS
 };
 struct spec_seccomp {
 	bool set;
