@@ -34,7 +34,7 @@ void *arena_array(struct arena *a, size_t n, size_t size); /* overflow checked *
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_memdup(struct arena *a, const void *p, size_t n); /* adds a NUL behind */
 char *arena_printf(struct arena *a, const char *fmt, ...) _printf_(2, 3);
-char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
+char *arena_vprintf(struct arena *a, const char *fmt, va_list ap) _printf_(2, 0);
 
 /*
  * Growing arrays: returns a pointer to the new, zeroed last element of *@array and counts it.

@@ -18,7 +18,7 @@ static const struct err_info table[] = {
 #undef ERR
 };
 
-static int verr(struct err *e, enum err_id id, int code, const char *fmt, va_list ap)
+static _printf_(4, 0) int verr(struct err *e, enum err_id id, int code, const char *fmt, va_list ap)
 {
 	if (!err_is(e)) {
 		e->id = id;

@@ -117,7 +117,7 @@ static void write_line(enum log_level level, const char *msg, const struct err *
 		return;
 }
 
-static void vlog(enum log_level level, const char *fmt, va_list ap)
+static _printf_(2, 0) void vlog(enum log_level level, const char *fmt, va_list ap)
 {
 	char msg[TEXT_MAX];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cred/caps: the five capability sets (config.md#linux-process). Hides prctl and capset; each set is read
- * back, because a set that is wider than asked is a hole and one that is smaller a puzzle.
+ * cred/caps: the five capability sets (config.md#linux-process). Hides prctl and capset; each set
+ * is read back, because a set that is wider than asked is a hole and one that is smaller a puzzle.
  */
 #include <stdint.h>
 #include <sys/prctl.h>
@@ -26,14 +26,16 @@ static const char *cap_name(unsigned cap)
 	return name ? name : "a capability newer than hull";
 }
 
-/* KERNEL: PR_CAPBSET_READ and PR_CAPBSET_DROP say EINVAL for numbers above cap_last_cap. capabilities(7). */
+/* KERNEL: PR_CAPBSET_READ and PR_CAPBSET_DROP say EINVAL for numbers above cap_last_cap.
+ * capabilities(7). */
 static int drop_one(unsigned cap)
 {
 	int r = sys_prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 
 	int have;
 
-	/* Without CAP_SETPCAP it is EPERM also when there is nothing to drop, or no such capability. */
+	/* Without CAP_SETPCAP it is EPERM also when there is nothing to drop, or no such
+	 * capability. */
 	if (r != -EPERM)
 		return r;
 	have = sys_prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
@@ -52,8 +54,8 @@ int cred_drop_bounding(const struct plan_process *p, struct err *e)
 			end = cap;
 			r = 0;
 		} else if (r == 0 && has(keep, cap)) {
-			r = err_set(e, ERR_CRD_CAPS, EPERM, "%s cannot be kept: hull itself lacks it",
-				    cap_name(cap));
+			r = err_set(e, ERR_CRD_CAPS, EPERM,
+				    "%s cannot be kept: hull itself lacks it", cap_name(cap));
 		} else if (r < 0) {
 			err_sys(e, ERR_CRD_CAPS, r, "drop %s (needs CAP_SETPCAP)", cap_name(cap));
 		}
@@ -63,7 +65,8 @@ int cred_drop_bounding(const struct plan_process *p, struct err *e)
 			continue;
 		r = sys_prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
 		if (r != 0)
-			r = err_set(e, ERR_CRD_CAPS, EPERM, "%s was dropped and is still there", cap_name(cap));
+			r = err_set(e, ERR_CRD_CAPS, EPERM, "%s was dropped and is still there",
+				    cap_name(cap));
 	}
 	return r < 0 ? err_at(e, r, "/process/capabilities/bounding") : 0;
 }
@@ -77,14 +80,17 @@ static int set_ambient(uint64_t set, struct err *e)
 	for (unsigned cap = 0; cap < CAP_BITS; cap++) {
 		if (!has(set, cap))
 			continue;
-		/* KERNEL: EPERM unless the capability is permitted and inheritable. Since 4.3. capabilities(7). */
+		/* KERNEL: EPERM unless the capability is permitted and inheritable. Since 4.3.
+		 * capabilities(7). */
 		r = sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, cap, 0, 0);
 		if (r < 0)
-			return err_sys(e, ERR_CRD_CAPS, r, "raise %s: it must be permitted and inheritable",
+			return err_sys(e, ERR_CRD_CAPS, r,
+				       "raise %s: it must be permitted and inheritable",
 				       cap_name(cap));
 		r = sys_prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0);
 		if (r != 1)
-			return err_set(e, ERR_CRD_CAPS, EPERM, "%s was raised and is not there", cap_name(cap));
+			return err_set(e, ERR_CRD_CAPS, EPERM, "%s was raised and is not there",
+				       cap_name(cap));
 	}
 	return 0;
 }
@@ -94,13 +100,17 @@ int cred_set_caps(const struct plan_process *p, struct err *e)
 	uint64_t effective, permitted, inheritable;
 	int r;
 
-	r = sys_capset(p->caps[CAPSET_EFFECTIVE], p->caps[CAPSET_PERMITTED], p->caps[CAPSET_INHERITABLE]);
+	r = sys_capset(p->caps[CAPSET_EFFECTIVE], p->caps[CAPSET_PERMITTED],
+		       p->caps[CAPSET_INHERITABLE]);
 	if (r < 0) {
-		/* KERNEL: EPERM when a set grows beyond what is permitted, or effective beyond permitted. capset(2). */
+		/* KERNEL: EPERM when a set grows beyond what is permitted, or effective beyond
+		 * permitted. capset(2). */
 		err_sys(e, ERR_CRD_CAPS, r,
-			"capset effective %#llx, permitted %#llx, inheritable %#llx: effective must be within permitted, "
+			"capset effective %#llx, permitted %#llx, inheritable %#llx: effective "
+			"must be within permitted, "
 			"and all within what hull has",
-			(unsigned long long)p->caps[CAPSET_EFFECTIVE], (unsigned long long)p->caps[CAPSET_PERMITTED],
+			(unsigned long long)p->caps[CAPSET_EFFECTIVE],
+			(unsigned long long)p->caps[CAPSET_PERMITTED],
 			(unsigned long long)p->caps[CAPSET_INHERITABLE]);
 		return err_at(e, r, "/process/capabilities");
 	}
@@ -112,7 +122,9 @@ int cred_set_caps(const struct plan_process *p, struct err *e)
 		return err_at(e, err_sys(e, ERR_CRD_CAPS, r, "capget"), "/process/capabilities");
 	if (effective != p->caps[CAPSET_EFFECTIVE] || permitted != p->caps[CAPSET_PERMITTED] ||
 	    inheritable != p->caps[CAPSET_INHERITABLE])
-		return err_at(e, err_set(e, ERR_CRD_CAPS, EPERM, "the sets read back differ from those set"),
-			      "/process/capabilities");
+		return err_at(
+			e,
+			err_set(e, ERR_CRD_CAPS, EPERM, "the sets read back differ from those set"),
+			"/process/capabilities");
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cred/ids: user, group and additional groups, exactly as configured (rule C2), by raw calls that act on
- * the one thread there is.
+ * cred/ids: user, group and additional groups, exactly as configured (rule C2), by raw calls that
+ * act on the one thread there is.
  */
 #include <grp.h>
 #include <string.h>
@@ -76,10 +76,13 @@ static int set_groups(const struct plan_process *p, struct err *e)
 		return err_set(e, ERR_CRD_IDS, EPERM, "the user namespace denies setgroups");
 	}
 	r = sys_setgroups(p->n_groups, p->groups);
-	/* KERNEL: EINVAL for an id that is not mapped, or more than NGROUPS_MAX (65536). setgroups(2). */
+	/* KERNEL: EINVAL for an id that is not mapped, or more than NGROUPS_MAX (65536).
+	 * setgroups(2). */
 	if (r == -EINVAL)
-		return err_sys(e, ERR_CRD_IDS, r, "set %zu groups: one is not mapped in the user namespace, or too many",
-			       p->n_groups);
+		return err_sys(
+			e, ERR_CRD_IDS, r,
+			"set %zu groups: one is not mapped in the user namespace, or too many",
+			p->n_groups);
 	if (r < 0)
 		return err_sys(e, ERR_CRD_IDS, r, "set %zu groups", p->n_groups);
 	r = verify_groups(p->groups, p->n_groups);
@@ -89,7 +92,8 @@ static int set_groups(const struct plan_process *p, struct err *e)
 static int explain_id(const char *what, unsigned id, int r, struct err *e)
 {
 	/* KERNEL: EINVAL for an id without mapping. setresuid(2). */
-	return err_sys(e, ERR_CRD_IDS, r, r == -EINVAL ? "%s %u is not mapped in the user namespace" : "become %s %u",
+	return err_sys(e, ERR_CRD_IDS, r,
+		       r == -EINVAL ? "%s %u is not mapped in the user namespace" : "become %s %u",
 		       what, id);
 }
 
@@ -101,7 +105,8 @@ static int set_gid(gid_t gid, struct err *e)
 	if (r < 0)
 		return explain_id("group", gid, r, e);
 	if (getresgid(&r1, &r2, &r3) < 0 || r1 != gid || r2 != gid || r3 != gid)
-		return err_set(e, ERR_CRD_IDS, EPERM, "the group ids read back are not all %u", gid);
+		return err_set(e, ERR_CRD_IDS, EPERM, "the group ids read back are not all %u",
+			       gid);
 	return 0;
 }
 
@@ -127,8 +132,8 @@ int cred_set_ids(const struct plan_process *p, struct err *e)
 	r = set_gid(p->gid, e);
 	if (r < 0)
 		return err_at(e, r, "/process/user/gid");
-	/* KERNEL: leaving user 0 empties permitted and effective, KEEPCAPS keeps permitted. Cleared by execve.
-	 * prctl(2). cred_set_caps brings the rest down to what is configured. */
+	/* KERNEL: leaving user 0 empties permitted and effective, KEEPCAPS keeps permitted. Cleared
+	 * by execve. prctl(2). cred_set_caps brings the rest down to what is configured. */
 	r = sys_prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
 	if (r < 0)
 		return err_sys(e, ERR_CRD_IDS, r, "PR_SET_KEEPCAPS");

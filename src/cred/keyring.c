@@ -11,8 +11,8 @@
 #include "cred/internal.h"
 #include "sys/call.h"
 
-/* Permissions, security/keys: everything for who holds it; view, read, search and link for its user, so that a
- * later exec finds and joins it by name. keyrings(7). */
+/* Permissions, security/keys: everything for who holds it; view, read, search and link for its
+ * user, so that a later exec finds and joins it by name. keyrings(7). */
 enum {
 	POSSESSOR_ALL = 0x3f000000,
 	USER_VIEW = 0x00010000,
@@ -24,7 +24,8 @@ enum {
 
 bool cred_parse_key_users(const char *text, uid_t uid, struct cred_key_use *ret)
 {
-	/* "    0:    49 48/48 36/1000000 577/25000000": uid, usage, keys/instantiated, keys/max, bytes/max. proc(5) */
+	/* "    0:    49 48/48 36/1000000 577/25000000": uid, usage, keys/instantiated, keys/max,
+	 * bytes/max. proc(5) */
 	for (const char *line = text; line; line = strchr(line, '\n')) {
 		uint32_t v[8] = { 0 };
 		size_t n = 0;
@@ -56,17 +57,23 @@ static int explain_quota(int r, struct err *e)
 	bool known = false;
 
 	if (proc_open(true, &proc) >= 0) {
-		known = proc_read(&proc, "key-users", text, sizeof(text)) > 0 && cred_parse_key_users(text, uid, &use);
+		known = proc_read(&proc, "key-users", text, sizeof(text)) > 0 &&
+			cred_parse_key_users(text, uid, &use);
 		proc_close(&proc);
 	}
 	if (!known)
-		return err_sys(e, ERR_CRD_KEYRING, r, "make a session keyring: the key quota of uid %u is used up "
-			       "(/proc/key-users; sysctl kernel.keys.maxkeys, kernel.keys.maxbytes)", uid);
+		return err_sys(
+			e, ERR_CRD_KEYRING, r,
+			"make a session keyring: the key quota of uid %u is used up "
+			"(/proc/key-users; sysctl kernel.keys.maxkeys, kernel.keys.maxbytes)",
+			uid);
 	/* KERNEL: user 0 of the initial user namespace has a quota of its own. */
 	return err_sys(e, ERR_CRD_KEYRING, r,
-		       "make a session keyring: the key quota of uid %u is used up: %u of %u keys, %u of %u bytes "
+		       "make a session keyring: the key quota of uid %u is used up: %u of %u keys, "
+		       "%u of %u bytes "
 		       "(sysctl kernel.keys.%smaxkeys, kernel.keys.%smaxbytes)",
-		       uid, use.keys, use.max_keys, use.bytes, use.max_bytes, uid ? "" : "root_", uid ? "" : "root_");
+		       uid, use.keys, use.max_keys, use.bytes, use.max_bytes, uid ? "" : "root_",
+		       uid ? "" : "root_");
 }
 
 static int set_keycreate(const char *label, struct err *e)
@@ -87,10 +94,12 @@ static int set_keycreate(const char *label, struct err *e)
 static bool is_ours(unsigned long serial)
 {
 	char text[512] = "", want[32];
-	int n = sys_keyctl(KEYCTL_DESCRIBE, serial, (unsigned long)(uintptr_t)text, sizeof(text) - 1, 0);
+	int n = sys_keyctl(KEYCTL_DESCRIBE, serial, (unsigned long)(uintptr_t)text,
+			   sizeof(text) - 1, 0);
 
 	/* A description longer than the buffer is not copied at all. */
-	if (n < 0 || n >= (int)sizeof(text) || str_format(want, sizeof(want), "keyring;%u;", geteuid()) < 0)
+	if (n < 0 || n >= (int)sizeof(text) ||
+	    str_format(want, sizeof(want), "keyring;%u;", geteuid()) < 0)
 		return false;
 	return str_starts(text, want);
 }
@@ -108,9 +117,11 @@ static int join(const char *name, bool fresh)
 		return r;
 	/* KERNEL: 0 instead of a serial number when that keyring is the session's already. */
 	if (r == 0)
-		r = sys_keyctl(KEYCTL_GET_KEYRING_ID, (unsigned long)KEY_SPEC_SESSION_KEYRING, 0, 0, 0);
-	/* SECURITY: a name that exists is joined, not made, whoever made it: another user, or a container that runs
-	 * as the same user, could have put it there to share keys with this one. KERNEL: an unnamed one is new. */
+		r = sys_keyctl(KEYCTL_GET_KEYRING_ID, (unsigned long)KEY_SPEC_SESSION_KEYRING, 0, 0,
+			       0);
+	/* SECURITY: a name that exists is joined, not made, whoever made it: another user, or a
+	 * container that runs as the same user, could have put it there to share keys with this
+	 * one. KERNEL: an unnamed one is new. */
 	if (r <= 0 || !is_ours((unsigned long)r) || (fresh && !is_empty((unsigned long)r)))
 		r = sys_keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0);
 	return r;
@@ -127,8 +138,8 @@ static int session_keyring(const char *name, const char *selinux_label, bool fre
 			return r;
 	}
 	serial = join(name, fresh);
-	/* A kernel without keyrings (or a filter that hides them, which the container inherits) has nothing to keep
-	 * apart. */
+	/* A kernel without keyrings (or a filter that hides them, which the container inherits) has
+	 * nothing to keep apart. */
 	r = serial == -ENOSYS ? 0 : serial;
 	if (serial > 0)
 		r = sys_keyctl(KEYCTL_SETPERM, (unsigned long)serial, KEYRING_PERM, 0, 0);
@@ -138,8 +149,9 @@ static int session_keyring(const char *name, const char *selinux_label, bool fre
 		return 0;
 	if (r == -EDQUOT)
 		return explain_quota(r, e);
-	return err_sys(e, ERR_CRD_KEYRING, r, serial > 0 ? "set the permissions of the session keyring" :
-							   "make a session keyring");
+	return err_sys(e, ERR_CRD_KEYRING, r,
+		       serial > 0 ? "set the permissions of the session keyring"
+				  : "make a session keyring");
 }
 
 int cred_new_keyring(const char *name, const char *selinux_label, struct err *e)

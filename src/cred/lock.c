@@ -13,7 +13,9 @@ int cred_no_new_privs(struct err *e)
 
 	if (r >= 0 && sys_prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		r = -EPERM;
-	return r < 0 ? err_at(e, err_sys(e, ERR_CRD_LOCK, r, "no_new_privs"), "/process/noNewPrivileges") : 0;
+	return r < 0 ? err_at(e, err_sys(e, ERR_CRD_LOCK, r, "no_new_privs"),
+			      "/process/noNewPrivileges")
+		     : 0;
 }
 
 int cred_set_dumpable(bool on, struct err *e)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cred/lsm: the AppArmor profile and SELinux label of the program. Written through a procfs nobody can
- * cover, read back and compared as whole names (rules F3, F4).
+ * cred/lsm: the AppArmor profile and SELinux label of the program. Written through a procfs nobody
+ * can cover, read back and compared as whole names (rules F3, F4).
  */
 #include <fcntl.h>
 #include <string.h>
@@ -15,7 +15,8 @@
 
 enum { LABEL_MAX = 4096, PROFILES_MAX = 8 << 20 };
 
-static const char apparmor_at[] = "/process/apparmorProfile", selinux_at[] = "/process/selinuxLabel";
+static const char apparmor_at[] = "/process/apparmorProfile",
+		  selinux_at[] = "/process/selinuxLabel";
 
 static bool given(const char *s)
 {
@@ -49,7 +50,8 @@ bool cred_profile_equal(const char *want, const char *shown)
 		ns = (size_t)(end + 1 - want);
 	if (ns && n >= ns + 2 && !str_starts(want + ns, "//") && !strncmp(want, shown, ns) &&
 	    !strncmp(shown + ns, "//", 2))
-		return strlen(want + ns) == n - ns - 2 && !strncmp(want + ns, shown + ns + 2, n - ns - 2);
+		return strlen(want + ns) == n - ns - 2 &&
+		       !strncmp(want + ns, shown + ns + 2, n - ns - 2);
 	return strlen(want) == n && !strncmp(want, shown, n);
 }
 
@@ -65,8 +67,8 @@ bool cred_profile_listed(const char *list, const char *name)
 	return false;
 }
 
-/* attr/LSM/exec where the kernel has it, else attr/exec, which belongs to the first module. Only ENOENT says that it
- * has not. KERNEL: attr/apparmor since 5.8. */
+/* attr/LSM/exec where the kernel has it, else attr/exec, which belongs to the first module. Only
+ * ENOENT says that it has not. KERNEL: attr/apparmor since 5.8. */
 static int open_attr(const struct procfs *proc, const char *lsm, int flags)
 {
 	char path[64];
@@ -100,7 +102,8 @@ static int set_apparmor(const char *profile, const struct procfs *proc, struct e
 
 	if (r >= 0)
 		r = write_attr(proc, "apparmor", text);
-	/* KERNEL: ENOENT for a profile that is not loaded, EINVAL when attr/exec belongs to another module. */
+	/* KERNEL: ENOENT for a profile that is not loaded, EINVAL when attr/exec belongs to another
+	 * module. */
 	if (r < 0)
 		return err_sys(e, ERR_CRD_LSM, r, "set AppArmor profile %s%s", profile,
 			       r == -ENOENT ? ": it is not loaded" : "");
@@ -108,8 +111,8 @@ static int set_apparmor(const char *profile, const struct procfs *proc, struct e
 	if (r < 0)
 		return err_sys(e, ERR_CRD_LSM, r, "read the AppArmor profile back");
 	if (!cred_profile_equal(profile, text))
-		return err_set(e, ERR_CRD_LSM, 0, "AppArmor profile %s was set but %s is in place", profile,
-			       text[0] ? text : "none");
+		return err_set(e, ERR_CRD_LSM, 0, "AppArmor profile %s was set but %s is in place",
+			       profile, text[0] ? text : "none");
 	return 0;
 }
 
@@ -124,13 +127,13 @@ static int set_selinux(const char *label, const struct procfs *proc, struct err 
 	if (r < 0)
 		return err_sys(e, ERR_CRD_LSM, r, "read the SELinux label back");
 	if (!streq(label, text))
-		return err_set(e, ERR_CRD_LSM, 0, "SELinux label %s was set but %s is in place", label,
-			       text[0] ? text : "none");
+		return err_set(e, ERR_CRD_LSM, 0, "SELinux label %s was set but %s is in place",
+			       label, text[0] ? text : "none");
 	return 0;
 }
 
-/* Asked for "unconfined" only, where absence is what was asked for. KERNEL: reading the attribute of a module that
- * is built but not active is EINVAL, one that is not built has no file. */
+/* Asked for "unconfined" only, where absence is what was asked for. KERNEL: reading the attribute
+ * of a module that is built but not active is EINVAL, one that is not built has no file. */
 static bool no_apparmor(const struct procfs *proc)
 {
 	char text[LABEL_MAX];
@@ -179,13 +182,15 @@ static int check_apparmor(const char *profile, const struct host *h, struct err 
 	if (is_unconfined(profile))
 		return 0;
 	if (!h->apparmor)
-		return err_set(e, ERR_CRD_LSM, 0, "profile %s: AppArmor is not active on this host", profile);
-	/* Stacks (a//&b) and profiles of other policy namespaces (:ns:a) are not in the list by that name; the kernel
-	 * decides when they are set. */
+		return err_set(e, ERR_CRD_LSM, 0, "profile %s: AppArmor is not active on this host",
+			       profile);
+	/* Stacks (a//&b) and profiles of other policy namespaces (:ns:a) are not in the list by
+	 * that name; the kernel decides when they are set. */
 	if (strstr(profile, "//&") || profile[0] == ':')
 		return 0;
 	if (profile_loaded(profile) == 0)
-		return err_set(e, ERR_CRD_LSM, ENOENT, "profile %s is not loaded (apparmor_parser -r FILE)", profile);
+		return err_set(e, ERR_CRD_LSM, ENOENT,
+			       "profile %s is not loaded (apparmor_parser -r FILE)", profile);
 	return 0;
 }
 
@@ -195,14 +200,16 @@ static int check_selinux(const char *label, const struct host *h, struct err *e)
 	int r;
 
 	if (!h->selinux)
-		return err_set(e, ERR_CRD_LSM, 0, "label %s: SELinux is not active on this host", label);
+		return err_set(e, ERR_CRD_LSM, 0, "label %s: SELinux is not active on this host",
+			       label);
 	/* KERNEL: writing a context here asks whether the policy knows it. */
 	fd = sys_openat(AT_FDCWD, "/sys/fs/selinux/context", O_RDWR, 0);
 	if (fd < 0)
 		return 0;
 	r = io_write_all(fd, label, strlen(label) + 1);
 	if (r == -EINVAL)
-		return err_sys(e, ERR_CRD_LSM, r, "label %s is not valid under the loaded policy", label);
+		return err_sys(e, ERR_CRD_LSM, r, "label %s is not valid under the loaded policy",
+			       label);
 	return 0;
 }
 

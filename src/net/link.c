@@ -22,7 +22,8 @@ enum {
 	LINK_BODY = sizeof(struct ifinfomsg),
 	ADDR_BODY = sizeof(struct ifaddrmsg),
 	/* What is a wish of the administrator, not a state of the address. */
-	KEPT_FLAGS = IFA_F_NOPREFIXROUTE | IFA_F_MANAGETEMPADDR | IFA_F_MCAUTOJOIN | IFA_F_HOMEADDRESS,
+	KEPT_FLAGS =
+		IFA_F_NOPREFIXROUTE | IFA_F_MANAGETEMPADDR | IFA_F_MCAUTOJOIN | IFA_F_HOMEADDRESS,
 	DUMP_TRIES = 5,
 };
 
@@ -142,8 +143,8 @@ int net_link_move(struct netlink *n, int index, int netns_fd, int new_index, con
 	netlink_begin(&q, RTM_SETLINK, 0, &body, sizeof(body));
 	netlink_put_u32(&q, IFLA_NET_NS_FD, (uint32_t)netns_fd);
 	netlink_put_u32(&q, IFLA_NEW_IFINDEX, (uint32_t)new_index);
-	/* KERNEL: with an index the name is the new one, a %d in it is replaced in the target namespace; the move has
-	 * taken the device down, so that it may be renamed. */
+	/* KERNEL: with an index the name is the new one, a %d in it is replaced in the target
+	 * namespace; the move has taken the device down, so that it may be renamed. */
 	if (name)
 		netlink_put_string(&q, IFLA_IFNAME, name);
 	return netlink_call(n, &q, NULL, NULL);
@@ -195,7 +196,8 @@ static int read_address(const struct nlmsghdr *m, void *data)
 		return 0;
 	memcpy(&i, NLMSG_DATA(m), sizeof(i));
 	flags = netlink_attr_u32(m, ADDR_BODY, IFA_FLAGS, i.ifa_flags);
-	if (i.ifa_index != (uint32_t)list->index || i.ifa_scope != RT_SCOPE_UNIVERSE || !(flags & IFA_F_PERMANENT))
+	if (i.ifa_index != (uint32_t)list->index || i.ifa_scope != RT_SCOPE_UNIVERSE ||
+	    !(flags & IFA_F_PERMANENT))
 		return 0;
 	a = arena_push(list->arena, &list->v, &list->n, sizeof(*list->v));
 	a->family = i.ifa_family;
@@ -222,7 +224,8 @@ static void restart_addresses(void *data)
 	list->n = 0;
 }
 
-int net_addresses(struct netlink *n, int index, struct arena *a, struct net_address **ret, size_t *ret_n)
+int net_addresses(struct netlink *n, int index, struct arena *a, struct net_address **ret,
+		  size_t *ret_n)
 {
 	struct ifaddrmsg body = { .ifa_family = AF_UNSPEC, .ifa_index = (uint32_t)index };
 	struct address_list list = { .arena = a, .index = index };
@@ -246,7 +249,8 @@ int net_address_add(struct netlink *n, int index, const struct net_address *addr
 		.ifa_scope = RT_SCOPE_UNIVERSE,
 		.ifa_index = (uint32_t)index,
 	};
-	/* The address was proved unique where it comes from: usable at once, without duplicate detection. */
+	/* The address was proved unique where it comes from: usable at once, without duplicate
+	 * detection. */
 	uint32_t flags = addr->flags | (addr->family == AF_INET6 ? IFA_F_NODAD : 0);
 	struct netlink_request q;
 	int r;

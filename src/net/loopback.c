@@ -12,8 +12,9 @@
 
 int net_loopback_up(struct err *e)
 {
-	/* KERNEL: interface ioctls work on a socket of any family; this one needs no IPv4 or IPv6. Flags that are not
-	 * for users to change (IFF_LOOPBACK) stay. The kernel adds 127.0.0.1 and ::1 by itself. netdevice(7). */
+	/* KERNEL: interface ioctls work on a socket of any family; this one needs no IPv4 or IPv6.
+	 * Flags that are not for users to change (IFF_LOOPBACK) stay. The kernel adds 127.0.0.1 and
+	 * ::1 by itself. netdevice(7). */
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
 	_cleanup_fd_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 

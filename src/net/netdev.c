@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net/netdev: devices of the host into the container (config-linux.md#network-devices). Everything is
- * checked before the first device moves; a failure after that puts back what moved.
+ * net/netdev: devices of the host into the container (config-linux.md#network-devices). Everything
+ * is checked before the first device moves; a failure after that puts back what moved.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -19,7 +19,7 @@
 
 struct device {
 	const char *host_name, *name; /* name NULL: keep */
-	struct net_link link;	      /* as found on the host */
+	struct net_link link; /* as found on the host */
 	struct net_address *addresses;
 	size_t n_addresses;
 	int inside; /* index in the container, 0: not moved */
@@ -53,8 +53,8 @@ static int at_device(struct err *e, int r, const struct device *d, const char *p
 /* The kernel's errno and, where it gave them, its words. */
 static int fail(const struct netlink *n, int r, struct err *e, const char *what, const char *name)
 {
-	return err_sys(e, ERR_NET_DEVICE, r, "%s %s%s%s%s", what, name, n->why[0] ? " (" : "", n->why,
-		       n->why[0] ? ")" : "");
+	return err_sys(e, ERR_NET_DEVICE, r, "%s %s%s%s%s", what, name, n->why[0] ? " (" : "",
+		       n->why, n->why[0] ? ")" : "");
 }
 
 /* KERNEL: dev_valid_name: at most 15 bytes, no '/', ':' or blank, not "." or "..". */
@@ -94,14 +94,21 @@ static int check_names(const struct move *m, size_t i, struct err *e)
 	const char *why = net_name_problem(d->host_name, false);
 
 	if (why)
-		return at_device(e, err_set(e, ERR_NET_DEVICE, EINVAL, "name \"%s\" %s", d->host_name, why), d, "");
+		return at_device(
+			e, err_set(e, ERR_NET_DEVICE, EINVAL, "name \"%s\" %s", d->host_name, why),
+			d, "");
 	why = d->name ? net_name_problem(d->name, true) : NULL;
 	if (why)
-		return at_device(e, err_set(e, ERR_NET_DEVICE, EINVAL, "name \"%s\" %s", d->name, why), d, "/name");
+		return at_device(e,
+				 err_set(e, ERR_NET_DEVICE, EINVAL, "name \"%s\" %s", d->name, why),
+				 d, "/name");
 	for (size_t j = 0; j < i; j++)
 		if (!is_pattern(d) && streq(wanted_name(d), wanted_name(&m->devices[j])))
-			return at_device(e, err_set(e, ERR_NET_DEVICE, EEXIST, "%s would be the name of two devices",
-						    wanted_name(d)), d, "/name");
+			return at_device(e,
+					 err_set(e, ERR_NET_DEVICE, EEXIST,
+						 "%s would be the name of two devices",
+						 wanted_name(d)),
+					 d, "/name");
 	return 0;
 }
 
@@ -117,10 +124,11 @@ static int look_up(struct move *m, struct device *d, struct err *e)
 		return fail(&m->host, r, e, "look up", d->host_name);
 	/* KERNEL: alternative names are found too. Since 5.5. */
 	if (!streq(d->link.name, d->host_name))
-		return err_set(e, ERR_NET_DEVICE, EINVAL, "%s is only an alternative name of %s", d->host_name,
-			       d->link.name);
+		return err_set(e, ERR_NET_DEVICE, EINVAL, "%s is only an alternative name of %s",
+			       d->host_name, d->link.name);
 	if (d->link.flags & IFF_LOOPBACK)
-		return err_set(e, ERR_NET_DEVICE, EINVAL, "%s is the loopback device, which cannot move", d->host_name);
+		return err_set(e, ERR_NET_DEVICE, EINVAL,
+			       "%s is the loopback device, which cannot move", d->host_name);
 	r = net_addresses(&m->host, d->link.index, &m->arena, &d->addresses, &d->n_addresses);
 	if (r < 0)
 		return fail(&m->host, r, e, "read the addresses of", d->host_name);
@@ -128,12 +136,15 @@ static int look_up(struct move *m, struct device *d, struct err *e)
 		return 0;
 	r = net_link_by_name(&m->inside, wanted_name(d), &other);
 	if (r >= 0)
-		return err_set(e, ERR_NET_DEVICE, EEXIST, "the container has a device named %s already", wanted_name(d));
-	return r == -ENODEV ? 0 : fail(&m->inside, r, e, "look in the container for", wanted_name(d));
+		return err_set(e, ERR_NET_DEVICE, EEXIST,
+			       "the container has a device named %s already", wanted_name(d));
+	return r == -ENODEV ? 0
+			    : fail(&m->inside, r, e, "look in the container for", wanted_name(d));
 }
 
 /* A label begins with the name of the device: "d0:web" becomes "eth0:web". */
-static void relabel(const struct net_address *a, const char *old, const char *new, char ret[static IFNAMSIZ])
+static void relabel(const struct net_address *a, const char *old, const char *new,
+		    char ret[static IFNAMSIZ])
 {
 	const char *rest = str_skip(a->label, old);
 
@@ -141,7 +152,8 @@ static void relabel(const struct net_address *a, const char *old, const char *ne
 		ret[0] = '\0';
 }
 
-static int add_addresses(struct netlink *n, const struct device *d, int index, const char *name, struct err *e)
+static int add_addresses(struct netlink *n, const struct device *d, int index, const char *name,
+			 struct err *e)
 {
 	for (size_t i = 0; i < d->n_addresses; i++) {
 		char label[IFNAMSIZ];
@@ -166,7 +178,8 @@ static int move_in(struct move *m, struct device *d, struct err *e)
 	r = net_link_move(&m->host, d->link.index, m->inside_ns, index, d->name);
 	if (r < 0) {
 		fail(&m->host, r, e, "move", d->host_name);
-		/* KERNEL: the new name is given after the move; when that fails the device stays moved. */
+		/* KERNEL: the new name is given after the move; when that fails the device stays
+		 * moved. */
 		if (net_link_by_index(&m->inside, index, &now) >= 0)
 			d->inside = index;
 		return r;
@@ -224,21 +237,25 @@ static int open_sockets(struct move *m, struct err *e)
 
 	m->host_ns = sys_openat(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
 	if (m->host_ns < 0)
-		return err_sys(e, ERR_NET_DEVICE, m->host_ns, "open the network namespace of the host");
+		return err_sys(e, ERR_NET_DEVICE, m->host_ns,
+			       "open the network namespace of the host");
 	if (fstat(m->host_ns, &a) < 0 || fstat(m->inside_ns, &b) < 0)
 		return err_sys(e, ERR_NET_DEVICE, -errno, "fstat a network namespace");
 	if (a.st_ino == b.st_ino && a.st_dev == b.st_dev)
-		return err_set(e, ERR_NET_DEVICE, EINVAL, "the container has no network namespace of its own");
+		return err_set(e, ERR_NET_DEVICE, EINVAL,
+			       "the container has no network namespace of its own");
 	r = netlink_open(&m->host);
 	if (r < 0)
 		return err_sys(e, ERR_NET_DEVICE, r, "netlink socket");
 	r = sys_setns(m->inside_ns, CLONE_NEWNET);
 	if (r < 0)
-		return err_sys(e, ERR_NET_DEVICE, r, "enter the network namespace of the container");
+		return err_sys(e, ERR_NET_DEVICE, r,
+			       "enter the network namespace of the container");
 	r = netlink_open(&m->inside);
 	back = sys_setns(m->host_ns, CLONE_NEWNET);
 	if (back < 0)
-		return err_sys(e, ERR_NET_DEVICE, back, "return to the network namespace of the host");
+		return err_sys(e, ERR_NET_DEVICE, back,
+			       "return to the network namespace of the host");
 	return r < 0 ? err_sys(e, ERR_NET_DEVICE, r, "netlink socket in the container") : 0;
 }
 

@@ -13,16 +13,18 @@
 #include "sys/call.h"
 #include "sys/path.h"
 
+/* clang-format off */
 static const struct ns_kind kinds[NS_KINDS] = {
-	[NS_PID] = { "pid", "pid", CLONE_NEWPID, "max_pid_namespaces" },
-	[NS_NETWORK] = { "network", "net", CLONE_NEWNET, "max_net_namespaces" },
-	[NS_MOUNT] = { "mount", "mnt", CLONE_NEWNS, "max_mnt_namespaces" },
-	[NS_IPC] = { "ipc", "ipc", CLONE_NEWIPC, "max_ipc_namespaces" },
-	[NS_UTS] = { "uts", "uts", CLONE_NEWUTS, "max_uts_namespaces" },
-	[NS_USER] = { "user", "user", CLONE_NEWUSER, "max_user_namespaces" },
-	[NS_CGROUP] = { "cgroup", "cgroup", CLONE_NEWCGROUP, "max_cgroup_namespaces" },
-	[NS_TIME] = { "time", "time", CLONE_NEWTIME, "max_time_namespaces" },
+	[NS_PID]     = { "pid",     "pid",    CLONE_NEWPID,    "max_pid_namespaces" },
+	[NS_NETWORK] = { "network", "net",    CLONE_NEWNET,    "max_net_namespaces" },
+	[NS_MOUNT]   = { "mount",   "mnt",    CLONE_NEWNS,     "max_mnt_namespaces" },
+	[NS_IPC]     = { "ipc",     "ipc",    CLONE_NEWIPC,    "max_ipc_namespaces" },
+	[NS_UTS]     = { "uts",     "uts",    CLONE_NEWUTS,    "max_uts_namespaces" },
+	[NS_USER]    = { "user",    "user",   CLONE_NEWUSER,   "max_user_namespaces" },
+	[NS_CGROUP]  = { "cgroup",  "cgroup", CLONE_NEWCGROUP, "max_cgroup_namespaces" },
+	[NS_TIME]    = { "time",    "time",   CLONE_NEWTIME,   "max_time_namespaces" },
 };
+/* clang-format on */
 
 const struct ns_kind *ns_kind(enum spec_ns ns)
 {
@@ -41,7 +43,8 @@ int64_t ns_fd_type(int fd)
 
 	if (magic < 0)
 		return magic;
-	/* An ioctl number means something else to every driver: ask only what is a namespace for certain. */
+	/* An ioctl number means something else to every driver: ask only what is a namespace for
+	 * certain. */
 	if (magic != HULL_NSFS_MAGIC)
 		return -EINVAL;
 	r = ioctl(fd, NS_GET_NSTYPE);
@@ -56,7 +59,8 @@ static const char *type_name(int64_t type)
 	return "unknown";
 }
 
-/* setns(2) takes no O_PATH fd, and opening a FIFO or a device for real may block or act: look first. Rule P5. */
+/* setns(2) takes no O_PATH fd, and opening a FIFO or a device for real may block or act: look
+ * first. Rule P5. */
 static int open_target(enum spec_ns ns, const char *path, struct err *e)
 {
 	_cleanup_fd_ int look = -1, fd = -1;
@@ -67,16 +71,18 @@ static int open_target(enum spec_ns ns, const char *path, struct err *e)
 	if (look < 0)
 		return err_sys(e, ERR_NSP_OPEN, look, "%s namespace %s", name, path);
 	if (sys_fs_magic(look) != HULL_NSFS_MAGIC)
-		return err_set(e, ERR_NSP_OPEN, 0, "%s namespace %s: is not a namespace file", name, path);
+		return err_set(e, ERR_NSP_OPEN, 0, "%s namespace %s: is not a namespace file", name,
+			       path);
 	fd = path_reopen(look, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return err_sys(e, ERR_NSP_OPEN, fd, "%s namespace %s", name, path);
 	type = ns_fd_type(fd);
 	if (type < 0)
-		return err_sys(e, ERR_NSP_OPEN, (int)type, "%s namespace %s: its type cannot be read", name, path);
+		return err_sys(e, ERR_NSP_OPEN, (int)type,
+			       "%s namespace %s: its type cannot be read", name, path);
 	if (type != (int64_t)kinds[ns].flag)
-		return err_set(e, ERR_NSP_OPEN, 0, "%s namespace %s: is a namespace of type %s", name, path,
-			       type_name(type));
+		return err_set(e, ERR_NSP_OPEN, 0, "%s namespace %s: is a namespace of type %s",
+			       name, path, type_name(type));
 	return fd_take(&fd);
 }
 
@@ -127,7 +133,8 @@ int ns_open_own(enum spec_ns ns, struct err *e)
 	if (fd < 0)
 		return err_sys(e, ERR_NSP_OPEN, fd, "%s", path);
 	if (ns_fd_type(fd) != (int64_t)kinds[ns].flag)
-		return err_set(e, ERR_NSP_OPEN, 0, "%s: is not the %s namespace; is /proc a procfs?", path,
+		return err_set(e, ERR_NSP_OPEN, 0,
+			       "%s: is not the %s namespace; is /proc a procfs?", path,
 			       kinds[ns].name);
 	return fd_take(&fd);
 }
@@ -154,16 +161,18 @@ int ns_join(struct ns_fds *f, enum spec_ns ns, struct err *e)
 		return 0;
 	switch (r) {
 	case -EPERM:
-		err_sys(e, ERR_NSP_JOIN, r, "join the %s namespace: no CAP_SYS_ADMIN in the user namespace that owns it",
+		err_sys(e, ERR_NSP_JOIN, r,
+			"join the %s namespace: needs CAP_SYS_ADMIN in the user namespace it is of",
 			k->name);
 		break;
 	case -EINVAL:
-		/* KERNEL: EINVAL for the own user namespace, for a pid namespace that is no descendant, and
-		 * (time, mount, user) for a process with threads or a shared fs. setns(2). */
+		/* KERNEL: EINVAL for the own user namespace, for a pid namespace that is no
+		 * descendant, and (time, mount, user) for a process with threads or a shared fs.
+		 * setns(2). */
 		err_sys(e, ERR_NSP_JOIN, r, "join the %s namespace: %s", k->name,
-			ns == NS_USER ? "it is already the current one" :
-			ns == NS_PID  ? "it is no descendant of the current one" :
-					"not possible for this process");
+			ns == NS_USER  ? "it is already the current one"
+			: ns == NS_PID ? "it is no descendant of the current one"
+				       : "not possible for this process");
 		break;
 	default:
 		err_sys(e, ERR_NSP_JOIN, r, "join the %s namespace", k->name);
@@ -186,15 +195,20 @@ int ns_explain_new(uint64_t flags, int r, struct err *e)
 	if (!b.len)
 		err_sys(e, ERR_NSP_NEW, r, "make the process");
 	else if (limit)
-		/* KERNEL: ENOSPC for the limit and for more than 32 nested user or pid namespaces (EUSERS before 4.9). */
-		err_sys(e, ERR_NSP_LIMIT, r, "make namespaces: a limit is reached (sysctl %s, or 32 nested levels)", text);
+		/* KERNEL: ENOSPC for the limit and for more than 32 nested user or pid namespaces
+		 * (EUSERS before 4.9). */
+		err_sys(e, ERR_NSP_LIMIT, r,
+			"make namespaces: a limit is reached (sysctl %s, or 32 nested levels)",
+			text);
 	else if (r == -EPERM && flags & CLONE_NEWUSER)
 		err_sys(e, ERR_NSP_NEW, r,
 			"make namespaces (%s): user namespaces are refused by the host (sysctl "
-			"kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns) or by a chroot",
+			"kernel.unprivileged_userns_clone, "
+			"kernel.apparmor_restrict_unprivileged_userns) or by a chroot",
 			text);
 	else if (r == -EPERM)
-		err_sys(e, ERR_NSP_NEW, r, "make namespaces (%s): needs CAP_SYS_ADMIN or a new user namespace", text);
+		err_sys(e, ERR_NSP_NEW, r,
+			"make namespaces (%s): needs CAP_SYS_ADMIN or a new user namespace", text);
 	else
 		err_sys(e, ERR_NSP_NEW, r, "make namespaces (%s)", text);
 	return err_at(e, r, "/linux/namespaces");
@@ -207,7 +221,8 @@ int ns_unshare(uint64_t flags, struct err *e)
 	return r < 0 ? ns_explain_new(flags, r, e) : 0;
 }
 
-int ns_runtime_enter(const struct plan *p, struct ns_fds *f, uint64_t *ret_clone_flags, struct err *e)
+int ns_runtime_enter(const struct plan *p, struct ns_fds *f, uint64_t *ret_clone_flags,
+		     struct err *e)
 {
 	uint64_t flags = 0;
 	int r = 0;
@@ -222,10 +237,11 @@ int ns_runtime_enter(const struct plan *p, struct ns_fds *f, uint64_t *ret_clone
 				r = ns_join(f, op->ns, e);
 			break;
 		case NS_OP_UNSHARE:
-			/* KERNEL: unshare(CLONE_NEWTIME) changes time_for_children only; joining the own
-			 * time namespace afterwards sets both back. time_namespaces(7). */
-			r = op->flags == CLONE_NEWTIME ? keep_own(f, NS_TIME, e) :
-			    err_set(e, ERR_GEN_INTERNAL, 0, "the runtime unshares time only");
+			/* KERNEL: unshare(CLONE_NEWTIME) changes time_for_children only; joining
+			 * the own time namespace afterwards sets both back. time_namespaces(7). */
+			r = op->flags == CLONE_NEWTIME ? keep_own(f, NS_TIME, e)
+						       : err_set(e, ERR_GEN_INTERNAL, 0,
+								 "the runtime unshares time only");
 			if (r >= 0)
 				r = ns_unshare(op->flags, e);
 			break;
@@ -236,7 +252,8 @@ int ns_runtime_enter(const struct plan *p, struct ns_fds *f, uint64_t *ret_clone
 			flags |= op->flags;
 			break;
 		default:
-			r = err_set(e, ERR_GEN_INTERNAL, 0, "namespace operation %d is none of the runtime", op->what);
+			r = err_set(e, ERR_GEN_INTERNAL, 0,
+				    "namespace operation %d is none of the runtime", op->what);
 		}
 	}
 	if (r < 0)
@@ -258,7 +275,8 @@ int ns_runtime_leave(const struct plan *p, struct ns_fds *f, struct err *e)
 			continue;
 		r = sys_setns(f->own[k], (int)kinds[k].flag);
 		if (r < 0 && !first)
-			first = err_sys(e, ERR_NSP_JOIN, r, "return to the runtime's own %s namespace", kinds[k].name);
+			first = err_sys(e, ERR_NSP_JOIN, r,
+					"return to the runtime's own %s namespace", kinds[k].name);
 		fd_close(&f->own[k]);
 	}
 	return first;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * ns/helper: newuidmap and newgidmap. Found in a fixed list of directories, run by fd with a fixed
- * environment and a deadline (rule H2, faults E12); a refusal is explained from the files it rests on.
+ * environment and a deadline (rule H2, faults E12); a refusal is explained from the files it rests
+ * on.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -18,7 +19,8 @@
 #include "sys/pidfd.h"
 
 /* /run/wrappers is where NixOS keeps its setuid programs. */
-static const char *const dirs[] = { "/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin", "/run/wrappers/bin", NULL };
+static const char *const dirs[] = { "/usr/bin",	 "/usr/local/bin",    "/bin",
+				    "/usr/sbin", "/run/wrappers/bin", NULL };
 
 const struct ns_helper_env ns_helper_default = {
 	.dirs = dirs,
@@ -30,7 +32,8 @@ const struct ns_helper_env ns_helper_default = {
 
 enum { SAID_MAX = 512, GRANTS_MAX = 1 << 20 };
 
-static int open_helper(const struct ns_helper_env *env, const char *name, char *path, size_t size, struct err *e)
+static int open_helper(const struct ns_helper_env *env, const char *name, char *path, size_t size,
+		       struct err *e)
 {
 	char tried[256];
 	struct strbuf b = STRBUF(tried);
@@ -48,7 +51,8 @@ static int open_helper(const struct ns_helper_env *env, const char *name, char *
 			return err_sys(e, ERR_NSP_IDMAP, fd, "%s", path);
 		sb_printf(&b, "%s%s", b.len ? ", " : "", *d);
 	}
-	return err_set(e, ERR_NSP_IDMAP, ENOENT, "%s is in none of %s (package uidmap or shadow-utils)", name, tried);
+	return err_set(e, ERR_NSP_IDMAP, ENOENT,
+		       "%s is in none of %s (package uidmap or shadow-utils)", name, tried);
 }
 
 /* In the child: nothing here may fail visibly but by its exit status. */
@@ -70,7 +74,8 @@ static _noreturn_ void exec_helper(int helper, int out, char *const argv[])
 	_exit(127);
 }
 
-static char **make_argv(const struct ns_map_side *side, const struct spec_idmaps *m, pid_t pid, struct arena *a)
+static char **make_argv(const struct ns_map_side *side, const struct spec_idmaps *m, pid_t pid,
+			struct arena *a)
 {
 	char **argv = arena_new_array(a, 3 + 3 * m->n, char *);
 	size_t n = 0;
@@ -85,7 +90,8 @@ static char **make_argv(const struct ns_map_side *side, const struct spec_idmaps
 	return argv;
 }
 
-/* Keep the first line the helper says; read until it closes its end, then wait for it; both until @deadline. 1: done, 0: too late. */
+/* Keep the first line the helper says; read until it closes its end, then wait for it; both until
+ * @deadline. 1: done, 0: too late. */
 static int collect(int out, int pidfd, uint64_t deadline, char *said, size_t size)
 {
 	size_t n = 0;
@@ -94,7 +100,8 @@ static int collect(int out, int pidfd, uint64_t deadline, char *said, size_t siz
 	while ((r = io_wait(out, POLLIN, deadline)) > 0) {
 		char drop[256];
 		bool full = n == size - 1;
-		ssize_t got = io_read_some(out, full ? drop : said + n, full ? sizeof(drop) : size - 1 - n);
+		ssize_t got = io_read_some(out, full ? drop : said + n,
+					   full ? sizeof(drop) : size - 1 - n);
 
 		if (got <= 0)
 			break;
@@ -140,16 +147,21 @@ static const char *caller_name(const char *passwd, uid_t uid, struct arena *a)
 	return NULL;
 }
 
-struct grant { unsigned line; uint32_t first, count; };
+struct grant {
+	unsigned line;
+	uint32_t first, count;
+};
 
-static struct grant *read_grants(const char *path, const char *name, uid_t uid, struct arena *a, size_t *ret_n)
+static struct grant *read_grants(const char *path, const char *name, uid_t uid, struct arena *a,
+				 size_t *ret_n)
 {
 	char *text = read_host_file(path, a), *line;
 	struct grant *v = NULL;
 	size_t n = 0;
 
 	for (unsigned no = 1; text && (line = strsep(&text, "\n")); no++) {
-		char *who = next_field(&line), *first = next_field(&line), *count = next_field(&line);
+		char *who = next_field(&line), *first = next_field(&line),
+		     *count = next_field(&line);
 		struct grant g = { .line = no };
 		uint32_t id;
 
@@ -164,7 +176,8 @@ static struct grant *read_grants(const char *path, const char *name, uid_t uid, 
 
 /* Put the first range that the grants file does not cover into @e; 0 when all are covered. */
 static int explain_range(const struct ns_helper_env *env, const struct ns_map_side *side,
-			 const struct spec_idmaps *m, const char *said, struct arena *a, struct err *e)
+			 const struct spec_idmaps *m, const char *said, struct arena *a,
+			 struct err *e)
 {
 	const char *file = side->gid ? env->subgid : env->subuid;
 	uid_t uid = getuid();
@@ -181,24 +194,30 @@ static int explain_range(const struct ns_helper_env *env, const struct ns_map_si
 		int code;
 
 		for (size_t j = 0; j < n && !covered; j++)
-			covered = r->host_id >= g[j].first && end <= (uint64_t)g[j].first + g[j].count;
+			covered = r->host_id >= g[j].first &&
+				  end <= (uint64_t)g[j].first + g[j].count;
 		if (covered)
 			continue;
 		if (n == 0)
-			code = err_set(e, ERR_NSP_IDMAP, EPERM, "%s: host ids %u to %llu: %s has no line for %s (%s)",
-				       side->helper, r->host_id, (unsigned long long)end - 1, file, who, said);
+			code = err_set(e, ERR_NSP_IDMAP, EPERM,
+				       "%s: host ids %u to %llu: %s has no line for %s (%s)",
+				       side->helper, r->host_id, (unsigned long long)end - 1, file,
+				       who, said);
 		else
 			code = err_set(e, ERR_NSP_IDMAP, EPERM,
-				       "%s: host ids %u to %llu are not granted to %s: line %u of %s grants %u to %llu%s (%s)",
-				       side->helper, r->host_id, (unsigned long long)end - 1, who, g[0].line, file,
-				       g[0].first, (unsigned long long)g[0].first + g[0].count - 1,
+				       "%s: host ids %u to %llu are not granted to %s: line %u of "
+				       "%s grants %u to %llu%s (%s)",
+				       side->helper, r->host_id, (unsigned long long)end - 1, who,
+				       g[0].line, file, g[0].first,
+				       (unsigned long long)g[0].first + g[0].count - 1,
 				       n > 1 ? ", and others" : "", said);
 		return err_at(e, code, "%s/%zu", side->pointer, i);
 	}
 	return 0;
 }
 
-/* Neither setuid nor file capabilities: such a helper cannot do its work for an unprivileged caller. */
+/* Neither setuid nor file capabilities: such a helper cannot do its work for an unprivileged
+ * caller. */
 static bool lacks_rights(const char *path)
 {
 	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0);
@@ -210,17 +229,19 @@ static bool lacks_rights(const char *path)
 }
 
 static int explain_refusal(const struct ns_helper_env *env, const struct ns_map_side *side,
-			   const struct spec_idmaps *m, const char *path, const siginfo_t *end, const char *said,
-			   struct arena *a, struct err *e)
+			   const struct spec_idmaps *m, const char *path, const siginfo_t *end,
+			   const char *said, struct arena *a, struct err *e)
 {
 	bool exited = end->si_code == CLD_EXITED;
 
 	if (exited && end->si_status == 127)
 		return err_set(e, ERR_NSP_IDMAP, 0, "%s cannot be executed", path);
 	if (!exited)
-		return err_set(e, ERR_NSP_IDMAP, 0, "%s was killed by signal %d", path, end->si_status);
+		return err_set(e, ERR_NSP_IDMAP, 0, "%s was killed by signal %d", path,
+			       end->si_status);
 	if (lacks_rights(path))
-		return err_set(e, ERR_NSP_IDMAP, 0, "%s has neither the setuid bit nor file capabilities: %s", path,
+		return err_set(e, ERR_NSP_IDMAP, 0,
+			       "%s has neither the setuid bit nor file capabilities: %s", path,
 			       said);
 	if (explain_range(env, side, m, said[0] ? said : "no message", a, e) < 0)
 		return -EPERM;
@@ -228,8 +249,8 @@ static int explain_refusal(const struct ns_helper_env *env, const struct ns_map_
 		       said[0] ? said : "no message");
 }
 
-int ns_run_helper(const struct ns_helper_env *env, const struct ns_map_side *side, const struct spec_idmaps *m,
-		  pid_t pid, struct err *e)
+int ns_run_helper(const struct ns_helper_env *env, const struct ns_map_side *side,
+		  const struct spec_idmaps *m, pid_t pid, struct err *e)
 {
 	_cleanup_(arena_free) struct arena a = { 0 };
 	_cleanup_fd_ int helper = -1, out_r = -1, out_w = -1, pidfd = -1;

@@ -20,7 +20,7 @@ static const struct field hook_fields[] = {
 	CALL("env", read_env, 0),
 	NUMBER(spec_hook, "timeout", timeout, 1, INT32_MAX, 0),
 };
-static const OBJECT_TYPE(hook, spec_hook);
+static OBJECT_TYPE(hook, spec_hook);
 
 static int read_deprecated(struct reader *r, const struct field *f, struct jv v, void *object)
 {

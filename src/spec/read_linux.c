@@ -28,7 +28,7 @@ static const struct field ns_entry_fields[] = {
 	NAME(ns_entry, "type", kind, spec_namespaces, REQUIRED),
 	VALUE(ns_entry, "path", path, ABSOLUTE),
 };
-static const OBJECT_TYPE(ns_entry, ns_entry);
+static OBJECT_TYPE(ns_entry, ns_entry);
 
 static int read_namespaces(struct reader *r, const struct field *f, struct jv v, void *object)
 {
@@ -59,7 +59,7 @@ static const struct field offset_fields[] = {
 	VALUE(spec_time_offset, "secs", secs, 0),
 	NUMBER(spec_time_offset, "nanosecs", nanosecs, 0, 999999999, 0),
 };
-static const OBJECT_TYPE(offset, spec_time_offset, .set = true);
+static OBJECT_TYPE(offset, spec_time_offset, .set = true);
 
 /* The keys are names of clocks, not properties: an unknown one is a wrong value. */
 static int read_time_offsets(struct reader *r, const struct field *f, struct jv v, void *object)
@@ -136,7 +136,7 @@ static const struct field device_fields[] = {
 	NUMBER(spec_device, "uid", uid, 0, ID_MAX, 0),
 	NUMBER(spec_device, "gid", gid, 0, ID_MAX, 0),
 };
-static const OBJECT_TYPE(device, spec_device, .check = check_device);
+static OBJECT_TYPE(device, spec_device, .check = check_device);
 
 /* KERNEL: dev_valid_name(): 1 to 15 bytes, no "/", ":" or blank, not "." or "..".
  * linux/net/core/dev.c. */
@@ -168,7 +168,7 @@ static int check_net_device(struct reader *r, struct jv v, void *object)
 static const struct field net_device_fields[] = {
 	VALUE(spec_net_device, "name", name, EMPTY_IS_NONE),
 };
-static const OBJECT_TYPE(net_device, spec_net_device, .check = check_net_device);
+static OBJECT_TYPE(net_device, spec_net_device, .check = check_net_device);
 
 /* ---- small objects ---- */
 
@@ -215,7 +215,7 @@ static const struct field rdt_fields[] = {
 	VALUE(spec_rdt, "schemata", schemata, 0),
 	VALUE(spec_rdt, "enableMonitoring", enable_monitoring, 0),
 };
-static const OBJECT_TYPE(rdt, spec_rdt, .set = true, .check = check_rdt);
+static OBJECT_TYPE(rdt, spec_rdt, .set = true, .check = check_rdt);
 
 static const struct field memory_policy_fields[] = {
 	NAME(spec_memory_policy, "mode", mode, spec_mpol_modes, REQUIRED),
@@ -239,7 +239,7 @@ static int check_memory_policy(struct reader *r, struct jv v, void *object)
 	return 0;
 }
 
-static const OBJECT_TYPE(memory_policy, spec_memory_policy, .set = true,
+static OBJECT_TYPE(memory_policy, spec_memory_policy, .set = true,
 			 .check = check_memory_policy);
 
 /* The spec has no flag yet: any entry is a wrong value (LNX-PERS-05). */
@@ -266,7 +266,7 @@ static const struct field personality_fields[] = {
 	NAME(spec_personality, "domain", domain, spec_personalities, REQUIRED),
 	CALL("flags", read_personality_flags, 0),
 };
-static const OBJECT_TYPE(personality, spec_personality, .set = true);
+static OBJECT_TYPE(personality, spec_personality, .set = true);
 
 /* ---- linux ---- */
 

@@ -45,7 +45,7 @@ static const struct field user_fields[] = {
 	CALL("additionalGids", read_gids, 0),
 	OTHER_PLATFORM("username"),
 };
-static const OBJECT_TYPE(user, spec_user);
+static OBJECT_TYPE(user, spec_user);
 
 /* ---- capabilities ---- */
 
@@ -90,7 +90,7 @@ static const struct field caps_fields[] = {
 	CALL("inheritable", read_capset, 0), CALL("permitted", read_capset, 0),
 	CALL("ambient", read_capset, 0),
 };
-static const OBJECT_TYPE(caps, spec_caps, .set = true, .check = check_caps);
+static OBJECT_TYPE(caps, spec_caps, .set = true, .check = check_caps);
 
 /* ---- limits and scheduling ---- */
 
@@ -110,7 +110,7 @@ static const struct field rlimit_fields[] = {
 	VALUE(spec_rlimit, "soft", soft, REQUIRED),
 	VALUE(spec_rlimit, "hard", hard, REQUIRED),
 };
-static const OBJECT_TYPE(rlimit, spec_rlimit, .check = check_rlimit);
+static OBJECT_TYPE(rlimit, spec_rlimit, .check = check_rlimit);
 
 static int read_rlimits(struct reader *r, const struct field *f, struct jv v, void *object)
 {
@@ -143,19 +143,19 @@ static const struct field scheduler_fields[] = {
 	VALUE(spec_scheduler, "deadline", deadline, 0),
 	VALUE(spec_scheduler, "period", period, 0),
 };
-static const OBJECT_TYPE(scheduler, spec_scheduler, .set = true);
+static OBJECT_TYPE(scheduler, spec_scheduler, .set = true);
 
 static const struct field io_priority_fields[] = {
 	NAME(spec_io_priority, "class", class, spec_ioprio_classes, REQUIRED),
 	NUMBER(spec_io_priority, "priority", priority, 0, 7, REQUIRED),
 };
-static const OBJECT_TYPE(io_priority, spec_io_priority, .set = true);
+static OBJECT_TYPE(io_priority, spec_io_priority, .set = true);
 
 static const struct field affinity_fields[] = {
 	VALUE(spec_cpu_affinity, "initial", initial, EMPTY_IS_NONE | NUMBER_LIST),
 	VALUE(spec_cpu_affinity, "final", final, EMPTY_IS_NONE | NUMBER_LIST),
 };
-static const OBJECT_TYPE(affinity, spec_cpu_affinity, .set = true);
+static OBJECT_TYPE(affinity, spec_cpu_affinity, .set = true);
 
 /* ---- process ---- */
 
@@ -163,7 +163,7 @@ static const struct field console_size_fields[] = {
 	VALUE(spec_process, "height", console_height, REQUIRED),
 	VALUE(spec_process, "width", console_width, REQUIRED),
 };
-static const OBJECT_TYPE(console_size, spec_process); /* its members lie in the process itself */
+static OBJECT_TYPE(console_size, spec_process); /* its members lie in the process itself */
 
 static int read_console_size(struct reader *r, const struct field *f, struct jv v, void *object)
 {

@@ -66,7 +66,7 @@ static const struct field device_rule_fields[] = {
 	NUMBER(spec_device_rule, "minor", minor, -1, UINT32_MAX, 0),
 	CALL("access", read_access, 0),
 };
-static const OBJECT_TYPE(device_rule, spec_device_rule, .check = check_device_rule);
+static OBJECT_TYPE(device_rule, spec_device_rule, .check = check_device_rule);
 
 /* ---- memory, cpu, pids ---- */
 
@@ -84,7 +84,7 @@ static const struct field memory_fields[] = {
 	VALUE(spec_memory, "useHierarchy", use_hierarchy, 0),
 	VALUE(spec_memory, "checkBeforeUpdate", check_before_update, 0),
 };
-static const OBJECT_TYPE(memory, spec_memory, .set = true);
+static OBJECT_TYPE(memory, spec_memory, .set = true);
 
 static const struct field cpu_fields[] = {
 	VALUE(spec_cpu, "shares", shares, 0),
@@ -109,12 +109,12 @@ static int check_cpu(struct reader *r, struct jv v, void *object)
 	return 0;
 }
 
-static const OBJECT_TYPE(cpu, spec_cpu, .set = true, .check = check_cpu);
+static OBJECT_TYPE(cpu, spec_cpu, .set = true, .check = check_cpu);
 
 static const struct field pids_fields[] = {
 	NUMBER(spec_resources, "limit", pids_limit, -1, INT64_MAX, 0),
 };
-static const OBJECT_TYPE(pids, spec_resources); /* its member lies in the resources themselves */
+static OBJECT_TYPE(pids, spec_resources); /* its member lies in the resources themselves */
 
 static int read_pids(struct reader *r, const struct field *f, struct jv v, void *object)
 {
@@ -140,14 +140,14 @@ static const struct field weight_device_fields[] = {
 	NUMBER(spec_weight_device, "weight", weight, 0, UINT16_MAX, 0),
 	NUMBER(spec_weight_device, "leafWeight", leaf_weight, 0, UINT16_MAX, 0),
 };
-static const OBJECT_TYPE(weight_device, spec_weight_device, .check = check_weight_device);
+static OBJECT_TYPE(weight_device, spec_weight_device, .check = check_weight_device);
 
 static const struct field throttle_device_fields[] = {
 	NUMBER(spec_throttle_device, "major", major, 0, UINT32_MAX, REQUIRED),
 	NUMBER(spec_throttle_device, "minor", minor, 0, UINT32_MAX, REQUIRED),
 	VALUE(spec_throttle_device, "rate", rate, REQUIRED),
 };
-static const OBJECT_TYPE(throttle_device, spec_throttle_device);
+static OBJECT_TYPE(throttle_device, spec_throttle_device);
 
 #define THROTTLE(name_, kind)                                                                      \
 	LIST(spec_block_io, name_, throttle[kind], n_throttle[kind], throttle_device)
@@ -161,7 +161,7 @@ static const struct field block_io_fields[] = {
 	THROTTLE("throttleReadIOPSDevice", THROTTLE_READ_IOPS),
 	THROTTLE("throttleWriteIOPSDevice", THROTTLE_WRITE_IOPS),
 };
-static const OBJECT_TYPE(block_io, spec_block_io, .set = true);
+static OBJECT_TYPE(block_io, spec_block_io, .set = true);
 
 /* ---- huge pages, network, rdma ---- */
 
@@ -183,19 +183,19 @@ static const struct field hugepage_fields[] = {
 	VALUE(spec_hugepage_limit, "pageSize", page_size, REQUIRED),
 	VALUE(spec_hugepage_limit, "limit", limit, REQUIRED),
 };
-static const OBJECT_TYPE(hugepage, spec_hugepage_limit, .check = check_hugepage);
+static OBJECT_TYPE(hugepage, spec_hugepage_limit, .check = check_hugepage);
 
 static const struct field priority_fields[] = {
 	VALUE(spec_network_priority, "name", name, REQUIRED | NONEMPTY),
 	VALUE(spec_network_priority, "priority", priority, REQUIRED),
 };
-static const OBJECT_TYPE(priority, spec_network_priority);
+static OBJECT_TYPE(priority, spec_network_priority);
 
 static const struct field network_fields[] = {
 	VALUE(spec_network, "classID", class_id, 0),
 	LIST(spec_network, "priorities", priorities, n_priorities, priority),
 };
-static const OBJECT_TYPE(network, spec_network, .set = true);
+static OBJECT_TYPE(network, spec_network, .set = true);
 
 static int check_rdma(struct reader *r, struct jv v, void *object)
 {
@@ -210,7 +210,7 @@ static const struct field rdma_fields[] = {
 	VALUE(spec_rdma, "hcaHandles", hca_handles, 0),
 	VALUE(spec_rdma, "hcaObjects", hca_objects, 0),
 };
-static const OBJECT_TYPE(rdma, spec_rdma, .check = check_rdma);
+static OBJECT_TYPE(rdma, spec_rdma, .check = check_rdma);
 
 static const struct field read_resources_fields[] = {
 	LIST(spec_resources, "devices", devices, n_devices, device_rule),

@@ -37,7 +37,7 @@ static const struct field arg_fields[] = {
 	VALUE(spec_seccomp_arg, "valueTwo", value_two, 0),
 	NAME(spec_seccomp_arg, "op", op, spec_seccomp_ops, REQUIRED),
 };
-static const OBJECT_TYPE(arg, spec_seccomp_arg);
+static OBJECT_TYPE(arg, spec_seccomp_arg);
 
 static int check_rule(struct reader *r, struct jv v, void *object)
 {
@@ -52,7 +52,7 @@ static const struct field rule_fields[] = {
 	VALUE(spec_seccomp_rule, "errnoRet", errno_ret, 0),
 	LIST(spec_seccomp_rule, "args", args, n_args, arg),
 };
-static const OBJECT_TYPE(rule, spec_seccomp_rule, .check = check_rule);
+static OBJECT_TYPE(rule, spec_seccomp_rule, .check = check_rule);
 
 static int read_archs(struct reader *r, const struct field *f, struct jv v, void *object)
 {

@@ -13,7 +13,8 @@
 #include "base/fd.h"
 #include "base/io.h"
 
-/* KERNEL: dumps come in packets of up to 32 KiB when the reader offers that much. netlink(7), since 4.x. */
+/* KERNEL: dumps come in packets of up to 32 KiB when the reader offers that much. netlink(7),
+ * since 4.x. */
 enum { PACKET_MAX = 32768 };
 static const uint64_t timeout = 10ULL * 1000 * 1000 * 1000;
 
@@ -23,7 +24,8 @@ int netlink_open(struct netlink *ret)
 
 	if (fd < 0)
 		return -errno;
-	/* Texts with refusals, and answers that keep to the filter of the request. Both since 4.20 at the latest. */
+	/* Texts with refusals, and answers that keep to the filter of the request. Both since 4.20
+	 * at the latest. */
 	if (setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one)) < 0 ||
 	    setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof(one)) < 0) {
 		int r = -errno;
@@ -40,7 +42,8 @@ void netlink_close(struct netlink *n)
 	fd_close(&n->fd);
 }
 
-void netlink_begin(struct netlink_request *q, uint16_t type, uint16_t flags, const void *body, size_t size)
+void netlink_begin(struct netlink_request *q, uint16_t type, uint16_t flags, const void *body,
+		   size_t size)
 {
 	memset(q, 0, sizeof(*q));
 	q->head.nlmsg_type = type;
@@ -144,7 +147,8 @@ static int verdict(struct netlink *n, const struct nlmsghdr *msg)
 			skip += NLMSG_ALIGN(err.msg.nlmsg_len) - NLMSG_HDRLEN;
 	}
 	if (err.error < 0 && msg->nlmsg_flags & NLM_F_ACK_TLVS && skip < msg->nlmsg_len) {
-		text = find_attr((const char *)msg + skip, msg->nlmsg_len - skip, NLMSGERR_ATTR_MSG, &len);
+		text = find_attr((const char *)msg + skip, msg->nlmsg_len - skip, NLMSGERR_ATTR_MSG,
+				 &len);
 		if (text && len && memchr(text, '\0', len)) {
 			len = strnlen(text, sizeof(n->why) - 1);
 			memcpy(n->why, text, len);
@@ -154,11 +158,13 @@ static int verdict(struct netlink *n, const struct nlmsghdr *msg)
 	return err.error <= 0 ? err.error : -EBADMSG;
 }
 
-/* One packet: 1 when the call is over, else 0. The first failure of @f or of the dump stands in *result; the rest is
- * read all the same, so that the socket is free for the next call. */
-static int take_packet(struct netlink *n, char *packet, size_t len, netlink_answer *f, void *data, int *result)
+/* One packet: 1 when the call is over, else 0. The first failure of @f or of the dump stands in
+ * *result; the rest is read all the same, so that the socket is free for the next call. */
+static int take_packet(struct netlink *n, char *packet, size_t len, netlink_answer *f, void *data,
+		       int *result)
 {
-	for (struct nlmsghdr *m = (struct nlmsghdr *)(void *)packet; NLMSG_OK(m, len); m = NLMSG_NEXT(m, len)) {
+	for (struct nlmsghdr *m = (struct nlmsghdr *)(void *)packet; NLMSG_OK(m, len);
+	     m = NLMSG_NEXT(m, len)) {
 		if (m->nlmsg_seq != n->seq)
 			continue;
 		if (m->nlmsg_flags & NLM_F_DUMP_INTR && *result == 0)
@@ -201,14 +207,16 @@ int netlink_call(struct netlink *n, struct netlink_request *q, netlink_answer *f
 		r = io_wait(n->fd, POLLIN, deadline);
 		if (r <= 0)
 			return r < 0 ? r : -ETIMEDOUT;
-		len = recvfrom(n->fd, packet.bytes, sizeof(packet.bytes), MSG_TRUNC, (struct sockaddr *)&from, &size);
+		len = recvfrom(n->fd, packet.bytes, sizeof(packet.bytes), MSG_TRUNC,
+			       (struct sockaddr *)&from, &size);
 		if (len < 0 && errno == EINTR)
 			continue;
 		if (len < 0)
 			return -errno;
 		if ((size_t)len > sizeof(packet.bytes))
 			return -EBADMSG;
-		if (from.nl_pid != 0) /* SECURITY: only the kernel answers; any process may write to this socket */
+		if (from.nl_pid !=
+		    0) /* SECURITY: only the kernel answers; any process may write to this socket */
 			continue;
 		if (take_packet(n, packet.bytes, (size_t)len, f, data, &result))
 			return result;

@@ -14,8 +14,8 @@
 
 enum { MPOL_PREFERRED_ = 1 };
 
-static int parse(const char *list, const char *pointer, enum err_id id, struct arena *a, struct tune_mask *ret,
-		 struct err *e)
+static int parse(const char *list, const char *pointer, enum err_id id, struct arena *a,
+		 struct tune_mask *ret, struct err *e)
 {
 	int r = tune_parse_list(list, a, ret);
 
@@ -38,12 +38,14 @@ int tune_affinity(const char *list, const char *pointer, pid_t pid, struct err *
 	if (r < 0)
 		return r;
 	if (want.count == 0)
-		return err_at(e, err_set(e, ERR_TUN_AFFINITY, EINVAL, "the list is empty"), "%s", pointer);
+		return err_at(e, err_set(e, ERR_TUN_AFFINITY, EINVAL, "the list is empty"), "%s",
+			      pointer);
 	if (syscall(SYS_sched_setaffinity, pid, want.n_words * sizeof(long), want.words) < 0) {
 		r = -errno;
 		/* KERNEL: EINVAL when no CPU of the mask exists, is online and in the cpuset. */
 		if (r == -EINVAL)
-			err_sys(e, ERR_TUN_AFFINITY, r, "no CPU of %s exists, is online and in the cpuset", list);
+			err_sys(e, ERR_TUN_AFFINITY, r,
+				"no CPU of %s exists, is online and in the cpuset", list);
 		else
 			err_sys(e, ERR_TUN_AFFINITY, r, "CPUs %s", list);
 		return err_at(e, r, "%s", pointer);
@@ -52,12 +54,16 @@ int tune_affinity(const char *list, const char *pointer, pid_t pid, struct err *
 	got = tune_mask_new(TUNE_MASK_MAX, &a);
 	n = syscall(SYS_sched_getaffinity, pid, got.n_words * sizeof(long), got.words);
 	if (n < 0)
-		return err_at(e, err_sys(e, ERR_TUN_AFFINITY, -errno, "read the affinity back"), "%s", pointer);
+		return err_at(e, err_sys(e, ERR_TUN_AFFINITY, -errno, "read the affinity back"),
+			      "%s", pointer);
 	bad = tune_mask_missing(&want, &got);
 	if (bad >= 0)
-		return err_at(e, err_set(e, ERR_TUN_AFFINITY, EINVAL,
-					 "CPU %ld of %s does not exist, is offline or outside the cpuset", bad, list),
-			      "%s", pointer);
+		return err_at(
+			e,
+			err_set(e, ERR_TUN_AFFINITY, EINVAL,
+				"CPU %ld of %s does not exist, is offline or outside the cpuset",
+				bad, list),
+			"%s", pointer);
 	return 0;
 }
 
@@ -74,7 +80,8 @@ int tune_memory_policy(const struct spec_memory_policy *m, struct err *e)
 		return 0;
 	name = name ? name : "?";
 	arena_init(&a);
-	r = parse(m->nodes ? m->nodes : "", "/linux/memoryPolicy/nodes", ERR_TUN_MEMPOLICY, &a, &want, e);
+	r = parse(m->nodes ? m->nodes : "", "/linux/memoryPolicy/nodes", ERR_TUN_MEMPOLICY, &a,
+		  &want, e);
 	if (r < 0)
 		return r;
 	/* KERNEL: the number of bits is taken as one less than given. set_mempolicy(2), notes. */
@@ -83,8 +90,8 @@ int tune_memory_policy(const struct spec_memory_policy *m, struct err *e)
 		r = -errno;
 		if (r == -EINVAL)
 			err_sys(e, ERR_TUN_MEMPOLICY, r,
-				"the kernel refuses %s, flags %#x with nodes \"%s\" (no such node, or the mode takes none or "
-				"needs one)",
+				"the kernel refuses %s, flags %#x with nodes \"%s\" (no such node, "
+				"or the mode takes none, or needs one)",
 				name, m->flags, m->nodes ? m->nodes : "");
 		else if (r == -ENOSYS)
 			err_sys(e, ERR_TUN_MEMPOLICY, r, "the kernel is built without NUMA");
@@ -96,11 +103,17 @@ int tune_memory_policy(const struct spec_memory_policy *m, struct err *e)
 		return 0;
 	/* KERNEL: nodes that cannot be used are dropped without a word as long as one is left. */
 	got = tune_mask_new(MAX(4096, (int)(want.n_words * TUNE_WORD_BITS)), &a);
-	if (syscall(SYS_get_mempolicy, &mode, got.words, got.n_words * TUNE_WORD_BITS + 1, NULL, 0) < 0)
-		return err_at(e, err_sys(e, ERR_TUN_MEMPOLICY, -errno, "read the memory policy back"), at);
+	if (syscall(SYS_get_mempolicy, &mode, got.words, got.n_words * TUNE_WORD_BITS + 1, NULL,
+		    0) < 0)
+		return err_at(e,
+			      err_sys(e, ERR_TUN_MEMPOLICY, -errno, "read the memory policy back"),
+			      at);
 	bad = tune_mask_missing(&want, &got);
 	if (bad >= 0 && m->mode != MPOL_PREFERRED_) /* which keeps one node only */
-		return err_at(e, err_set(e, ERR_TUN_MEMPOLICY, EINVAL,
-					 "node %ld of %s does not exist or is outside the cpuset", bad, m->nodes), at);
+		return err_at(e,
+			      err_set(e, ERR_TUN_MEMPOLICY, EINVAL,
+				      "node %ld of %s does not exist or is outside the cpuset", bad,
+				      m->nodes),
+			      at);
 	return 0;
 }

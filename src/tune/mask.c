@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tune/mask: the list grammar of CPUs and memory nodes, as masks without a built-in size (faults L4).
+ * tune/mask: the list grammar of CPUs and memory nodes, as masks without a built-in size (faults
+ * L4).
  */
 #include <string.h>
 
@@ -11,7 +12,8 @@ struct tune_mask tune_mask_new(size_t bits, struct arena *a)
 {
 	size_t n = (bits + TUNE_WORD_BITS - 1) / TUNE_WORD_BITS;
 
-	return (struct tune_mask){ .words = arena_new_array(a, n ? n : 1, unsigned long), .n_words = n };
+	return (struct tune_mask){ .words = arena_new_array(a, n ? n : 1, unsigned long),
+				   .n_words = n };
 }
 
 static bool has(const struct tune_mask *m, size_t bit)

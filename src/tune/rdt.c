@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tune/rdt: Intel RDT through resctrl (config-linux.md#intelrdt). Hides which directory is used, made, compared and
- * removed under which rule, and where the kernel puts its reason for a refusal.
+ * tune/rdt: Intel RDT through resctrl (config-linux.md#intelrdt). Hides which directory is used,
+ * made, compared and removed under which rule, and where the kernel puts its reason for a refusal.
  */
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -105,7 +105,8 @@ static int fail(int root, int r, struct err *e, const char *what, const char *na
 	const char *why = last_status(root, status, sizeof(status));
 
 	/* KERNEL: ENOSPC when all CLOSIDs or RMIDs are in use. */
-	return err_sys(e, ERR_TUN_RDT, r, "%s %s%s%s%s", what, name, why[0] ? " (" : "", why, why[0] ? ")" : "");
+	return err_sys(e, ERR_TUN_RDT, r, "%s %s%s%s%s", what, name, why[0] ? " (" : "", why,
+		       why[0] ? ")" : "");
 }
 
 /* A directory name of resctrl that is not one of its own. */
@@ -134,8 +135,8 @@ static int open_root(const struct tune_rdt_env *env, struct err *e)
 }
 
 /* Open the group of the container, making it where the rules say so. */
-static int open_group(const struct tune_rdt_env *env, int root, const struct spec_rdt *r, const char *id,
-		      bool *ret_made, bool *ret_existed, struct err *e)
+static int open_group(const struct tune_rdt_env *env, int root, const struct spec_rdt *r,
+		      const char *id, bool *ret_made, bool *ret_existed, struct err *e)
 {
 	const char *name = r->clos_id ? r->clos_id : id;
 	bool made = false;
@@ -146,8 +147,10 @@ static int open_group(const struct tune_rdt_env *env, int root, const struct spe
 	if (r->clos_id && streq(r->clos_id, "/"))
 		return fd_dup_above(root, 3);
 	if (!name_is_usable(name))
-		return err_at(e, err_set(e, ERR_TUN_RDT, EINVAL, "\"%s\" cannot be the name of a group", name), "%s%s", at,
-			      r->clos_id ? "/closID" : "");
+		return err_at(e,
+			      err_set(e, ERR_TUN_RDT, EINVAL,
+				      "\"%s\" cannot be the name of a group", name),
+			      "%s%s", at, r->clos_id ? "/closID" : "");
 	if (!r->clos_id || has_schema(r)) {
 		k = sys_mkdirat(root, name, 0755);
 		if (k < 0 && k != -EEXIST)
@@ -158,8 +161,12 @@ static int open_group(const struct tune_rdt_env *env, int root, const struct spe
 	}
 	fd = sys_openat(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd == -ENOENT)
-		return err_at(e, err_sys(e, ERR_TUN_RDT, fd, "group %s does not exist and no schema is given to make it with",
-					 name), "%s/closID", at);
+		return err_at(
+			e,
+			err_sys(e, ERR_TUN_RDT, fd,
+				"group %s does not exist and no schema is given to make it with",
+				name),
+			"%s/closID", at);
 	if (fd < 0) {
 		if (made)
 			sys_unlinkat(root, name, AT_REMOVEDIR);
@@ -174,7 +181,8 @@ static int compare_line(const char *content, const char *want, const char *prope
 {
 	if (!want || tune_rdt_matches(content, want))
 		return 0;
-	return err_at(e, err_set(e, ERR_TUN_RDT, 0, "the group exists and has not %s", want), "%s/%s", at, property);
+	return err_at(e, err_set(e, ERR_TUN_RDT, 0, "the group exists and has not %s", want),
+		      "%s/%s", at, property);
 }
 
 static int compare(int group, const struct spec_rdt *r, struct err *e)
@@ -198,7 +206,8 @@ static int compare(int group, const struct spec_rdt *r, struct err *e)
 	return k < 0 ? k : compare_line(content, r->mem_bw_schema, "memBwSchema", e);
 }
 
-/* KERNEL: a write must end in a newline, and naming a domain twice in one write is refused: one write per line. */
+/* KERNEL: a write must end in a newline, and naming a domain twice in one write is refused: one
+ * write per line. */
 static int write_line(int root, int fd, const char *line, struct err *e)
 {
 	_cleanup_(arena_free) struct arena a = { 0 };
@@ -262,8 +271,8 @@ int tune_rdt_prepare_at(const struct tune_rdt_env *env, const struct spec_rdt *r
 	group = open_group(env, root, r, id, &made, &existed, e);
 	if (group < 0)
 		return err_at(e, group, "%s", at);
-	k = streq(name, "/") ? str_format(t.group, sizeof(t.group), "%s", env->root) :
-			       str_format(t.group, sizeof(t.group), "%s/%s", env->root, name);
+	k = streq(name, "/") ? str_format(t.group, sizeof(t.group), "%s", env->root)
+			     : str_format(t.group, sizeof(t.group), "%s/%s", env->root, name);
 	if (k < 0)
 		err_sys(e, ERR_TUN_RDT, k, "group %s", name);
 	if (k >= 0 && r->clos_id && existed)
@@ -288,7 +297,8 @@ int tune_rdt_prepare_at(const struct tune_rdt_env *env, const struct spec_rdt *r
 
 int tune_rdt_prepare(const struct spec_rdt *r, const char *id, struct tune_rdt *ret, struct err *e)
 {
-	static const struct tune_rdt_env host = { .root = "/sys/fs/resctrl", .magic = RDTGROUP_MAGIC };
+	static const struct tune_rdt_env host = { .root = "/sys/fs/resctrl",
+						  .magic = RDTGROUP_MAGIC };
 
 	return tune_rdt_prepare_at(&host, r, id, ret, e);
 }

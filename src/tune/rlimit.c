@@ -12,7 +12,9 @@
 
 static const char *show(uint64_t v, char buf[static 24])
 {
-	return v == RLIM64_INFINITY || str_format(buf, 24, "%llu", (unsigned long long)v) < 0 ? "unlimited" : buf;
+	return v == RLIM64_INFINITY || str_format(buf, 24, "%llu", (unsigned long long)v) < 0
+		       ? "unlimited"
+		       : buf;
 }
 
 static int set_one(const struct spec_rlimit *l, pid_t pid, struct err *e)
@@ -29,13 +31,16 @@ static int set_one(const struct spec_rlimit *l, pid_t pid, struct err *e)
 	/* KERNEL: EINVAL for soft above hard; EPERM for a hard limit above the present one without
 	 * CAP_SYS_RESOURCE, and for RLIMIT_NOFILE above fs.nr_open with it. prlimit(2). */
 	if (r == -EINVAL && l->soft > l->hard)
-		return err_sys(e, ERR_TUN_RLIMIT, r, "%s: soft %s is above hard %s", name, show(l->soft, soft),
-			       show(l->hard, hard));
+		return err_sys(e, ERR_TUN_RLIMIT, r, "%s: soft %s is above hard %s", name,
+			       show(l->soft, soft), show(l->hard, hard));
 	if (r == -EPERM)
-		return err_sys(e, ERR_TUN_RLIMIT, r, "%s: raise the hard limit to %s: needs CAP_SYS_RESOURCE%s", name,
+		return err_sys(e, ERR_TUN_RLIMIT, r,
+			       "%s: raise the hard limit to %s: needs CAP_SYS_RESOURCE%s", name,
 			       show(l->hard, hard),
-			       l->resource == RLIMIT_NOFILE ? ", and at most sysctl fs.nr_open" : "");
-	return err_sys(e, ERR_TUN_RLIMIT, r, "%s: set soft %s, hard %s", name, show(l->soft, soft), show(l->hard, hard));
+			       l->resource == RLIMIT_NOFILE ? ", and at most sysctl fs.nr_open"
+							    : "");
+	return err_sys(e, ERR_TUN_RLIMIT, r, "%s: set soft %s, hard %s", name, show(l->soft, soft),
+		       show(l->hard, hard));
 }
 
 int tune_rlimits(const struct spec_process *p, pid_t pid, struct err *e)
@@ -60,8 +65,11 @@ int tune_rlimits_raise(const struct spec_process *p, struct err *e)
 			return err_sys(e, ERR_TUN_RLIMIT, -errno, "read limit %d", l->resource);
 		if (l->soft <= l->hard && l->hard <= now.rlim_max)
 			continue;
-		/* The wanted pair at once: what is impossible fails here, at create, and not at start. */
-		r = set_one(&(struct spec_rlimit){ l->resource, MIN(now.rlim_cur, l->hard), l->hard }, 0, e);
+		/* The wanted pair at once: what is impossible fails here, at create, and not at
+		 * start. */
+		r = set_one(
+			&(struct spec_rlimit){ l->resource, MIN(now.rlim_cur, l->hard), l->hard },
+			0, e);
 		if (r == 0 && l->soft > l->hard)
 			r = set_one(l, 0, e);
 		if (r < 0)

@@ -12,7 +12,8 @@
 #include "spec/spec.h"
 #include "tune/tune.h"
 
-/* linux/sched/types.h at SCHED_ATTR_SIZE_VER1 (5.3); own because libc and kernel headers both define the name. */
+/* linux/sched/types.h at SCHED_ATTR_SIZE_VER1 (5.3); own because libc and kernel headers both
+ * define the name. */
 struct sched_attr_v1 {
 	uint32_t size, policy;
 	uint64_t flags;
@@ -46,22 +47,30 @@ static int explain_invalid(const struct spec_scheduler *s, int r, struct err *e)
 	bool realtime = s->policy == POLICY_FIFO || s->policy == POLICY_RR;
 
 	if (s->policy == POLICY_ISO)
-		return err_at(e, err_sys(e, ERR_TUN_SCHED, r, "Linux has no SCHED_ISO"), "/process/scheduler/policy");
+		return err_at(e, err_sys(e, ERR_TUN_SCHED, r, "Linux has no SCHED_ISO"),
+			      "/process/scheduler/policy");
 	if (realtime && (s->priority < 1 || s->priority > 99))
-		return err_at(e, err_sys(e, ERR_TUN_SCHED, r, "%d: this policy takes 1 to 99", s->priority),
-			      "/process/scheduler/priority");
+		return err_at(
+			e,
+			err_sys(e, ERR_TUN_SCHED, r, "%d: this policy takes 1 to 99", s->priority),
+			"/process/scheduler/priority");
 	if (!realtime && s->priority != 0)
-		return err_at(e, err_sys(e, ERR_TUN_SCHED, r, "%d: this policy takes 0", s->priority),
+		return err_at(e,
+			      err_sys(e, ERR_TUN_SCHED, r, "%d: this policy takes 0", s->priority),
 			      "/process/scheduler/priority");
-	/* KERNEL: runtime of at least 1024 ns <= deadline <= period, a period of 0 means the deadline. sched(7). */
+	/* KERNEL: runtime of at least 1024 ns <= deadline <= period, a period of 0 means the
+	 * deadline. sched(7). */
 	if (s->policy == POLICY_DEADLINE)
 		return err_sys(e, ERR_TUN_SCHED, r,
-			       "SCHED_DEADLINE needs 1024 <= runtime <= deadline <= period (%llu, %llu, %llu ns given)",
+			       "SCHED_DEADLINE needs 1024 <= runtime <= deadline <= period (%llu, "
+			       "%llu, %llu ns given)",
 			       (unsigned long long)s->runtime, (unsigned long long)s->deadline,
 			       (unsigned long long)s->period);
 	if (s->flags)
-		return err_at(e, err_sys(e, ERR_TUN_SCHED, r, "the flags do not fit this policy or kernel"),
-			      "/process/scheduler/flags");
+		return err_at(
+			e,
+			err_sys(e, ERR_TUN_SCHED, r, "the flags do not fit this policy or kernel"),
+			"/process/scheduler/flags");
 	return err_sys(e, ERR_TUN_SCHED, r, "%s", name_of(&spec_sched_policies, s->policy));
 }
 
@@ -71,12 +80,15 @@ static int explain(const struct spec_scheduler *s, int r, struct err *e)
 	case -EINVAL:
 		return explain_invalid(s, r, e);
 	case -EPERM:
-		/* KERNEL: also for SCHED_DEADLINE with an affinity narrower than its root domain. */
+		/* KERNEL: also for SCHED_DEADLINE with an affinity narrower than its root domain.
+		 */
 		return err_sys(e, ERR_TUN_SCHED, r,
-			       "%s, priority %d, nice %d: needs CAP_SYS_NICE or room in RLIMIT_RTPRIO, RLIMIT_NICE",
+			       "%s, priority %d, nice %d: needs CAP_SYS_NICE or room in "
+			       "RLIMIT_RTPRIO, RLIMIT_NICE",
 			       name_of(&spec_sched_policies, s->policy), s->priority, s->nice);
 	case -EBUSY:
-		return err_sys(e, ERR_TUN_SCHED, r, "SCHED_DEADLINE: the CPUs have not that much bandwidth left");
+		return err_sys(e, ERR_TUN_SCHED, r,
+			       "SCHED_DEADLINE: the CPUs have not that much bandwidth left");
 	case -EOPNOTSUPP: /* KERNEL: clamps without CONFIG_UCLAMP_TASK */
 	case -E2BIG:
 		err_sys(e, ERR_TUN_SCHED, r, "the kernel lacks utilization clamps");
@@ -113,7 +125,8 @@ int tune_io_priority(const struct spec_io_priority *p, struct err *e)
 	if (!p->set)
 		return 0;
 	/* Inherited by fork: covers every process of the container. ioprio_set(2). */
-	if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS_, 0, p->class << IOPRIO_CLASS_SHIFT_ | p->priority) == 0)
+	if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS_, 0,
+		    p->class << IOPRIO_CLASS_SHIFT_ | p->priority) == 0)
 		return 0;
 	r = -errno;
 	if (r == -EPERM)

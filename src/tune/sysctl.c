@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tune/sysctl: write the container's sysctls (config-linux.md#sysctl). Which keys may be written was decided by the
- * planner; that a key cannot leave /proc/sys is made sure of here (rule F5).
+ * tune/sysctl: write the container's sysctls (config-linux.md#sysctl). Which keys may be written
+ * was decided by the planner; that a key cannot leave /proc/sys is made sure of here (rule F5).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -52,11 +52,13 @@ static int set_one(const struct plan_sysctl *s, const struct procfs *proc, struc
 		return err_sys(e, ERR_TUN_SYSCTL, r, "%s", s->key);
 	fd = proc_openat(proc, path, O_WRONLY);
 	if (fd == -ENOENT)
-		return err_sys(e, ERR_TUN_SYSCTL, fd, "sysctl %s is unknown to this kernel", s->key);
+		return err_sys(e, ERR_TUN_SYSCTL, fd, "sysctl %s is unknown to this kernel",
+			       s->key);
 	if (fd < 0)
 		return err_sys(e, ERR_TUN_SYSCTL, fd, "open sysctl %s", s->key);
 	r = write_value(fd, s->value);
-	return r < 0 ? err_sys(e, ERR_TUN_SYSCTL, r, "write \"%s\" to sysctl %s", s->value, s->key) : 0;
+	return r < 0 ? err_sys(e, ERR_TUN_SYSCTL, r, "write \"%s\" to sysctl %s", s->value, s->key)
+		     : 0;
 }
 
 int tune_sysctls(const struct plan *p, const struct procfs *proc, struct err *e)

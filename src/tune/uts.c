@@ -12,9 +12,11 @@ static int explain(const char *what, const char *name, int r, struct err *e)
 {
 	/* KERNEL: EINVAL above __NEW_UTS_LEN (64) bytes. sethostname(2). */
 	if (r == -EINVAL)
-		return err_sys(e, ERR_TUN_UTS, r, "%s of %zu bytes; at most 64 are possible", what, strlen(name));
+		return err_sys(e, ERR_TUN_UTS, r, "%s of %zu bytes; at most 64 are possible", what,
+			       strlen(name));
 	if (r == -EPERM)
-		return err_sys(e, ERR_TUN_UTS, r, "set the %s: needs CAP_SYS_ADMIN over the uts namespace", what);
+		return err_sys(e, ERR_TUN_UTS, r,
+			       "set the %s: needs CAP_SYS_ADMIN over the uts namespace", what);
 	return err_sys(e, ERR_TUN_UTS, r, "set the %s", what);
 }
 

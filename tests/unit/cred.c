@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cred room: ids, groups and capability sets as the kernel shows them in /proc/self/status, locks, keyring, labels. */
+/* The cred room: ids, groups and capability sets as the kernel shows them in /proc/self/status,
+ * locks, keyring, labels. */
 #include "child.h"
 
 #include <fcntl.h>
@@ -48,7 +49,8 @@ static struct plan_process process(uid_t uid, gid_t gid)
 	return (struct plan_process){ .set = true, .spec = &none, .uid = uid, .gid = gid };
 }
 
-static void set_caps(struct plan_process *p, uint64_t bnd, uint64_t eff, uint64_t prm, uint64_t inh, uint64_t amb)
+static void set_caps(struct plan_process *p, uint64_t bnd, uint64_t eff, uint64_t prm, uint64_t inh,
+		     uint64_t amb)
 {
 	p->caps[CAPSET_BOUNDING] = bnd;
 	p->caps[CAPSET_EFFECTIVE] = eff;
@@ -89,25 +91,28 @@ static void matrix_body(void)
 
 TEST(capability_sets_for_root_and_user)
 {
-	static const uint64_t net = BIT(CAP_NET_BIND_SERVICE), raw = BIT(CAP_NET_RAW), kill = BIT(CAP_KILL),
-			      chown = BIT(CAP_CHOWN), high = BIT(CAP_CHECKPOINT_RESTORE);
+	static const uint64_t net = BIT(CAP_NET_BIND_SERVICE), raw = BIT(CAP_NET_RAW),
+			      kill = BIT(CAP_KILL), chown = BIT(CAP_CHOWN),
+			      high = BIT(CAP_CHECKPOINT_RESTORE);
 	static const uid_t uids[] = { 0, 1000 };
 	const uint64_t rows[][CAPSETS] = {
-		/* bounding, effective, permitted, inheritable, ambient */
-		{ 0, 0, 0, 0, 0 },
-		{ net | raw | kill, 0, 0, 0, 0 },
-		{ net | raw | kill | chown, net | raw, net | raw | kill, net, net },
-		{ net | high, net | high, net | high, net | high, net | high },
-		{ raw, net, net, 0, 0 }, /* permitted beyond the bounding set is the config's to ask for */
-		{ net | raw, net, net | raw, net | raw, raw },
-		{ net | raw, 0, net | raw, net | raw, net | raw },
+	/* bounding, effective, permitted, inheritable, ambient */
+		{0,			 0,		0,		   0,	      0		},
+		{ net | raw | kill,	    0,	       0,		  0,	     0	       },
+		{ net | raw | kill | chown, net | raw,  net | raw | kill, net,	      net	  },
+		{ net | high,		      net | high, net | high,	      net | high, net | high},
+		{ raw,		       net,	    net,		 0,
+		  0									      }, /* permitted beyond the bounding set is the config's to ask for */
+		{ net | raw,		     net,	  net | raw,	     net | raw,	raw	    },
+		{ net | raw,		     0,		net | raw,	   net | raw,  net | raw },
 	};
 
 	NEED_ROOT();
 	for (size_t u = 0; u < ARRAY_LEN(uids); u++) {
 		for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 			matrix_row = process(uids[u], uids[u]);
-			set_caps(&matrix_row, rows[i][0], rows[i][1], rows[i][2], rows[i][3], rows[i][4]);
+			set_caps(&matrix_row, rows[i][0], rows[i][1], rows[i][2], rows[i][3],
+				 rows[i][4]);
 			unit_in_child(matrix_body);
 			if (unit_failed)
 				FAIL_("uid %u, row %zu", uids[u], i);
@@ -136,7 +141,8 @@ TEST_IN_CHILD(sets_that_cannot_be_are_errors)
 
 	NEED_ROOT();
 	set_caps(&p, BIT(CAP_KILL), BIT(CAP_CHOWN), 0, 0, 0);
-	CHECK_ERR(cred_set_caps(&p, &e), &e, "/process/capabilities", "effective must be within permitted");
+	CHECK_ERR(cred_set_caps(&p, &e), &e, "/process/capabilities",
+		  "effective must be within permitted");
 	err_clear(&e);
 	/* The kernel lets inheritable not pass the bounding set. */
 	set_caps(&p, BIT(CAP_KILL), 0, BIT(CAP_CHOWN), BIT(CAP_CHOWN), 0);
@@ -150,7 +156,8 @@ TEST_IN_CHILD(ambient_needs_inheritable)
 
 	NEED_ROOT();
 	set_caps(&p, BIT(CAP_KILL), BIT(CAP_KILL), BIT(CAP_KILL), 0, BIT(CAP_KILL));
-	CHECK_ERR(cred_set_caps(&p, &e), &e, "/process/capabilities/ambient", "permitted and inheritable");
+	CHECK_ERR(cred_set_caps(&p, &e), &e, "/process/capabilities/ambient",
+		  "permitted and inheritable");
 }
 
 TEST_IN_CHILD(bounding_set_cannot_grow)
@@ -163,7 +170,8 @@ TEST_IN_CHILD(bounding_set_cannot_grow)
 	CHECK_OK(cred_drop_bounding(&p, &e), &e);
 	CHECK_OK(cred_drop_bounding(&p, &e), &e);
 	set_caps(&p, BIT(CAP_KILL) | BIT(CAP_CHOWN), 0, 0, 0, 0);
-	CHECK_ERR(cred_drop_bounding(&p, &e), &e, "/process/capabilities/bounding", "CAP_CHOWN cannot be kept");
+	CHECK_ERR(cred_drop_bounding(&p, &e), &e, "/process/capabilities/bounding",
+		  "CAP_CHOWN cannot be kept");
 }
 
 TEST_IN_CHILD(bounding_set_needs_setpcap_only_when_there_is_something_to_drop)
@@ -215,9 +223,9 @@ TEST(groups_are_exactly_those_configured)
 	NEED_ROOT();
 	for (size_t i = 0; i < ARRAY_LEN(many); i++)
 		many[i] = (gid_t)((i * 2654435761U) & 0x7fffffff);
+	group_list = few;
 	group_count = 0;
 	unit_in_child(groups_body);
-	group_list = few;
 	group_count = ARRAY_LEN(few);
 	unit_in_child(groups_body);
 	group_list = many;
@@ -247,7 +255,8 @@ static void write_file(const char *path, const char *text)
 	close(fd);
 }
 
-/* Become part of a new user namespace with this map for both ids; a child that stays behind writes it. */
+/* Become part of a new user namespace with this map for both ids; a child that stays behind writes
+ * it. */
 static bool enter_userns(const char *map, bool deny)
 {
 	int go[2], status = 1;
@@ -269,7 +278,8 @@ static bool enter_userns(const char *map, bool deny)
 		write_file(path, map);
 		_exit(0);
 	}
-	return unshare(CLONE_NEWUSER) == 0 && write(go[1], &c, 1) == 1 && waitpid(pid, &status, 0) == pid && status == 0;
+	return unshare(CLONE_NEWUSER) == 0 && write(go[1], &c, 1) == 1 &&
+	       waitpid(pid, &status, 0) == pid && status == 0;
 }
 
 TEST_IN_CHILD(ids_that_are_not_mapped)
@@ -348,7 +358,8 @@ static const char *describe(int serial)
 	static char text[256];
 
 	memset(text, 0, sizeof(text));
-	sys_keyctl(KEYCTL_DESCRIBE, (unsigned long)serial, (unsigned long)(uintptr_t)text, sizeof(text) - 1, 0);
+	sys_keyctl(KEYCTL_DESCRIBE, (unsigned long)serial, (unsigned long)(uintptr_t)text,
+		   sizeof(text) - 1, 0);
 	return text;
 }
 
@@ -359,8 +370,9 @@ static long add_key(const char *description)
 
 static long find_key(const char *description)
 {
-	return sys_keyctl(KEYCTL_SEARCH, (unsigned long)KEY_SPEC_SESSION_KEYRING, (unsigned long)(uintptr_t) "user",
-			  (unsigned long)(uintptr_t)description, 0);
+	return sys_keyctl(KEYCTL_SEARCH, (unsigned long)KEY_SPEC_SESSION_KEYRING,
+			  (unsigned long)(uintptr_t) "user", (unsigned long)(uintptr_t)description,
+			  0);
 }
 
 #define NEED_KEYS()                                                                                \
@@ -429,8 +441,10 @@ TEST_IN_CHILD(keyring_another_user_laid_out_is_not_joined)
 	if (pid == 0) {
 		if (setresuid(1000, 1000, 1000) < 0)
 			_exit(1);
-		trap = sys_keyctl(KEYCTL_JOIN_SESSION_KEYRING, (unsigned long)(uintptr_t)name, 0, 0, 0);
-		sys_keyctl(KEYCTL_SETPERM, (unsigned long)trap, 0x3f3f3f3f, 0, 0); /* everything for everybody */
+		trap = sys_keyctl(KEYCTL_JOIN_SESSION_KEYRING, (unsigned long)(uintptr_t)name, 0, 0,
+				  0);
+		sys_keyctl(KEYCTL_SETPERM, (unsigned long)trap, 0x3f3f3f3f, 0,
+			   0); /* everything for everybody */
 		if (write(p[1], &trap, sizeof(trap)) < 0)
 			_exit(1);
 		for (;;)
@@ -470,7 +484,8 @@ TEST_IN_CHILD(used_up_quota_is_explained)
 
 TEST(key_users_line)
 {
-	static const char text[] = "    0:    49 48/48 36/1000000 577/25000000\n 1000:     3 3/3 200/200 4000/20000\n";
+	static const char text[] =
+		"    0:    49 48/48 36/1000000 577/25000000\n 1000:     3 3/3 200/200 4000/20000\n";
 	struct cred_key_use u;
 
 	CHECK(cred_parse_key_users(text, 1000, &u));
@@ -507,7 +522,8 @@ TEST(profile_names_are_compared_whole)
 
 TEST(loaded_profiles_are_found_whole)
 {
-	static const char list[] = "snap.foo (complain)\ndocker-default (enforce)\n/usr/bin/man (enforce)\n";
+	static const char list[] =
+		"snap.foo (complain)\ndocker-default (enforce)\n/usr/bin/man (enforce)\n";
 
 	CHECK(cred_profile_listed(list, "docker-default"));
 	CHECK(cred_profile_listed(list, "snap.foo"));
@@ -524,17 +540,20 @@ TEST(label_without_its_module)
 	struct spec_process p = { .apparmor_profile = "docker-default" };
 	struct err e = { 0 };
 
-	CHECK_ERR(cred_check_label(&p, &h, &e), &e, "/process/apparmorProfile", "AppArmor is not active");
+	CHECK_ERR(cred_check_label(&p, &h, &e), &e, "/process/apparmorProfile",
+		  "AppArmor is not active");
 	err_clear(&e);
 	p.apparmor_profile = "unconfined_foo";
-	CHECK_ERR(cred_check_label(&p, &h, &e), &e, "/process/apparmorProfile", "AppArmor is not active");
+	CHECK_ERR(cred_check_label(&p, &h, &e), &e, "/process/apparmorProfile",
+		  "AppArmor is not active");
 	err_clear(&e);
 	p.apparmor_profile = "unconfined";
 	CHECK_OK(cred_check_label(&p, &h, &e), &e);
 	p.apparmor_profile = "";
 	CHECK_OK(cred_check_label(&p, &h, &e), &e);
 	p.selinux_label = "system_u:system_r:container_t:s0";
-	CHECK_ERR(cred_check_label(&p, &h, &e), &e, "/process/selinuxLabel", "SELinux is not active");
+	CHECK_ERR(cred_check_label(&p, &h, &e), &e, "/process/selinuxLabel",
+		  "SELinux is not active");
 }
 
 TEST_IN_CHILD(label_is_never_skipped_in_silence)
@@ -544,16 +563,19 @@ TEST_IN_CHILD(label_is_never_skipped_in_silence)
 	struct spec_process s = { .apparmor_profile = "unconfined" };
 	struct err e = { 0 };
 
-	if (access("/sys/kernel/security/apparmor", F_OK) == 0 || access("/sys/fs/selinux/enforce", F_OK) == 0)
+	if (access("/sys/kernel/security/apparmor", F_OK) == 0 ||
+	    access("/sys/fs/selinux/enforce", F_OK) == 0)
 		SKIP("a security module is active here");
 	CHECK_INT(proc_open(false, &proc), 0);
 	p.spec = &s;
 	CHECK_OK(cred_set_label(&p, &proc, &e), &e);
 	s.apparmor_profile = "docker-default";
-	CHECK_ERR(cred_set_label(&p, &proc, &e), &e, "/process/apparmorProfile", "set AppArmor profile docker-default");
+	CHECK_ERR(cred_set_label(&p, &proc, &e), &e, "/process/apparmorProfile",
+		  "set AppArmor profile docker-default");
 	err_clear(&e);
 	s = (struct spec_process){ .selinux_label = "a:b:c:d" };
-	CHECK_ERR(cred_set_label(&p, &proc, &e), &e, "/process/selinuxLabel", "set SELinux label a:b:c:d");
+	CHECK_ERR(cred_set_label(&p, &proc, &e), &e, "/process/selinuxLabel",
+		  "set SELinux label a:b:c:d");
 }
 
 UNIT_MAIN

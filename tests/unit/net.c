@@ -39,7 +39,8 @@ static int make_link(struct netlink *n, const char *name, const char *kind)
 	struct ifinfomsg body = { 0 };
 	struct netlink_request q;
 	char info[32] = "";
-	struct nlattr a = { .nla_len = (uint16_t)(NLA_HDRLEN + strlen(kind)), .nla_type = IFLA_INFO_KIND };
+	struct nlattr a = { .nla_len = (uint16_t)(NLA_HDRLEN + strlen(kind)),
+			    .nla_type = IFLA_INFO_KIND };
 
 	memcpy(info, &a, sizeof(a));
 	memcpy(info + NLA_HDRLEN, kind, strlen(kind));
@@ -64,7 +65,11 @@ static int set_link(struct netlink *n, const char *name)
 	return netlink_call(n, &q, NULL, NULL);
 }
 
-struct seen { unsigned mtu, txqlen; unsigned char mac[6]; char alias[32]; };
+struct seen {
+	unsigned mtu, txqlen;
+	unsigned char mac[6];
+	char alias[32];
+};
 
 static int read_seen(const struct nlmsghdr *m, void *data)
 {
@@ -92,11 +97,13 @@ static int see_link(struct netlink *n, const char *name, struct seen *ret)
 	return netlink_call(n, &q, read_seen, ret);
 }
 
-static int add_address(struct netlink *n, const char *dev, const char *text, uint8_t prefix, uint8_t scope,
-		       uint32_t valid, const char *label)
+static int add_address(struct netlink *n, const char *dev, const char *text, uint8_t prefix,
+		       uint8_t scope, uint32_t valid, const char *label)
 {
 	bool v6 = strchr(text, ':') != NULL;
-	struct ifaddrmsg body = { .ifa_family = v6 ? AF_INET6 : AF_INET, .ifa_prefixlen = prefix, .ifa_scope = scope };
+	struct ifaddrmsg body = { .ifa_family = v6 ? AF_INET6 : AF_INET,
+				  .ifa_prefixlen = prefix,
+				  .ifa_scope = scope };
 	struct ifa_cacheinfo life = { .ifa_prefered = valid, .ifa_valid = valid };
 	struct netlink_request q;
 	struct net_link l;
@@ -116,7 +123,10 @@ static int add_address(struct netlink *n, const char *dev, const char *text, uin
 	return netlink_call(n, &q, NULL, NULL);
 }
 
-struct all { char text[1024]; int index; };
+struct all {
+	char text[1024];
+	int index;
+};
 
 /* "10.9.8.7/24 d0;" per address, IPv6 ones with their state. */
 static int show_address(const struct nlmsghdr *m, void *data)
@@ -132,7 +142,8 @@ static int show_address(const struct nlmsghdr *m, void *data)
 
 	memcpy(&i, NLMSG_DATA(m), sizeof(i));
 	flags = netlink_attr_u32(m, sizeof(i), IFA_FLAGS, 0);
-	if ((int)i.ifa_index != all->index || (i.ifa_family == AF_INET6 && i.ifa_scope == RT_SCOPE_LINK))
+	if ((int)i.ifa_index != all->index ||
+	    (i.ifa_family == AF_INET6 && i.ifa_scope == RT_SCOPE_LINK))
 		return 0;
 	inet_ntop(i.ifa_family, p, text, sizeof(text));
 	sb_printf(&b, "%s/%d%s%s%s;", text, i.ifa_prefixlen, label ? " " : "", label ? label : "",
@@ -173,7 +184,8 @@ static bool is_up(struct netlink *n, const char *name)
 
 static int move(const struct spec_net_device *v, size_t n, struct err *e)
 {
-	struct spec_linux l = { .net_devices = (struct spec_net_device *)(uintptr_t)v, .n_net_devices = n };
+	struct spec_linux l = { .net_devices = (struct spec_net_device *)(uintptr_t)v,
+				.n_net_devices = n };
 
 	return net_devices_move(&l, inside_ns, e);
 }
@@ -217,7 +229,9 @@ TEST_IN_CHILD(loopback_comes_up)
 
 TEST_IN_CHILD(device_keeps_attributes_and_addresses)
 {
-	static const struct spec_net_device d[] = { { "d0", NULL } };
+	static const struct spec_net_device d[] = {
+		{"d0", NULL}
+	};
 	static const unsigned char mac[6] = { 2, 0x11, 0x22, 0x33, 0x44, 0x55 };
 	struct err e = { 0 };
 	struct seen s = { 0 };
@@ -242,7 +256,9 @@ TEST_IN_CHILD(device_keeps_attributes_and_addresses)
 
 TEST_IN_CHILD(device_gets_its_new_name)
 {
-	static const struct spec_net_device d[] = { { "d0", "eth0" } };
+	static const struct spec_net_device d[] = {
+		{"d0", "eth0"}
+	};
 	struct err e = { 0 };
 
 	SETUP();
@@ -256,7 +272,9 @@ TEST_IN_CHILD(device_gets_its_new_name)
 
 TEST_IN_CHILD(host_name_taken_inside_is_no_matter_when_renamed)
 {
-	static const struct spec_net_device d[] = { { "d0", "other" } };
+	static const struct spec_net_device d[] = {
+		{"d0", "other"}
+	};
 	struct err e = { 0 };
 
 	SETUP();
@@ -269,7 +287,10 @@ TEST_IN_CHILD(host_name_taken_inside_is_no_matter_when_renamed)
 
 TEST_IN_CHILD(kernel_picks_a_free_number)
 {
-	static const struct spec_net_device d[] = { { "d0", "eth%d" }, { "d1", "eth%d" } };
+	static const struct spec_net_device d[] = {
+		{"d0",	"eth%d"},
+		   { "d1", "eth%d"}
+	};
 	struct err e = { 0 };
 
 	SETUP();
@@ -285,26 +306,26 @@ TEST_IN_CHILD(kernel_picks_a_free_number)
 TEST_IN_CHILD(what_cannot_move_leaves_all_at_home)
 {
 	struct spec_net_device bad[][2] = {
-		{ { "d0", NULL }, { "nosuch0", NULL } },
-		{ { "d0", NULL }, { "lo", NULL } },
-		{ { "d0", NULL }, { "d1", "taken" } },
-		{ { "d0", NULL }, { "taken", NULL } },
-		{ { "d0", "same" }, { "d1", "same" } },
-		{ { "d0", NULL }, { "d1", "a/b" } },
-		{ { "d0", NULL }, { "a/b", NULL } },
-		{ { "d0", NULL }, { "d1", "1234567890123456" } },
-		{ { "d0", NULL }, { "d1", "x%s" } },
+		{{ "d0", NULL },	  { "nosuch0", NULL }	      },
+		{ { "d0", NULL },	  { "lo", NULL }		 },
+		{ { "d0", NULL },	  { "d1", "taken" }	    },
+		{ { "d0", NULL },	  { "taken", NULL }	    },
+		{ { "d0", "same" }, { "d1", "same" }	     },
+		{ { "d0", NULL },	  { "d1", "a/b" }		  },
+		{ { "d0", NULL },	  { "a/b", NULL }		  },
+		{ { "d0", NULL },	  { "d1", "1234567890123456" }},
+		{ { "d0", NULL },	  { "d1", "x%s" }		  },
 	};
 	static const char *const want[][2] = {
-		{ "/linux/netDevices/nosuch0", "nosuch0 does not exist on the host" },
-		{ "/linux/netDevices/lo", "loopback" },
-		{ "/linux/netDevices/d1", "has a device named taken already" },
-		{ "/linux/netDevices/taken", "has a device named taken already" },
-		{ "/linux/netDevices/d1/name", "two devices" },
-		{ "/linux/netDevices/d1/name", "slash" },
-		{ "/linux/netDevices/a~1b", "slash" },
-		{ "/linux/netDevices/d1/name", "longer than 15" },
-		{ "/linux/netDevices/d1/name", "percent" },
+		{"/linux/netDevices/nosuch0",  "nosuch0 does not exist on the host"},
+		{ "/linux/netDevices/lo",	  "loopback"			     },
+		{ "/linux/netDevices/d1",	  "has a device named taken already"  },
+		{ "/linux/netDevices/taken",   "has a device named taken already"	},
+		{ "/linux/netDevices/d1/name", "two devices"			     },
+		{ "/linux/netDevices/d1/name", "slash"			       },
+		{ "/linux/netDevices/a~1b",    "slash"				    },
+		{ "/linux/netDevices/d1/name", "longer than 15"			},
+		{ "/linux/netDevices/d1/name", "percent"				 },
 	};
 
 	SETUP();
@@ -324,7 +345,10 @@ TEST_IN_CHILD(what_cannot_move_leaves_all_at_home)
 
 TEST_IN_CHILD(refusal_of_the_kernel_puts_back_what_moved)
 {
-	static const struct spec_net_device d[] = { { "d0", "eth0" }, { "br0", NULL } };
+	static const struct spec_net_device d[] = {
+		{"d0",	"eth0"},
+		  { "br0", NULL	}
+	};
 	struct err e = { 0 };
 	struct net_link before, after;
 
@@ -346,12 +370,16 @@ TEST_IN_CHILD(refusal_of_the_kernel_puts_back_what_moved)
 
 TEST_IN_CHILD(own_network_namespace_is_needed)
 {
-	static const struct spec_net_device d[] = { { "d0", NULL } };
-	struct spec_linux l = { .net_devices = (struct spec_net_device *)(uintptr_t)d, .n_net_devices = 1 };
+	static const struct spec_net_device d[] = {
+		{"d0", NULL}
+	};
+	struct spec_linux l = { .net_devices = (struct spec_net_device *)(uintptr_t)d,
+				.n_net_devices = 1 };
 	struct err e = { 0 };
 
 	SETUP();
-	CHECK_ERR(net_devices_move(&l, host_ns, &e), &e, "/linux/netDevices", "no network namespace of its own");
+	CHECK_ERR(net_devices_move(&l, host_ns, &e), &e, "/linux/netDevices",
+		  "no network namespace of its own");
 	CHECK(exists(&host, "d0"));
 	l.n_net_devices = 0;
 	err_clear(&e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The ns room: id maps as the kernel shows them, namespace files proved before use, time offsets, helpers. */
+/* The ns room: id maps as the kernel shows them, namespace files proved before use, time offsets,
+ * helpers. */
 #include "child.h"
 
 #include <fcntl.h>
@@ -37,7 +38,8 @@ static const char *write_tmp(struct arena *a, const char *name, const char *text
 
 static void remove_tmp(void)
 {
-	static const char *const names[] = { "newuidmap", "subuid", "subgid", "passwd", "file", "fifo" };
+	static const char *const names[] = { "newuidmap", "subuid", "subgid",
+					     "passwd",	  "file",   "fifo" };
 	char path[128];
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -114,7 +116,8 @@ static char *show(struct arena *a, const struct spec_idmaps *m)
 	char *s = arena_strdup(a, "");
 
 	for (size_t i = 0; i < m->n; i++)
-		s = arena_printf(a, "%s%u %u %u\n", s, m->v[i].container_id, m->v[i].host_id, m->v[i].size);
+		s = arena_printf(a, "%s%u %u %u\n", s, m->v[i].container_id, m->v[i].host_id,
+				 m->v[i].size);
 	return s;
 }
 
@@ -135,7 +138,8 @@ TEST_IN_CHILD(maps_are_written_as_given)
 	arena_init(&a);
 	for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
 		/* Host ids of one digit to three keep 340 lines below the page the kernel takes. */
-		struct plan_ids ids = { .writer = IDMAP_DIRECT, .uid = ranges(&a, counts[i], 1),
+		struct plan_ids ids = { .writer = IDMAP_DIRECT,
+					.uid = ranges(&a, counts[i], 1),
 					.gid = ranges(&a, counts[i], 2) };
 		struct err e = { 0 };
 		int hold;
@@ -180,19 +184,35 @@ TEST_IN_CHILD(too_many_ranges_write_nothing)
 
 TEST_IN_CHILD(bad_ranges_are_named)
 {
-	static struct spec_idmap over[] = { { 0, 100, 10 }, { 20, 300, 10 }, { 25, 500, 1 } };
-	static struct spec_idmap host[] = { { 0, 100, 10 }, { 20, 109, 10 } };
-	static struct spec_idmap wrap[] = { { 0, 4294967290U, 6 } };
-	static struct spec_idmap one[] = { { 0, 100, 10 } };
-	struct { struct spec_idmaps m; const char *at, *part; } rows[] = {
-		{ { over, 3 }, "/linux/uidMappings/2", "overlaps entry 1 on the container side" },
-		{ { host, 2 }, "/linux/uidMappings/1", "overlaps entry 0 on the host side" },
-		{ { wrap, 1 }, "/linux/uidMappings/0", "passes the last id" },
+	static struct spec_idmap over[] = {
+		{0,   100, 10},
+		{ 20, 300, 10},
+		 { 25, 500, 1 }
+	};
+	static struct spec_idmap host[] = {
+		{0,   100, 10},
+		{ 20, 109, 10}
+	};
+	static struct spec_idmap wrap[] = {
+		{0, 4294967290U, 6}
+	};
+	static struct spec_idmap one[] = {
+		{0, 100, 10}
+	};
+	struct {
+		struct spec_idmaps m;
+		const char *at, *part;
+	} rows[] = {
+		{{ over, 3 },  "/linux/uidMappings/2", "overlaps entry 1 on the container side"},
+		{ { host, 2 }, "/linux/uidMappings/1", "overlaps entry 0 on the host side"	   },
+		{ { wrap, 1 }, "/linux/uidMappings/0", "passes the last id"		    },
 	};
 
 	NEED_ROOT();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct plan_ids ids = { .writer = IDMAP_DIRECT, .uid = rows[i].m, .gid = { one, 1 } };
+		struct plan_ids ids = {
+			.writer = IDMAP_DIRECT, .uid = rows[i].m, .gid = {one, 1}
+		};
 		struct err e = { 0 };
 		int hold;
 		pid_t pid = child_in(CLONE_NEWUSER, &hold);
@@ -226,7 +246,8 @@ TEST_IN_CHILD(setgroups_is_denied_first)
 	child_end(pid, hold);
 	pid = child_in(CLONE_NEWUSER, &hold);
 	ids.uid = ranges(&a, 1, 1001);
-	CHECK_ERR(ns_write_idmaps(&ids, pid, &e), &e, "/linux/uidMappings", "not the caller's to map");
+	CHECK_ERR(ns_write_idmaps(&ids, pid, &e), &e, "/linux/uidMappings",
+		  "not the caller's to map");
 	child_end(pid, hold);
 	arena_free(&a);
 }
@@ -268,12 +289,14 @@ TEST_IN_CHILD(namespace_files_are_proved)
 	file = write_tmp(&a, "file", "x", 0600);
 	fifo = arena_printf(&a, "%s/fifo", tmp);
 	CHECK(mkfifo(fifo, 0600) == 0);
-	struct { const char *path, *part; } rows[] = {
-		{ "/proc/self/ns/uts", "is a namespace of type uts" },
-		{ file, "is not a namespace file" },
-		{ fifo, "is not a namespace file" }, /* and does not block */
-		{ "/proc/self/ns/nosuch", "No such file" },
-		{ "/", "is not a namespace file" },
+	struct {
+		const char *path, *part;
+	} rows[] = {
+		{"/proc/self/ns/uts",     "is a namespace of type uts"},
+		{ file,			"is not a namespace file"	  },
+		{ fifo,			"is not a namespace file"	  }, /* and does not block */
+		{ "/proc/self/ns/nosuch", "No such file"		 },
+		{ "/",		       "is not a namespace file"	 },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct err e = { 0 };
@@ -289,7 +312,9 @@ TEST_IN_CHILD(namespace_files_are_proved)
 
 TEST_IN_CHILD(runtime_joins_and_comes_back)
 {
-	static const enum spec_ns all[] = { NS_PID, NS_NETWORK, NS_IPC, NS_UTS, NS_CGROUP, NS_TIME };
+	static const enum spec_ns all[] = {
+		NS_PID, NS_NETWORK, NS_IPC, NS_UTS, NS_CGROUP, NS_TIME
+	};
 	struct err e = { 0 };
 	struct arena a;
 	struct plan p = { 0 };
@@ -302,7 +327,8 @@ TEST_IN_CHILD(runtime_joins_and_comes_back)
 
 	NEED_ROOT();
 	arena_init(&a);
-	pid = child_in(CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWTIME,
+	pid = child_in(CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP |
+			       CLONE_NEWTIME,
 		       &hold);
 	CHECK(pid > 0);
 	snprintf(dir, sizeof(dir), "/proc/%d", pid);
@@ -346,7 +372,10 @@ static int64_t clock_secs(clockid_t id)
 TEST_IN_CHILD(time_offsets)
 {
 	struct err e = { 0 };
-	struct spec_linux l = { .monotonic = { true, 86400, 500000000 }, .boottime = { true, 604800, 0 } };
+	struct spec_linux l = {
+		.monotonic = {true,  86400,  500000000},
+			 .boottime = { true, 604800, 0	       }
+	};
 	struct plan p = { .os = &l };
 	struct ns_fds f;
 	uint64_t flags;
@@ -362,7 +391,10 @@ TEST_IN_CHILD(time_offsets)
 	CHECK_OK(ns_runtime_enter(&p, &f, &flags, &e), &e);
 	pid = fork();
 	if (pid == 0)
-		_exit(clock_secs(CLOCK_MONOTONIC) - mono >= 86400 && clock_secs(CLOCK_BOOTTIME) - boot >= 604800 ? 7 : 8);
+		_exit(clock_secs(CLOCK_MONOTONIC) - mono >= 86400 &&
+				      clock_secs(CLOCK_BOOTTIME) - boot >= 604800
+			      ? 7
+			      : 8);
 	CHECK(waitpid(pid, &status, 0) == pid);
 	CHECK_INT(WEXITSTATUS(status), 7);
 	CHECK_OK(ns_runtime_leave(&p, &f, &e), &e);
@@ -377,13 +409,17 @@ TEST_IN_CHILD(time_offsets)
 TEST_IN_CHILD(impossible_time_offset_is_named)
 {
 	struct err e = { 0 };
-	struct spec_linux l = { .boottime = { true, -4000000000, 0 } };
+	struct spec_linux l = {
+		.boottime = {true, -4000000000, 0}
+	};
 
 	NEED_ROOT();
 	CHECK_OK(ns_unshare(CLONE_NEWTIME, &e), &e);
 	CHECK_ERR(ns_write_offsets(&l, &e), &e, "/linux/timeOffsets/boottime", "-4000000000 s");
 	err_clear(&e);
-	l = (struct spec_linux){ .monotonic = { true, 1, 0 } };
+	l = (struct spec_linux){
+		.monotonic = {true, 1, 0}
+	};
 	if (fork() == 0)
 		_exit(0);
 	wait(NULL);
@@ -406,7 +442,8 @@ TEST(why_a_namespace_cannot_be_made)
 
 /* ---- newuidmap ---- */
 
-/* This program is the helper too, under that name. What it does depends on the first host id it is given. */
+/* This program is the helper too, under that name. What it does depends on the first host id it is
+ * given. */
 enum { HELP_FINE = 70, HELP_REFUSE, HELP_HANG, HELP_DIE, HELP_TALK };
 
 __attribute__((constructor(101))) static void act_as_helper(void)
@@ -423,7 +460,10 @@ __attribute__((constructor(101))) static void act_as_helper(void)
 	/* "newuidmap 1 0 HOST SIZE": pid 1 is never really touched here. */
 	switch (strstr(args, "1 0 ")[5] - '0' + 70) {
 	case HELP_FINE:
-		_exit(streq(args, "newuidmap 1 0 70 10 10 80 5") && !getenv("HOME") && getenv("PATH") ? 0 : 9);
+		_exit(streq(args, "newuidmap 1 0 70 10 10 80 5") && !getenv("HOME") &&
+				      getenv("PATH")
+			      ? 0
+			      : 9);
 	case HELP_REFUSE:
 		(void)!write(2, "range not allowed\n", 18);
 		_exit(1);
@@ -454,13 +494,17 @@ static struct ns_helper_env fake_env(struct arena *a, const char *const *where)
 
 static void link_helper(struct arena *a)
 {
-	if (symlink(arena_printf(a, "/proc/%d/exe", getpid()), arena_printf(a, "%s/newuidmap", tmp)) < 0)
+	if (symlink(arena_printf(a, "/proc/%d/exe", getpid()),
+		    arena_printf(a, "%s/newuidmap", tmp)) < 0)
 		abort();
 }
 
 TEST_IN_CHILD(helper_gets_all_ranges)
 {
-	static struct spec_idmap two[] = { { 0, 70, 10 }, { 10, 80, 5 } };
+	static struct spec_idmap two[] = {
+		{0,   70, 10},
+		       { 10, 80, 5 }
+	};
 	const char *where[] = { "/nonexistent", tmp, NULL };
 	struct err e = { 0 };
 	struct arena a;
@@ -478,7 +522,9 @@ TEST_IN_CHILD(helper_gets_all_ranges)
 
 TEST_IN_CHILD(helper_refusal_names_file_and_line)
 {
-	static struct spec_idmap one[] = { { 0, 71, 10 } };
+	static struct spec_idmap one[] = {
+		{0, 71, 10}
+	};
 	const char *where[] = { tmp, NULL };
 	struct err e = { 0 };
 	struct arena a;
@@ -501,8 +547,8 @@ TEST_IN_CHILD(helper_refusal_names_file_and_line)
 	err_clear(&e);
 	/* Granted and refused all the same: its own words. */
 	write_tmp(&a, "subuid", "1234:70:50\n", 0644);
-	CHECK_ERR(ns_run_helper(&env, &ns_side_uid, &(struct spec_idmaps){ one, 1 }, 1, &e), &e, "/linux/uidMappings",
-		  "newuidmap failed with status 1: range not allowed");
+	CHECK_ERR(ns_run_helper(&env, &ns_side_uid, &(struct spec_idmaps){ one, 1 }, 1, &e), &e,
+		  "/linux/uidMappings", "newuidmap failed with status 1: range not allowed");
 	remove_tmp();
 	arena_free(&a);
 }
@@ -520,14 +566,14 @@ TEST_IN_CHILD(helper_that_hangs_dies_or_floods)
 	make_tmp();
 	link_helper(&a);
 	env = fake_env(&a, where);
-	CHECK_ERR(ns_run_helper(&env, &ns_side_uid, &(struct spec_idmaps){ hang, 1 }, 1, &e), &e, "/linux/uidMappings",
-		  "did not end within");
+	CHECK_ERR(ns_run_helper(&env, &ns_side_uid, &(struct spec_idmaps){ hang, 1 }, 1, &e), &e,
+		  "/linux/uidMappings", "did not end within");
 	CHECK(e.id == ERR_GEN_TIMEOUT);
 	CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
 	err_clear(&e);
 	env.timeout = 10ULL * 1000 * 1000 * 1000;
-	CHECK_ERR(ns_run_helper(&env, &ns_side_uid, &(struct spec_idmaps){ die, 1 }, 1, &e), &e, "/linux/uidMappings",
-		  "was killed by signal 9");
+	CHECK_ERR(ns_run_helper(&env, &ns_side_uid, &(struct spec_idmaps){ die, 1 }, 1, &e), &e,
+		  "/linux/uidMappings", "was killed by signal 9");
 	err_clear(&e);
 	CHECK_ERR(ns_run_helper(&env, &ns_side_uid, &(struct spec_idmaps){ talk, 1 }, 1, &e), &e,
 		  "/linux/uidMappings/0", "(no no no no no no no)");
@@ -537,14 +583,16 @@ TEST_IN_CHILD(helper_that_hangs_dies_or_floods)
 
 TEST(helper_that_is_missing)
 {
-	static struct spec_idmap one[] = { { 0, 70, 1 } };
+	static struct spec_idmap one[] = {
+		{0, 70, 1}
+	};
 	static const char *const where[] = { "/nonexistent/a", "/nonexistent/b", NULL };
 	struct ns_helper_env env = ns_helper_default;
 	struct err e = { 0 };
 
 	env.dirs = where;
-	CHECK_ERR(ns_run_helper(&env, &ns_side_gid, &(struct spec_idmaps){ one, 1 }, 1, &e), &e, "/linux/gidMappings",
-		  "newgidmap is in none of /nonexistent/a, /nonexistent/b");
+	CHECK_ERR(ns_run_helper(&env, &ns_side_gid, &(struct spec_idmaps){ one, 1 }, 1, &e), &e,
+		  "/linux/gidMappings", "newgidmap is in none of /nonexistent/a, /nonexistent/b");
 }
 
 UNIT_MAIN

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The tune room: each setting made in a child and read back from the kernel; resctrl on a tree of plain files. */
+/* The tune room: each setting made in a child and read back from the kernel; resctrl on a tree of
+ * plain files. */
 #include "child.h"
 
 #include <fcntl.h>
@@ -18,8 +19,10 @@
 /* ---- limits ---- */
 
 static const int kinds[] = {
-	RLIMIT_AS,  RLIMIT_CORE,   RLIMIT_CPU,	  RLIMIT_DATA,	 RLIMIT_FSIZE, RLIMIT_LOCKS,  RLIMIT_MEMLOCK,	 RLIMIT_MSGQUEUE,
-	RLIMIT_NICE, RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_RSS, RLIMIT_RTPRIO, RLIMIT_RTTIME, RLIMIT_SIGPENDING, RLIMIT_STACK,
+	RLIMIT_AS,     RLIMIT_CORE,   RLIMIT_CPU,	 RLIMIT_DATA,
+	RLIMIT_FSIZE,  RLIMIT_LOCKS,  RLIMIT_MEMLOCK,	 RLIMIT_MSGQUEUE,
+	RLIMIT_NICE,   RLIMIT_NOFILE, RLIMIT_NPROC,	 RLIMIT_RSS,
+	RLIMIT_RTPRIO, RLIMIT_RTTIME, RLIMIT_SIGPENDING, RLIMIT_STACK,
 };
 
 TEST_IN_CHILD(limits_of_every_kind)
@@ -33,7 +36,8 @@ TEST_IN_CHILD(limits_of_every_kind)
 
 		CHECK_INT(getrlimit(kinds[i], &was), 0);
 		/* Just below what is: low values would end this process. */
-		l.hard = was.rlim_max == RLIM_INFINITY ? 1ULL << 40 : was.rlim_max - (was.rlim_max > 0);
+		l.hard = was.rlim_max == RLIM_INFINITY ? 1ULL << 40
+						       : was.rlim_max - (was.rlim_max > 0);
 		l.soft = l.hard - (l.hard > 0);
 		CHECK_OK(tune_rlimits(&p, 0, &e), &e);
 		CHECK_INT(getrlimit(kinds[i], &now), 0);
@@ -43,7 +47,10 @@ TEST_IN_CHILD(limits_of_every_kind)
 
 TEST_IN_CHILD(limits_of_another_process)
 {
-	struct spec_rlimit l[] = { { RLIMIT_NOFILE, 100, 200 }, { RLIMIT_CORE, 0, 0 } };
+	struct spec_rlimit l[] = {
+		{RLIMIT_NOFILE, 100, 200},
+		     { RLIMIT_CORE,  0,   0	 }
+	};
 	struct spec_process p = { .rlimits = l, .n_rlimits = 2 };
 	struct err e = { 0 };
 	struct rlimit now;
@@ -69,11 +76,15 @@ TEST_IN_CHILD(limits_of_another_process)
 
 TEST_IN_CHILD(limits_refused)
 {
-	struct spec_rlimit l[] = { { RLIMIT_CORE, 5, 5 }, { RLIMIT_NOFILE, 200, 100 } };
+	struct spec_rlimit l[] = {
+		{RLIMIT_CORE,    5,	  5  },
+		       { RLIMIT_NOFILE, 200, 100}
+	};
 	struct spec_process p = { .rlimits = l, .n_rlimits = 2 };
 	struct err e = { 0 };
 
-	CHECK_ERR(tune_rlimits(&p, 0, &e), &e, "/process/rlimits/1", "RLIMIT_NOFILE: soft 200 is above hard 100");
+	CHECK_ERR(tune_rlimits(&p, 0, &e), &e, "/process/rlimits/1",
+		  "RLIMIT_NOFILE: soft 200 is above hard 100");
 	CHECK(geteuid() != 0 || setuid(1000) == 0);
 	err_clear(&e);
 	l[1] = (struct spec_rlimit){ RLIMIT_CORE, 5, UINT64_MAX };
@@ -83,7 +94,13 @@ TEST_IN_CHILD(limits_refused)
 
 /* ---- scheduling ---- */
 
-struct attr { uint32_t size, policy; uint64_t flags; int32_t nice; uint32_t priority; uint64_t runtime, deadline, period; };
+struct attr {
+	uint32_t size, policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t runtime, deadline, period;
+};
 
 static struct attr attr_now(void)
 {
@@ -96,13 +113,13 @@ static struct attr attr_now(void)
 TEST_IN_CHILD(policies)
 {
 	static const struct spec_scheduler rows[] = {
-		{ .set = true, .policy = 0, .nice = 5 },
-		{ .set = true, .policy = 0, .nice = -5 },
-		{ .set = true, .policy = 3, .nice = 3 },
-		{ .set = true, .policy = 5 },
-		{ .set = true, .policy = 1, .priority = 10 },
+		{.set = true,  .policy = 0, .nice = 5 },
+		{ .set = true,	       .policy = 0,	    .nice = -5 },
+		{ .set = true,  .policy = 3,  .nice = 3 },
+		{ .set = true,.policy = 5},
+		{ .set = true, .policy = 1,  .priority = 10 },
 		{ .set = true, .policy = 2, .priority = 3, .flags = 1 /* RESET_ON_FORK */ },
-		{ .set = true, .policy = 0 },
+		{ .set = true,	       .policy = 0	   },
 	};
 
 	NEED_ROOT();
@@ -122,9 +139,11 @@ TEST_IN_CHILD(policies)
 
 TEST_IN_CHILD(deadline_policy)
 {
-	struct spec_scheduler s = {
-		.set = true, .policy = 6, .runtime = 1000000, .deadline = 10000000, .period = 20000000
-	};
+	struct spec_scheduler s = { .set = true,
+				    .policy = 6,
+				    .runtime = 1000000,
+				    .deadline = 10000000,
+				    .period = 20000000 };
 	struct err e = { 0 };
 	struct attr a;
 	int r;
@@ -145,7 +164,10 @@ TEST_IN_CHILD(deadline_policy)
 TEST_IN_CHILD(keep_flags)
 {
 	struct spec_scheduler batch = { .set = true, .policy = 3, .nice = 4 };
-	struct spec_scheduler keep = { .set = true, .policy = 0, .nice = 9, .flags = 0x18 /* POLICY, PARAMS */ };
+	struct spec_scheduler keep = { .set = true,
+				       .policy = 0,
+				       .nice = 9,
+				       .flags = 0x18 /* POLICY, PARAMS */ };
 	struct err e = { 0 };
 
 	CHECK_OK(tune_scheduler(&batch, 0, &e), &e);
@@ -156,13 +178,20 @@ TEST_IN_CHILD(keep_flags)
 
 TEST_IN_CHILD(scheduling_refused)
 {
-	struct { struct spec_scheduler s; const char *at, *part; } rows[] = {
-		{ { .set = true, .policy = 4 }, "/process/scheduler/policy", "SCHED_ISO" },
-		{ { .set = true, .policy = 1 }, "/process/scheduler/priority", "1 to 99" },
-		{ { .set = true, .policy = 2, .priority = 100 }, "/process/scheduler/priority", "1 to 99" },
-		{ { .set = true, .policy = 0, .priority = 1 }, "/process/scheduler/priority", "takes 0" },
-		{ { .set = true, .policy = 6, .runtime = 5, .deadline = 3 }, "/process/scheduler", "SCHED_DEADLINE needs" },
-		{ { .set = true, .policy = 0, .flags = 1ULL << 40 }, "/process/scheduler/flags", "flags" },
+	struct {
+		struct spec_scheduler s;
+		const char *at, *part;
+	} rows[] = {
+		{{ .set = true, .policy = 4 },				"/process/scheduler/policy",   "SCHED_ISO"		 },
+		{ { .set = true, .policy = 1 },				"/process/scheduler/priority", "1 to 99"		 },
+		{ { .set = true, .policy = 2, .priority = 100 },
+		  "/process/scheduler/priority",							     "1 to 99"		    },
+		{ { .set = true, .policy = 0, .priority = 1 },
+		  "/process/scheduler/priority",							     "takes 0"		    },
+		{ { .set = true, .policy = 6, .runtime = 5, .deadline = 3 },
+		  "/process/scheduler",								      "SCHED_DEADLINE needs"},
+		{ { .set = true, .policy = 0, .flags = 1ULL << 40 },
+		  "/process/scheduler/flags",								"flags"		  },
 	};
 	struct err e = { 0 };
 
@@ -174,7 +203,8 @@ TEST_IN_CHILD(scheduling_refused)
 	CHECK_INT(setuid(1000), 0);
 	err_clear(&e);
 	rows[1].s.priority = 10;
-	CHECK_ERR(tune_scheduler(&rows[1].s, 0, &e), &e, "/process/scheduler", "SCHED_FIFO, priority 10, nice 0: needs CAP_SYS_NICE");
+	CHECK_ERR(tune_scheduler(&rows[1].s, 0, &e), &e, "/process/scheduler",
+		  "SCHED_FIFO, priority 10, nice 0: needs CAP_SYS_NICE");
 	rows[1].s.set = false;
 	err_clear(&e);
 	CHECK_OK(tune_scheduler(&rows[1].s, 0, &e), &e);
@@ -182,7 +212,12 @@ TEST_IN_CHILD(scheduling_refused)
 
 TEST_IN_CHILD(io_priority)
 {
-	static const struct spec_io_priority rows[] = { { true, 2, 6 }, { true, 3, 0 }, { true, 1, 0 }, { true, 1, 7 } };
+	static const struct spec_io_priority rows[] = {
+		{true,	2, 6},
+		{ true, 3, 0},
+		{ true, 1, 0},
+		{ true, 1, 7}
+	};
 	struct err e = { 0 };
 
 	NEED_ROOT();
@@ -194,23 +229,38 @@ TEST_IN_CHILD(io_priority)
 		/* A child has it too. */
 		pid = fork();
 		if (pid == 0)
-			_exit(syscall(SYS_ioprio_get, 1, 0) != (rows[i].class << 13 | rows[i].priority));
+			_exit(syscall(SYS_ioprio_get, 1, 0) !=
+			      (rows[i].class << 13 | rows[i].priority));
 		CHECK(waitpid(pid, &status, 0) == pid);
 		CHECK_INT(status, 0);
 	}
 	CHECK_INT(setuid(1000), 0);
-	CHECK_ERR(tune_io_priority(&rows[3], &e), &e, "/process/ioPriority", "IOPRIO_CLASS_RT: needs");
+	CHECK_ERR(tune_io_priority(&rows[3], &e), &e, "/process/ioPriority",
+		  "IOPRIO_CLASS_RT: needs");
 }
 
 /* ---- masks ---- */
 
 TEST(list_grammar)
 {
-	static const char *const bad[] = { "a", "3-1", "0-", "-1", ",", "0,", ",0", "0,,1", "0 ", " 0", "0-1-2", "0x1", "01", "0-3/2",
-					   "+1", "0\n" };
-	static const struct { const char *list; size_t count; } good[] = {
-		{ "0", 1 }, { "0-3,7", 5 }, { "0,0", 1 }, { "7,0-3", 5 }, { "0-0", 1 }, { "4095", 1 },
-		{ "0-4095", 4096 }, { "65535", 1 }, { "", 0 }, { "2-5,4-8", 7 },
+	static const char *const bad[] = {
+		"a",  "3-1", "0-",    "-1",  ",",  "0,",    ",0", "0,,1",
+		"0 ", " 0",  "0-1-2", "0x1", "01", "0-3/2", "+1", "0\n"
+	};
+	static const struct {
+		const char *list;
+		size_t count;
+	} good[] = {
+		{"0",	       1	 },
+		       { "0-3,7",	  5   },
+		   { "0,0",	    1   },
+		   { "7,0-3",   5	},
+		   { "0-0",	    1   },
+		{ "4095",	  1   },
+		       { "0-4095",  4096},
+		   { "65535",   1	},
+		   { "",	 0   },
+		   { "2-5,4-8", 7	  },
 	};
 	struct tune_mask m;
 	struct arena a;
@@ -244,7 +294,8 @@ TEST_IN_CHILD(affinity)
 	CHECK_OK(tune_affinity(cpu, "/execCPUAffinity/initial", 0, &e), &e);
 	CHECK_INT(sched_getaffinity(0, sizeof(set), &set), 0);
 	CHECK(CPU_COUNT(&set) == 1 && CPU_ISSET(first, &set));
-	CHECK_ERR(tune_affinity("3-1", "/execCPUAffinity/final", 0, &e), &e, "/execCPUAffinity/final", "\"3-1\" is no list");
+	CHECK_ERR(tune_affinity("3-1", "/execCPUAffinity/final", 0, &e), &e,
+		  "/execCPUAffinity/final", "\"3-1\" is no list");
 	err_clear(&e);
 	CHECK_ERR(tune_affinity("5000", "/p", 0, &e), &e, "/p", "no CPU of 5000 exists");
 	err_clear(&e);
@@ -268,18 +319,22 @@ static int policy_now(unsigned long *ret_nodes)
 
 TEST_IN_CHILD(memory_policies)
 {
-	static const struct { struct spec_memory_policy m; int mode; unsigned long nodes; } rows[] = {
-		{ { true, 0, 0, NULL }, 0, 0 },
-		{ { true, 0, 0, "" }, 0, 0 },
-		{ { true, 1, 0, "0" }, 1, 1 },
-		{ { true, 2, 0, "0-0" }, 2, 1 },
-		{ { true, 3, 0, "0,0" }, 3, 1 },
-		{ { true, 4, 0, NULL }, 4, 0 },
-		{ { true, 5, 0, "0" }, 5, 1 },
-		{ { true, 6, 0, "0" }, 6, 1 },
-		{ { true, 3, 1 << 15, "0" }, 3 | 1 << 15, 1 },
-		{ { true, 3, 1 << 14, "0" }, 3 | 1 << 14, 1 },
-		{ { true, 2, 1 << 13, "0" }, 2 | 1 << 13, 1 },
+	static const struct {
+		struct spec_memory_policy m;
+		int mode;
+		unsigned long nodes;
+	} rows[] = {
+		{{ true, 0, 0, NULL },	0,	   0},
+		{ { true, 0, 0, "" },	      0,		 0},
+		{ { true, 1, 0, "0" },       1,		  1},
+		{ { true, 2, 0, "0-0" },	 2,	    1},
+		{ { true, 3, 0, "0,0" },	 3,	    1},
+		{ { true, 4, 0, NULL },	4,	   0},
+		{ { true, 5, 0, "0" },       5,		  1},
+		{ { true, 6, 0, "0" },       6,		  1},
+		{ { true, 3, 1 << 15, "0" }, 3 | 1 << 15, 1},
+		{ { true, 3, 1 << 14, "0" }, 3 | 1 << 14, 1},
+		{ { true, 2, 1 << 13, "0" }, 2 | 1 << 13, 1},
 	};
 	struct err e = { 0 };
 	unsigned long nodes;
@@ -303,15 +358,18 @@ TEST_IN_CHILD(memory_policies)
 
 TEST_IN_CHILD(memory_policies_refused)
 {
-	static const struct { struct spec_memory_policy m; const char *at, *part; } rows[] = {
-		{ { true, 2, 0, NULL }, "/linux/memoryPolicy", "MPOL_BIND" },
-		{ { true, 0, 0, "0" }, "/linux/memoryPolicy", "MPOL_DEFAULT" },
-		{ { true, 4, 0, "0" }, "/linux/memoryPolicy", "MPOL_LOCAL" },
-		{ { true, 2, 0, "1000" }, "/linux/memoryPolicy", "1000" },
-		{ { true, 2, 0, "0,1000" }, "/linux/memoryPolicy", "1000" },
-		{ { true, 3, 0, "5000" }, "/linux/memoryPolicy", "5000" },
-		{ { true, 3, 0, "a" }, "/linux/memoryPolicy/nodes", "\"a\" is no list" },
-		{ { true, 3, 0, "1-0" }, "/linux/memoryPolicy/nodes", "\"1-0\" is no list" },
+	static const struct {
+		struct spec_memory_policy m;
+		const char *at, *part;
+	} rows[] = {
+		{{ true, 2, 0, NULL },	"/linux/memoryPolicy",       "MPOL_BIND"	   },
+		{ { true, 0, 0, "0" },      "/linux/memoryPolicy",	      "MPOL_DEFAULT"	     },
+		{ { true, 4, 0, "0" },      "/linux/memoryPolicy",	      "MPOL_LOCAL"	   },
+		{ { true, 2, 0, "1000" },	  "/linux/memoryPolicy",	 "1000"		},
+		{ { true, 2, 0, "0,1000" }, "/linux/memoryPolicy",	   "1000"		  },
+		{ { true, 3, 0, "5000" },	  "/linux/memoryPolicy",	 "5000"		},
+		{ { true, 3, 0, "a" },      "/linux/memoryPolicy/nodes", "\"a\" is no list"  },
+		{ { true, 3, 0, "1-0" },	 "/linux/memoryPolicy/nodes", "\"1-0\" is no list"},
 	};
 
 	if (syscall(SYS_set_mempolicy, 0, NULL, 0) < 0)
@@ -429,19 +487,21 @@ TEST_IN_CHILD(sysctls_of_own_namespaces)
 TEST_IN_CHILD(sysctls_refused)
 {
 	_cleanup_(proc_close) struct procfs proc = { .fd = -1 };
-	static const struct { const char *key, *value, *part; } rows[] = {
-		{ "net/nosuch", "1", "unknown to this kernel" },
-		{ "net/ipv4/ip_forward", "x", "write \"x\" to sysctl net/ipv4/ip_forward" },
-		{ "net/ipv4/ip_forward", "1 2", "write \"1 2\"" },
-		{ "net/ipv4/ip_forward", "99999999999999999999", "write" },
-		{ "../self/oom_score_adj", "1", "no name of a sysctl" },
-		{ "net/../kernel/panic", "1", "no name of a sysctl" },
-		{ "net//ipv4", "1", "no name of a sysctl" },
-		{ "/net/ipv4", "1", "no name of a sysctl" },
-		{ "net/ipv4/", "1", "no name of a sysctl" },
-		{ "./net", "1", "no name of a sysctl" },
-		{ "", "1", "no name of a sysctl" },
-		{ "net/ipv4", "1", "sysctl net/ipv4" },
+	static const struct {
+		const char *key, *value, *part;
+	} rows[] = {
+		{"net/nosuch",		"1",		     "unknown to this kernel"		      },
+		{ "net/ipv4/ip_forward",	 "x",		      "write \"x\" to sysctl net/ipv4/ip_forward"},
+		{ "net/ipv4/ip_forward",	 "1 2",			"write \"1 2\""				},
+		{ "net/ipv4/ip_forward",	 "99999999999999999999", "write"					 },
+		{ "../self/oom_score_adj", "1",			"no name of a sysctl"		      },
+		{ "net/../kernel/panic",	 "1",		      "no name of a sysctl"			    },
+		{ "net//ipv4",	       "1",		    "no name of a sysctl"			  },
+		{ "/net/ipv4",	       "1",		    "no name of a sysctl"			  },
+		{ "net/ipv4/",	       "1",		    "no name of a sysctl"			  },
+		{ "./net",		   "1",			"no name of a sysctl"		      },
+		{ "",		      "1",			   "no name of a sysctl"			 },
+		{ "net/ipv4",	      "1",			   "sysctl net/ipv4"			     },
 	};
 
 	NEED_ROOT();
@@ -450,8 +510,8 @@ TEST_IN_CHILD(sysctls_refused)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct err e = { 0 };
 
-		CHECK_ERR(set_sysctl(&proc, rows[i].key, rows[i].value, &e), &e, "/linux/sysctl/as.written",
-			  rows[i].part);
+		CHECK_ERR(set_sysctl(&proc, rows[i].key, rows[i].value, &e), &e,
+			  "/linux/sysctl/as.written", rows[i].part);
 	}
 }
 UNIT_MAIN

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resctrl on a tree of plain files: which group is used, made, compared, written and removed (config-linux.md#intelrdt). */
+/* resctrl on a tree of plain files: which group is used, made, compared, written and removed
+ * (config-linux.md#intelrdt). */
 #include "child.h"
 
 #include <fcntl.h>
@@ -144,7 +145,9 @@ TEST(group_of_the_container_is_made_and_removed)
 TEST(lines_are_written_in_the_order_of_the_spec)
 {
 	char *lines[] = { (char[]){ "L3:0=7f0;1=1f" }, (char[]){ "L2:0=f" }, NULL };
-	struct spec_rdt r = { .set = true, .clos_id = "g", .schemata = { lines, 2 } };
+	struct spec_rdt r = {
+		.set = true, .clos_id = "g", .schemata = {lines, 2}
+	};
 	struct err e = { 0 };
 	struct tune_rdt t;
 
@@ -263,7 +266,8 @@ TEST(monitoring_group)
 	CHECK(!exists("g/mon_groups/web") && exists("g"));
 	/* It must be the container's own. */
 	mkdir(at("g/mon_groups/web"), 0755);
-	CHECK_ERR(prepare(&r, &t, &e), &e, "/linux/intelRdt/enableMonitoring", "make the MON group web");
+	CHECK_ERR(prepare(&r, &t, &e), &e, "/linux/intelRdt/enableMonitoring",
+		  "make the MON group web");
 	CHECK(exists("g/mon_groups/web"));
 	teardown();
 }
@@ -284,7 +288,8 @@ TEST(kernel_words_are_passed_on)
 
 TEST(bad_values)
 {
-	static const char *const names[] = { "a/b", "..", ".", "", "info", "mon_groups", "mon_data", "x\ny" };
+	static const char *const names[] = { "a/b",  "..",	   ".",	       "",
+					     "info", "mon_groups", "mon_data", "x\ny" };
 	struct spec_rdt r = { .set = true };
 	struct tune_rdt t;
 
@@ -312,7 +317,8 @@ TEST(no_resctrl)
 	struct err e = { 0 };
 
 	env = (struct tune_rdt_env){ .root = "/nonexistent" };
-	CHECK_ERR(prepare(&r, &t, &e), &e, "/linux/intelRdt", "no resctrl is mounted at /nonexistent");
+	CHECK_ERR(prepare(&r, &t, &e), &e, "/linux/intelRdt",
+		  "no resctrl is mounted at /nonexistent");
 	err_clear(&e);
 	env = (struct tune_rdt_env){ .root = "/tmp", .magic = 0x7655821 };
 	CHECK_ERR(prepare(&r, &t, &e), &e, "/linux/intelRdt", "no resctrl is mounted at /tmp");
