@@ -156,19 +156,18 @@ static int make_memory(struct maker *m, struct err *e)
 
 /* ---- cpu ---- */
 
-/* log2 of v > 0 with 40 fractional bits, by repeated squaring. */
-static uint64_t log2_fixed(uint64_t v)
+/* log2 of 0 < v < 2^53, by repeated squaring: libm would be linked for this one call. */
+static double log2_of(uint64_t v)
 {
 	unsigned whole = 63 - (unsigned)__builtin_clzll(v);
-	uint64_t x = v << (63 - whole) >> 32; /* 1 <= x < 2 with 31 fractional bits */
-	uint64_t log = whole;
+	double x = (double)v / (double)(UINT64_C(1) << whole); /* 1 <= x < 2, exact */
+	double log = whole;
 
-	for (int i = 0; i < 40; i++) {
-		x = x * x >> 31;
-		log <<= 1;
-		if (x >> 32) {
-			x >>= 1;
-			log |= 1;
+	for (double bit = 0.5; bit > 1e-13; bit /= 2) {
+		x *= x;
+		if (x >= 2) {
+			x /= 2;
+			log += bit;
 		}
 	}
 	return log;
@@ -181,18 +180,17 @@ static uint64_t log2_fixed(uint64_t v)
  */
 unsigned plan_cpu_weight(uint64_t shares)
 {
-	const uint64_t one = UINT64_C(1) << 40;
 	const double log2_of_10 = 3.321928094887362;
 	unsigned low = 1, high = 10000;
 	double l, want;
 
 	shares = shares < 2 ? 2 : shares > 262144 ? 262144 : shares;
-	l = (double)log2_fixed(shares) / (double)one;
-	want = ((l * l + 125 * l) / 612 - 7.0 / 34) * log2_of_10 - 1e-7;
+	l = log2_of(shares);
+	want = ((l * l + 125 * l) / 612 - 7.0 / 34) * log2_of_10 - 1e-10;
 	while (low < high) { /* the least weight with log2(weight) >= want */
 		unsigned mid = (low + high) / 2;
 
-		if ((double)log2_fixed(mid) / (double)one >= want)
+		if (log2_of(mid) >= want)
 			high = mid;
 		else
 			low = mid + 1;
