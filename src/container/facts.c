@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "container/spawn.h"
 #include "cred/cred.h"
@@ -127,13 +128,22 @@ static int read_config(struct ctx *c, const struct create_options *o, int dir, s
 {
 	const char *name = o->config ? o->config : "config.json";
 	_cleanup_fd_ int fd = sys_openat(*name == '/' ? AT_FDCWD : dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	struct err why = { 0 };
 	struct stat st;
+	int r;
 
 	if (fd < 0)
 		return err_sys(e, ERR_CFG_FILE, fd, "open %s/%s", b->bundle, name);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return err_set(e, ERR_CFG_FILE, EINVAL, "%s/%s is not a regular file", b->bundle, name);
-	return spec_read_fd(fd, SPEC_MAX_BYTES, &c->a, &b->spec, e);
+	r = spec_read_fd(fd, SPEC_MAX_BYTES, &c->a, &b->spec, &why);
+	if (r >= 0)
+		return r;
+	if (why.id == ERR_CFG_SYNTAX) /* the text as a whole is wrong: say which file */
+		err_sys(e, why.id, -why.code, "%s: %s", name, why.msg);
+	else
+		*e = why;
+	return err_at(e, r, "%s", why.at);
 }
 
 int blueprint_read(struct ctx *c, const struct create_options *o, struct blueprint *b, struct err *e)
@@ -144,6 +154,14 @@ int blueprint_read(struct ctx *c, const struct create_options *o, struct bluepri
 	r = absolute_bundle(c, o->bundle, &dir, &b->bundle, e);
 	if (r == 0)
 		r = read_config(c, o, dir, b, e);
+	for (size_t i = 0; r == 0 && i < b->spec.n_notes; i++) {
+		const struct spec_note *n = &b->spec.notes[i];
+
+		if (n->kind == NOTE_VERSION)
+			log_warn("%s %s", n->pointer, n->text);
+		else
+			log_debug("%s %s", n->pointer, n->text);
+	}
 	return r == 0 ? spec_validate(&b->spec, e) : r;
 }
 

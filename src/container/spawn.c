@@ -291,7 +291,6 @@ static void prepare_init(struct spawn *sp)
 	in->lock_fd = sp->trace_fd;
 	in->console_sock = sp->console_sock;
 	in->nofile = sp->c->nofile;
-	in->host_env = sp->c->env;
 	in->host_dirs[0] = sp->c->root_fd;
 	in->host_dirs[1] = sp->s.en.dir;
 	in->host_dirs[2] = sp->pidfd_sock;
@@ -467,7 +466,7 @@ int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind k
 		enum spec_status st, bool keep_going, struct err *e)
 {
 	struct spec_state state;
-	struct hook_run run = { .hooks = h, .kind = kind, .env = c->env, .keep_going = keep_going,
+	struct hook_run run = { .hooks = h, .kind = kind, .keep_going = keep_going,
 				.restore_nofile = (unsigned)c->nofile.rlim_cur };
 
 	if (!h->n[kind])

@@ -46,7 +46,6 @@ struct init {
 	bool place;			/* ask for PLACE */
 	bool seal;			/* swap the program image (container/seal.c did not re-execute) */
 	struct rlimit nofile;		/* of the caller, restored before hooks and exec */
-	char *const *host_env;		/* for hooks without env */
 	struct spec_state state;	/* for createContainer and startContainer hooks; init fills pid and status */
 	/* own */
 	struct mount_tree tree;		/* views of cgroups filled by the runtime */

@@ -179,13 +179,22 @@ int init_find_program(struct init *in, struct err *e)
 	return not_executable(name, name, seen, e);
 }
 
+/* A broken binary is an error, not a script: the fallback of execvp(3) is for text. */
+static bool is_elf(const char *path)
+{
+	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	char magic[4] = { 0 };
+
+	return fd >= 0 && io_read_full(fd, magic, sizeof(magic)) == sizeof(magic) && memcmp(magic, "\177ELF", 4) == 0;
+}
+
 int init_exec(struct init *in, struct err *e)
 {
 	char **shell;
 	int r;
 
 	r = sys_execveat(AT_FDCWD, in->program, in->args.v, in->env.v, 0);
-	if (r == -ENOEXEC) { /* as execvp(3): a file without a format is a script of the shell */
+	if (r == -ENOEXEC && !is_elf(in->program)) { /* as execvp(3): a file without a format is a script of the shell */
 		shell = arena_new_array(&in->arena, in->args.n + 2, char *);
 		shell[0] = arena_strdup(&in->arena, "/bin/sh");
 		shell[1] = arena_strdup(&in->arena, in->program);

@@ -184,7 +184,6 @@ static int run_hooks(struct init *in, enum spec_hook_kind kind, const char *stat
 	struct hook_run run = {
 		.hooks = in->plan->hooks,
 		.kind = kind,
-		.env = in->host_env,
 		.fds = kind == HOOK_CREATE_CONTAINER ? in->hook_fds : NULL,
 		.restore_nofile = (unsigned)in->nofile.rlim_cur,
 	};
