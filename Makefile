@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+# The face of the build; Meson does the work. `make help` lists what there is.
+B ?= build
+MESON ?= meson
+NINJA ?= ninja
+CLANG ?= clang
+DESTDIR ?=
+PREFIX ?= /usr/local
+LAYERS ?=
+JOBS ?= $(shell nproc)
+
+.DEFAULT_GOAL := all
+.PHONY: all help need demo test install uninstall clean asan clang tidy coverage format docs reproducible test-vm
+
+all: need $(B)/build.ninja
+	@$(NINJA) -C $(B) -j $(JOBS) hull
+	@echo "built $(B)/hull; try: make demo"
+
+help:
+	@echo "make              build $(B)/hull"
+	@echo "make demo         set up, build, run a busybox container and show every step"
+	@echo "make test         set up, then every test layer this machine can run (LAYERS='unit conform' for some)"
+	@echo "make install      into $(PREFIX) (PREFIX=, DESTDIR=)"
+	@echo "make asan         the unit tests under AddressSanitizer and UBSan"
+	@echo "make clang        the whole tree with clang, warnings are errors"
+	@echo "make tidy         clang-tidy and cppcheck"
+	@echo "make coverage     line coverage of the unit tests and of what they run"
+	@echo "make format       clang-format on the files that were formatted with it"
+	@echo "make docs         doc/errors.md, doc/kernel.md and what else is printed from the sources"
+	@echo "make reproducible two builds in two places, one hash"
+	@echo "make clean        remove every build directory"
+
+need:
+	@tools/need --check build
+
+$(B)/build.ninja:
+	@$(MESON) setup $(B) --prefix $(PREFIX) >/dev/null || { $(MESON) setup $(B) --prefix $(PREFIX); exit 1; }
+
+demo:
+	@tools/need build demo
+	@$(MAKE) --no-print-directory all
+	@tools/demo $(B)/hull
+
+test:
+	@tools/need build demo test clients
+	@tools/run-tests --build $(B) $(LAYERS)
+
+install: all
+	@DESTDIR="$(DESTDIR)" $(MESON) install -C $(B) --no-rebuild --strip --quiet
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/hull"
+
+uninstall:
+	@$(NINJA) -C $(B) uninstall
+
+asan:
+	@tools/need build demo test
+	@tools/run-tests --build $(B) asan
+
+clang:
+	@tools/need build clang
+	@tools/run-tests --build $(B) clang
+
+tidy:
+	@tools/need build tidy
+	@tools/tidy
+
+coverage:
+	@tools/need build demo coverage
+	@tools/coverage
+
+format:
+	@tools/need tidy
+	@tools/lint --format
+
+docs: all
+	@tools/errors-doc $(B)/hull doc/errors.md
+	@tools/kernel-facts doc/kernel.md
+
+reproducible:
+	@tools/need build
+	@tools/reproducible
+
+clean:
+	@rm -rf build build-*
