@@ -16,6 +16,8 @@
 #undef strcat
 #undef strncpy
 #undef strncat
+#undef sprintf
+#undef vsprintf
 #define BANNED(f) banned_##f##_is_not_for_hull
 #define strcpy(...) BANNED(strcpy)
 #define strcat(...) BANNED(strcat)
