@@ -122,14 +122,14 @@ int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struc
 	bool strict = mnt_is_strict(m->destination);
 	struct mnt_noter noter = mnt_noter(t);
 
-	if (!t->plan->root.create_mountpoints) {
+	if (name && t->dev_own) { /* a fresh file system has no mount points yet, so this is no change of the image */
+		fd = target_in_own_dev(t, name, dir);
+	} else if (!t->plan->root.create_mountpoints) {
 		fd = strict ? path_resolve_strict(&t->root, m->destination) :
 			      path_resolve(&t->root, m->destination, m->dest_nofollow);
 		if (fd == -ENOENT)
 			return err_sys(e, ERR_MNT_TARGET, fd,
 				       "mount point %s, and hull may not make it", m->destination);
-	} else if (name && t->dev_own) {
-		fd = target_in_own_dev(t, name, dir);
 	} else if (strict) {
 		fd = path_make_strict(&t->root, m->destination, kind, &noter.made);
 	} else {
@@ -220,7 +220,8 @@ int mnt_move(int tree, int target)
 			      MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
 
-int mnt_prove(struct mount_tree *t, const char *path, bool nofollow, int tree, struct err *e)
+int mnt_prove(struct mount_tree *t, const char *path, bool nofollow, int tree, uint64_t *ret_id,
+	      struct err *e)
 {
 	_cleanup_fd_ int fd = -1;
 	uint64_t want, got;
@@ -238,11 +239,15 @@ int mnt_prove(struct mount_tree *t, const char *path, bool nofollow, int tree, s
 	if (want != got) /* SECURITY: rule M2: the target was moved meanwhile. CVE-2021-30465. */
 		return err_set(e, ERR_MNT_VERIFY, 0, "%s is not the mount that was just put there",
 			       path);
+	if (ret_id)
+		*ret_id = want;
 	return 0;
 }
 
-int mnt_attach(struct mount_tree *t, const struct plan_mount *m, int tree, int target, struct err *e)
+int mnt_attach(struct mount_tree *t, size_t i, int tree, int target, struct err *e)
 {
+	const struct plan_mount *m = &t->plan->mounts[i];
+	uint64_t *id = &t->sources->mnt_id[i];
 	int r = guard(t, m, tree, target, e);
 
 	if (r < 0)
@@ -250,8 +255,10 @@ int mnt_attach(struct mount_tree *t, const struct plan_mount *m, int tree, int t
 	r = mnt_move(tree, target);
 	if (r < 0)
 		return err_sys(e, ERR_MNT_ATTACH, r, "mount on %s", m->destination);
-	if (t->dev_own && name_in_dev(m->destination))
-		return 0;
+	if (t->dev_own && name_in_dev(m->destination)) {
+		r = path_mount_id(tree, id);
+		return r < 0 ? err_sys(e, ERR_MNT_VERIFY, r, "mount id of %s", m->destination) : 0;
+	}
 	/* With src-nofollow a symlink may be what was mounted: it is looked at, not followed. */
-	return mnt_prove(t, m->destination, m->dest_nofollow || m->src_nofollow, tree, e);
+	return mnt_prove(t, m->destination, m->dest_nofollow || m->src_nofollow, tree, id, e);
 }

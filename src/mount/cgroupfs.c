@@ -56,17 +56,6 @@ static int view(struct mount_tree *t, const struct plan_mount *m, const struct m
 	return mnt_new_simple("cgroup", "cgroup", h->controllers, attrs_of(m), e);
 }
 
-static int attach_whole(struct mount_tree *t, const struct plan_mount *m, size_t i, int target,
-			int tree, struct err *e)
-{
-	int r = mnt_attach(t, m, tree, target, e);
-
-	if (r < 0)
-		return r;
-	r = path_mount_id(tree, &t->sources->mnt_id[i]);
-	return r < 0 ? err_sys(e, ERR_MNT_VERIFY, r, "mount id of %s", m->destination) : 0;
-}
-
 /* "cpu,cpuacct" is also reached as "cpu" and as "cpuacct". */
 static int add_links(int dir, const char *name, struct err *e)
 {
@@ -129,7 +118,7 @@ static int build_v1(struct mount_tree *t, const struct plan_mount *m, size_t i, 
 			     attrs & ~(unsigned)MOUNT_ATTR_RDONLY, e);
 	if (dir < 0)
 		return dir;
-	r = attach_whole(t, m, i, target, dir, e);
+	r = mnt_attach(t, i, dir, target, e);
 	for (size_t k = 0; r == 0 && k < t->n_hierarchies; k++)
 		r = add_hierarchy(t, m, dir, &t->hierarchies[k], e);
 	if (r < 0 || !(attrs & MOUNT_ATTR_RDONLY))
@@ -150,5 +139,5 @@ int mnt_cgroup(struct mount_tree *t, const struct plan_mount *m, size_t i, struc
 	if (t->n_hierarchies > 1 || !t->hierarchies[0].v2)
 		return build_v1(t, m, i, target, e);
 	tree = view(t, m, &t->hierarchies[0], e);
-	return tree < 0 ? tree : attach_whole(t, m, i, target, tree, e);
+	return tree < 0 ? tree : mnt_attach(t, i, tree, target, e);
 }

@@ -173,7 +173,7 @@ static int bind_node(struct mount_tree *t, size_t i, int dir, const char *name, 
 		return err_sys(e, ERR_DEV_NODE, r, "bind %s", d->path);
 	if (t->dev_own)
 		return 0;
-	return mnt_prove(t, d->path, true, t->sources->device[i], e);
+	return mnt_prove(t, d->path, true, t->sources->device[i], NULL, e);
 }
 
 static int make_device(struct mount_tree *t, size_t i, struct err *e)
@@ -306,7 +306,7 @@ static int console(struct mount_tree *t, int pty_slave, struct err *e)
 		r = mnt_move(tree, target);
 	if (r < 0)
 		return err_sys(e, ERR_DEV_NODE, r, "bind the pty on /dev/console");
-	return t->dev_own ? 0 : mnt_prove(t, "/dev/console", true, tree, e);
+	return t->dev_own ? 0 : mnt_prove(t, "/dev/console", true, tree, NULL, e);
 }
 
 int mount_console(struct mount_tree *t, int pty_slave, struct err *e)

@@ -77,7 +77,7 @@ static int mask_one(struct mount_tree *t, const char *path, bool *first_null, st
 	r = mnt_move(tree, target);
 	if (r < 0)
 		return err_sys(e, ERR_MNT_MASK, r, "mask %s", path);
-	return must_prove(t, &st) ? mnt_prove(t, path, false, tree, e) : 0;
+	return must_prove(t, &st) ? mnt_prove(t, path, false, tree, NULL, e) : 0;
 }
 
 int mount_masked_paths(struct mount_tree *t, struct err *e)
@@ -115,7 +115,7 @@ static int readonly_one(struct mount_tree *t, const char *path, struct err *e)
 		r = mnt_move(tree, target);
 	if (r < 0)
 		return err_sys(e, ERR_MNT_MASK, r, "make %s read-only", path);
-	return must_prove(t, &st) ? mnt_prove(t, path, false, tree, e) : 0;
+	return must_prove(t, &st) ? mnt_prove(t, path, false, tree, NULL, e) : 0;
 }
 
 int mount_readonly_paths(struct mount_tree *t, struct err *e)

@@ -181,18 +181,26 @@ static int open_fs(const char *fstype, const char *source, struct err *e)
 	return fd_take(&fs);
 }
 
+/* What the kernel means by EPERM, which it does not say itself. */
+static const char *permission_hint(const char *fstype)
+{
+	if (streq(fstype, "sysfs"))
+		return ": it needs a network namespace that the container's user namespace owns";
+	if (streq(fstype, "proc"))
+		return ": in a user namespace it needs a pid namespace of its own, and a /proc outside that nothing covers";
+	return "";
+}
+
 static int create(int fs, const char *fstype, unsigned attrs, struct err *e)
 {
-	char text[128];
+	char text[192];
 	int r = sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 
+	if (r == 0)
+		r = sys_fsmount(fs, FSMOUNT_CLOEXEC, attrs);
 	if (r < 0) {
-		str_format(text, sizeof(text), "make a new %s", fstype);
-		return mnt_fs_error(fs, e, ERR_MNT_NEW, r, text);
-	}
-	r = sys_fsmount(fs, FSMOUNT_CLOEXEC, attrs);
-	if (r < 0) {
-		str_format(text, sizeof(text), "mount a new %s", fstype);
+		str_format(text, sizeof(text), "mount a new %s%s", fstype,
+			   r == -EPERM ? permission_hint(fstype) : "");
 		return mnt_fs_error(fs, e, ERR_MNT_NEW, r, text);
 	}
 	return r;

@@ -40,6 +40,20 @@ static int move_to_root(struct mount_tree *t, struct err *e)
 	return r < 0 ? err_sys(e, ERR_MNT_PIVOT, r, "move the root over /") : 0;
 }
 
+/* "/" is the clone, and nothing lies on it (rules M2, M4). */
+static int prove_root(struct mount_tree *t, struct err *e)
+{
+	_cleanup_fd_ int slash = path_open_host("/", O_DIRECTORY);
+	uint64_t id;
+	int r = slash < 0 ? slash : path_mount_id(slash, &id);
+
+	if (r < 0)
+		return err_sys(e, ERR_MNT_PIVOT, r, "mount id of /");
+	if (id != t->root_mnt_id)
+		return err_set(e, ERR_MNT_PIVOT, 0, "/ is not the root of the container");
+	return 0;
+}
+
 int mount_pivot(struct mount_tree *t, struct err *e)
 {
 	int r = sys_fchdir(t->root.fd);
@@ -59,7 +73,7 @@ int mount_pivot(struct mount_tree *t, struct err *e)
 	}
 	if (chdir("/") < 0)
 		return err_sys(e, ERR_MNT_PIVOT, -errno, "chdir /");
-	return 0;
+	return prove_root(t, e);
 }
 
 int mount_root_finish(struct mount_tree *t, struct err *e)

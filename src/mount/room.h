@@ -62,12 +62,13 @@ bool mnt_is_at(const char *path, const char *name);
 bool mnt_is_below(const char *path, const char *top);
 /* Resolve the destination of @m, making it when it is missing. O_PATH fd. */
 int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struct err *e);
-/* Refuse what would get around rule M5; then move @tree onto @target and prove that it is there (rule M2). */
-int mnt_attach(struct mount_tree *t, const struct plan_mount *m, int tree, int target, struct err *e);
+/* Refuse what would get around rule M5; then move @tree onto @target, prove that it is there (rule M2) and note
+ * its id as that of mount @i. */
+int mnt_attach(struct mount_tree *t, size_t i, int tree, int target, struct err *e);
 /* move_mount(2) with empty paths. 0 or -errno. */
 int mnt_move(int tree, int target);
-/* After an attach: @path must now lead to the mount that @tree is. */
-int mnt_prove(struct mount_tree *t, const char *path, bool nofollow, int tree, struct err *e);
+/* After an attach: @path must now lead to the mount that @tree is. *@ret_id (may be NULL): its id. */
+int mnt_prove(struct mount_tree *t, const char *path, bool nofollow, int tree, uint64_t *ret_id, struct err *e);
 
 /* ---- newfs.c ---- */
 /* A new detached instance for @m; @target gives a tmpfs its default mode. The fd, or -errno. *@ret_attached: the

@@ -264,10 +264,11 @@ void mount_sources_close(struct mount_sources *s)
 
 int mount_hierarchies_open(const struct plan *p, struct mount_hierarchy *h, size_t n, struct err *e)
 {
-	bool wanted = false;
+	const char *wanted = NULL;
 
-	for (size_t i = 0; i < p->n_mounts; i++)
-		wanted = wanted || p->mounts[i].kind == MOUNT_CGROUP;
+	for (size_t i = 0; i < p->n_mounts && !wanted; i++)
+		if (p->mounts[i].kind == MOUNT_CGROUP)
+			wanted = p->mounts[i].pointer;
 	/* With a cgroup namespace of its own the container gets new mounts, which show only its part. */
 	if (!wanted || ((p->ns.created | p->ns.joined) & CLONE_NEWCGROUP))
 		return 0;
@@ -284,8 +285,9 @@ int mount_hierarchies_open(const struct plan *p, struct mount_hierarchy *h, size
 			int r = h[i].tree;
 
 			h[i].tree = -1;
-			return err_sys(e, ERR_MNT_SOURCE, r, "cgroup directory of %s",
-				       *h[i].name ? h[i].name : "cgroup2");
+			err_sys(e, ERR_MNT_SOURCE, r, "cgroup directory of %s",
+				*h[i].name ? h[i].name : "cgroup2");
+			return err_at(e, r, "%s", wanted);
 		}
 	}
 	return 0;

@@ -32,6 +32,8 @@ static int set_propagation(struct mount_tree *t, struct err *e)
 											     MS_SLAVE;
 	int r = sys_mount(NULL, "/", NULL, MS_REC | p, NULL);
 
+	if (r == -EINVAL)
+		return err_sys(e, ERR_MNT_ROOTFS, r, "/ is no mount point: hull cannot work in a chroot");
 	return r < 0 ? err_sys(e, ERR_MNT_ROOTFS, r, "set the propagation of /") : 0;
 }
 
@@ -180,13 +182,10 @@ static int mount_tree_of(struct mount_tree *t, const struct plan_mount *m, size_
 			return tree;
 	}
 	if (!attached) {
-		r = mnt_attach(t, m, tree, target, e);
+		r = mnt_attach(t, i, tree, target, e);
 		if (r < 0)
 			return r;
 	}
-	r = path_mount_id(tree, &t->sources->mnt_id[i]);
-	if (r < 0)
-		return err_sys(e, ERR_MNT_VERIFY, r, "mount id of %s", m->destination);
 	return note_special(t, m, tree, e);
 }
 

@@ -3,6 +3,8 @@
 #include "mount_box.h"
 
 #include <dirent.h>
+#include <signal.h>
+#include <sys/syscall.h>
 
 static bool canary_is_empty(void)
 {
@@ -451,6 +453,56 @@ BOX_TEST(the_console_follows_nothing)
 	fill_dev(&b);
 	b.inside = refused_console;
 	RUN_OK(&b);
+}
+
+/* ---- races ---- */
+
+static void inside_race(struct box *b)
+{
+	/* wherever it went, it is inside: the link's target as seen from here, or the directory under either name */
+	(void)b;
+	read_mountinfo();
+	CHECK(strstr(mountinfo, " /vol/a/m ") || strstr(mountinfo, " /vol/b/m ") ||
+	      strstr(mountinfo, " " TOP "/canary/m "));
+}
+
+/* A neighbour exchanges part of the destination with a link to the host. CVE-2021-30465, CVE-2024-45310. */
+BOX_TEST(racing_neighbours)
+{
+	int mounts = count_mounts(), good = 0, refused = 0;
+	pid_t racer;
+	int dir;
+
+	make_dir(TOP "/root/vol");
+	make_dir(TOP "/root/vol/a");
+	make_link(TOP "/canary", TOP "/root/vol/b");
+	dir = open(TOP "/root/vol", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	racer = fork();
+	if (racer == 0)
+		for (;;)
+			syscall(SYS_renameat2, dir, "a", dir, "b", 2 /* RENAME_EXCHANGE */);
+	for (int i = 0; i < 100; i++) {
+		struct box b;
+		int r;
+
+		box_init(&b);
+		add_fs(&b, "tmpfs", "/vol/a/m", "");
+		b.inside = inside_race;
+		r = box_run(&b);
+		if (r == 0)
+			good++;
+		else if (r < 0 && (last_err.id == ERR_MNT_VERIFY || last_err.id == ERR_MNT_TARGET))
+			refused++;
+		else
+			break;
+		arena_free(&b.arena);
+	}
+	kill(racer, SIGKILL);
+	waitpid(racer, NULL, 0);
+	printf("# good %d, refused %d\n", good, refused);
+	CHECK_INT(good + refused, 100);
+	CHECK(canary_is_empty());
+	CHECK_INT(count_mounts(), mounts);
 }
 
 /* ---- after hooks ---- */

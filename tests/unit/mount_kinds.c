@@ -328,6 +328,48 @@ BOX_TEST(mounts_come_in_order)
 	RUN_OK(&b);
 }
 
+/* ---- options longer than fsconfig takes ---- */
+
+static void inside_overlay(struct box *b)
+{
+	struct mount_line m;
+
+	(void)b;
+	CHECK_INT(find_mount("/merged", &m), 1);
+	CHECK_STR(m.type, "overlay");
+	CHECK(has_word(m.opts, "nosuid") && !has_word(m.opts, "nodev") && !has_word(m.opts, "noexec"));
+	CHECK_STR(get("/merged/one"), "1");
+	CHECK_STR(get("/merged/two"), "2");
+	CHECK_INT(write_errno("/merged/new"), 0);
+	CHECK_INT(find_mount("/short", &m), 1);
+	CHECK_STR(get("/short/one"), "1");
+}
+
+BOX_TEST(overlay_with_long_options)
+{
+	char name[200], one[300], two[300], up[300], work[300], data[2000];
+	struct box b;
+
+	memset(name, 'n', sizeof(name));
+	name[150] = '\0';
+	snprintf(one, sizeof(one), TOP "/1%s", name);
+	snprintf(two, sizeof(two), TOP "/2%s", name);
+	snprintf(up, sizeof(up), TOP "/u%s", name);
+	snprintf(work, sizeof(work), TOP "/w%s", name);
+	make_dir(one), make_dir(two), make_dir(up), make_dir(work);
+	snprintf(data, sizeof(data), "%s/one", one);
+	put(data, "1");
+	snprintf(data, sizeof(data), "%s/two", two);
+	put(data, "2");
+	make_link(one, TOP "/s1");
+	snprintf(data, sizeof(data), "lowerdir=%s:%s,upperdir=%s,workdir=%s", one, two, up, work);
+	box_init(&b);
+	add_fs(&b, "overlay", "/merged", data)->attr_set = MOUNT_ATTR_NOSUID;
+	add_fs(&b, "overlay", "/short", "lowerdir=" TOP "/s1:" TOP "/canary");
+	b.inside = inside_overlay;
+	RUN_OK(&b);
+}
+
 /* ---- devices ---- */
 
 static void inside_devices(struct box *b)
