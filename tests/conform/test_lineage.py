@@ -342,8 +342,9 @@ def test_strict_namespaces(ctr):
 
 @req("S-37", needs=["root|userns"])
 def test_no_create_mountpoints(ctr):
-    ctr.config["mounts"].append({"destination": "/new", "type": "tmpfs", "source": "t"})
-    ctr.create_fails(["mounts[5].destination", "mounts[5]"], "--no-create-mountpoints")
+    ctr.config["mounts"] = [ctr.bundle.mount_at("/proc"), ctr.bundle.mount_at("/sys"),
+                            {"destination": "/new", "type": "tmpfs", "source": "t"}]
+    ctr.create_fails(["mounts[2].destination", "mounts[2]"], "--no-create-mountpoints")
     assert not ctr.bundle.exists("/new")
     ctr.create().ok()
 
@@ -394,7 +395,7 @@ def test_stopped_means_exited(ctr):
 @req("S-10", "S-12", needs=["root"])
 def test_create_holds_back_args_alone(ctr):
     """Everything of process but args is visible on the process before start."""
-    ctr.process |= {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 101, "hard": 202}],
+    ctr.config["process"] |= {"rlimits": [{"type": "RLIMIT_NOFILE", "soft": 101, "hard": 202}],
                     "oomScoreAdj": 321, "user": {"uid": 1000, "gid": 1001},
                     "noNewPrivileges": True, "cwd": "/usr",
                     "capabilities": {"bounding": ["CAP_KILL"]}}

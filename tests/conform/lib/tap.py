@@ -78,6 +78,8 @@ class Tap:
         if outcome == "failed":
             self.failed_ids += [i for i in ids if i not in self.failed_ids]
             self.explain(report)
+        if os.environ.get("CONFORM_DEBUG"):
+            self.say(f"# took {report.duration * 1000:.0f} ms")
         for name, value in report.user_properties:
             self.say(f"# recorded: {name}: {value}")
 
