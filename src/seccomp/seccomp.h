@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * seccomp: from profile to filter with hull's own compiler (a search tree per architecture), loading, and
- * the notify listener. Syscall numbers come from tables made at build time.
+ * seccomp: from profile to filter with hull's own compiler (a search tree per architecture),
+ * loading, and the notify listener. Syscall numbers come from tables made at build time.
  */
 #ifndef HULL_SECCOMP_SECCOMP_H
 #define HULL_SECCOMP_SECCOMP_H
 
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdbool.h>
 
 #include "base/arena.h"
@@ -15,19 +16,75 @@
 
 struct seccomp_program {
 	struct sock_filter *insns;
-	unsigned short n;   /* 0: no filter */
-	uint32_t flags;	    /* SECCOMP_FILTER_FLAG_* incl. NEW_LISTENER when a rule notifies */
+	unsigned short n; /* 0: no filter */
+	uint32_t flags; /* SECCOMP_FILTER_FLAG_* incl. NEW_LISTENER when a rule notifies */
 	bool notifies;
 };
 
-/* Pure: profile to program. Unknown syscall names are skipped (counted in *ret_unknown, may be NULL) as the field does;
- * ERR_SEC_PROFILE, ERR_SEC_SIZE with the pointer "/linux/seccomp/syscalls/3/args/0". */
-int seccomp_compile(const struct spec_seccomp *s, struct arena *a, struct seccomp_program *ret, unsigned *ret_unknown, struct err *e);
-/* In init. *ret_listener: notify fd or -1. */
+/*
+ * What a compiled filter decides (the meaning of a profile, config-linux.md#seccomp):
+ *
+ * 1. seccomp_data.arch is checked first. Listed are the native architecture, always, and those of
+ * the profile; any other kills the thread. A call with the x32 bit is of another architecture, too.
+ *    Architectures that a kernel of this machine never reports need no code and get none.
+ * 2. A rule whose action equals the default action has no effect, but for point 5.
+ * 3. The first rule of a call that has no condition decides; where there is none, every rule whose
+ * conditions all hold matches. If matching rules have different actions the strictest wins, in the
+ * order of the kernel: KILL_PROCESS, KILL(_THREAD), TRAP, ERRNO, NOTIFY, TRACE, LOG, ALLOW; among
+ * equals the first. (libseccomp, where these conflict, takes one of them by an order of its own;
+ * hull never decides more loosely.)
+ * 4. When conditions of one rule name an argument twice, each condition becomes a rule of its own,
+ * as in all runtimes: existing profiles mean "or" by that. Comparisons are unsigned and of 64 bits;
+ * on 32 bit architectures, and x32 and n32, of the low 32 bits of value and argument. On
+ * architectures with socketcall(2) and ipc(2) a rule for a call behind them also applies there: its
+ * number takes the place of argument 0, and conditions on arguments 1 to 5 are asked of the
+ * multiplexer's registers (they cannot see what is behind a pointer), as libseccomp does.
+ * 5. A call whose number is above the highest one that any rule names on that architecture is
+ * younger than the profile and gets ENOSYS, so that libraries fall back; unless the default action
+ * is ALLOW, LOG or TRACE, or the profile names no call of that architecture. Number -1 (a tracer
+ * skips the call) is not young.
+ * 6. All the rest gets the default action.
+ */
+
+/* Pure. ERR_SEC_PROFILE: seccomp_check; ERR_SEC_SIZE with both counts. Names that no architecture
+ * has are skipped as the field does, and counted in *ret_unknown (may be NULL). */
+int seccomp_compile(const struct spec_seccomp *s, struct arena *a, struct seccomp_program *ret,
+		    unsigned *ret_unknown, struct err *e);
+/* The same for a machine whose native architecture is @native. */
+int seccomp_compile_for(enum spec_seccomp_arch native, const struct spec_seccomp *s,
+			struct arena *a, struct seccomp_program *ret, unsigned *ret_unknown,
+			struct err *e);
+/* What hull cannot do (notify by default, or about the calls that carry the listener); part of
+ * seccomp_compile. ERR_SEC_PROFILE with its JSON pointer. */
+int seccomp_check(const struct spec_seccomp *s, struct err *e);
+/* Strict mode (run.oci.seccomp_fail_unknown_syscall): fail at the first name that no architecture
+ * has. */
+int seccomp_check_names(const struct spec_seccomp *s, struct err *e);
+/* A ready program instead of a profile (run.oci.seccomp_bpf_data): base64 of struct sock_filter[].
+ * The kernel checks the instructions when it loads them. */
+int seccomp_from_base64(const char *text, struct arena *a, struct seccomp_program *ret,
+			struct err *e);
+
+/* In init. *ret_listener: notify fd or -1. Needs no_new_privs or CAP_SYS_ADMIN in its user
+ * namespace. */
 int seccomp_load(const struct seccomp_program *p, int *ret_listener, struct err *e);
-/* Runtime: hand the listener with the container process state to listenerPath (config-linux.md#containerprocessstate). */
-int seccomp_send_listener(const char *path, const char *state_json, size_t len, int listener, struct err *e);
+
+/* Runtime: hand the listener with the container process state
+ * (config-linux.md#containerprocessstate) to the agent at
+ * @path: one connection, closed afterwards. An agent that does not listen or take it fails after 10
+ * s. */
+int seccomp_send_listener(const char *path, const char *state_json, size_t len, int listener,
+			  struct err *e);
+
 /* Number of a syscall on an architecture, or -1. */
-int seccomp_syscall(enum spec_seccomp_arch arch, const char *name);
+long seccomp_syscall(enum spec_seccomp_arch arch, const char *name);
+/* Name of a number on an architecture, or NULL. */
+const char *seccomp_syscall_name(enum spec_seccomp_arch arch, uint32_t number);
+/* Can this build compile rules for @arch? */
+bool seccomp_arch_known(enum spec_seccomp_arch arch);
+enum spec_seccomp_arch seccomp_native(void);
+/* Run the program on one call as the kernel would: the SECCOMP_RET_* value. For `hull audit` and
+ * tests. A program the kernel would not take gives SECCOMP_RET_KILL_PROCESS. */
+uint32_t seccomp_decide(const struct seccomp_program *p, const struct seccomp_data *call);
 
 #endif
