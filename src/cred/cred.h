@@ -27,7 +27,7 @@ int cred_new_keyring(const char *name, const char *selinux_label, struct err *e)
 /* exec: the container's keyring by name, or a new one when there is none that is ours. */
 int cred_join_keyring(const char *name, const char *selinux_label, struct err *e);
 int cred_set_dumpable(bool on, struct err *e);
-/* uid 0:0 of the user namespace when mapped, else stay (NS_OP_SETID). */
+/* uid 0:0 of the user namespace when mapped, else the setup ids of the plan (NS_OP_SETID). */
 int cred_become_ns_root(const struct plan_ids *ids, struct err *e);
 
 #endif

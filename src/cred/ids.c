@@ -141,14 +141,26 @@ int cred_set_ids(const struct plan_process *p, struct err *e)
 	return r < 0 ? err_at(e, r, "/process/user/uid") : 0;
 }
 
+static int become(uid_t uid, gid_t gid, struct err *e)
+{
+	int r = set_gid(gid, e);
+
+	return r < 0 ? r : set_uid(uid, e);
+}
+
 int cred_become_ns_root(const struct plan_ids *ids, struct err *e)
 {
+	struct err own = { 0 };
 	int r;
 
 	if (!ids->root_mapped)
-		return 0;
-	r = set_gid(0, e);
-	if (r >= 0)
-		r = set_uid(0, e);
+		return become(ids->setup_uid, ids->setup_gid, e);
+	r = become(0, 0, &own);
+	if (r == -EINVAL && ids->joined) {
+		err_drop(&own, "the maps of a joined namespace are not known; 0 need not be among them");
+		return become(ids->setup_uid, ids->setup_gid, e);
+	}
+	if (r < 0 && !err_is(e))
+		*e = own;
 	return r;
 }

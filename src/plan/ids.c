@@ -110,6 +110,9 @@ int plan_make_ids(struct maker *m, struct err *e)
 	uint32_t host;
 	int r;
 
+	/* The ids of the process exist in every case, or it could not run. */
+	ids->setup_uid = m->spec->process.user.uid;
+	ids->setup_gid = m->spec->process.user.gid;
 	if (!plan_ns_new(m->plan, NS_USER)) {
 		ids->root_mapped = true;
 		ids->joined = plan_ns_joined(m->plan, NS_USER);

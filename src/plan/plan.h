@@ -20,8 +20,8 @@
  *          (pid and time only ever act on children); NS_OP_UNSHARE (time only); NS_OP_OFFSETS; NS_OP_CLONE.
  * Init:    NS_OP_TRY_SETNS (EPERM is remembered), NS_OP_SETNS (joins what is left too when ns is user),
  *          NS_OP_UNSHARE flags, NS_OP_IDMAP (ask the runtime to write the maps and wait), NS_OP_SETID
- *          (become 0:0 of the user namespace when mapped), NS_OP_OFFSETS, NS_OP_FORK flags (clone3 with
- *          CLONE_PARENT, the intermediate ends, its child goes on).
+ *          (become 0:0 of the user namespace when mapped, else setup_uid:setup_gid), NS_OP_OFFSETS,
+ *          NS_OP_FORK flags (clone3 with CLONE_PARENT, the intermediate ends, its child goes on).
  * The cgroup namespace is always unshared last by init: KERNEL: its root is the cgroup the caller is in
  * at that moment; cgroup_namespaces(7). */
 enum plan_ns_what { NS_OP_SETNS, NS_OP_TRY_SETNS, NS_OP_UNSHARE, NS_OP_OFFSETS, NS_OP_CLONE, NS_OP_IDMAP, NS_OP_SETID, NS_OP_FORK };
@@ -52,6 +52,8 @@ struct plan_ids {
 	gid_t host_root_gid;
 	bool joined;		/* the user namespace is given by path: its maps are not known here, 0:0 is tried and
 				 * EINVAL means that it is not mapped */
+	uid_t setup_uid;	/* container ids that init works under when 0:0 is not mapped: KERNEL: an id without mapping */
+	gid_t setup_gid;	/* cannot own new files (EOVERFLOW). user_namespaces(7) */
 };
 
 /* ---- mounts (plan/mounts.c with mount option table) ---- */

@@ -158,20 +158,22 @@ static const char *known_device(const struct spec_device_rule *r)
 			return known[i].name;
 	if (r->type == 'c' && r->major.set && r->major.v == 136)
 		return "terminals";
-	return r->type == 'c' ? "character devices with these numbers" :
-	       r->type == 'b' ? "block devices with these numbers" :
-				"all devices";
+	if (r->type != 'c' && r->type != 'b')
+		return "all devices";
+	if ((!r->major.set || r->major.v < 0) && (!r->minor.set || r->minor.v < 0))
+		return r->type == 'c' ? "every character device" : "every block device";
+	return r->type == 'c' ? "this character device" : "this block device";
 }
 
 const char *plan_rule_meaning(struct arena *a, const struct spec_device_rule *r)
 {
-	static const char *const what[] = { "read", "write", "make nodes" };
+	static const char *const what[] = { "reading", "writing", "making nodes" };
 	char *list = arena_strdup(a, "");
 
 	for (size_t i = 0; i < ARRAY_LEN(what); i++)
 		if (r->access >> i & 1)
 			list = arena_printf(a, "%s%s%s", list, *list ? ", " : "", what[i]);
-	return arena_printf(a, "%s: %s%s", known_device(r), r->allow ? "" : "do not ", list);
+	return arena_printf(a, "%s: %s%s", known_device(r), r->allow ? "" : "no ", list);
 }
 
 const char *plan_ns_words(struct arena *a, uint64_t flags)

@@ -22,7 +22,7 @@ const char *plan_mount_words(struct arena *a, const struct plan_mount *m);
 const char *plan_device_words(struct arena *a, char type, bool any_major, int64_t major, bool any_minor, int64_t minor);
 /* "allow c 1:3 rwm" */
 const char *plan_rule_words(struct arena *a, const struct spec_device_rule *r);
-/* What a rule permits, in plain words: "/dev/null: read, write, make nodes" */
+/* What a rule permits, in plain words: "/dev/null: reading, writing, making nodes" */
 const char *plan_rule_meaning(struct arena *a, const struct spec_device_rule *r);
 /* Names of the namespaces in CLONE_NEW* @flags. */
 const char *plan_ns_words(struct arena *a, uint64_t flags);

@@ -325,11 +325,27 @@ TEST_IN_CHILD(root_of_a_user_namespace)
 	/* Container 0 is host 1000, so that this process, host root, is nobody at first. */
 	CHECK(enter_userns("0 1000 10", false));
 	CHECK_STR(status("Uid"), "65534\t65534\t65534\t65534");
-	CHECK_OK(cred_become_ns_root(&(struct plan_ids){ .root_mapped = false }, &e), &e);
-	CHECK_STR(status("Uid"), "65534\t65534\t65534\t65534");
+	CHECK_OK(cred_become_ns_root(
+			 &(struct plan_ids){ .root_mapped = false, .setup_uid = 3, .setup_gid = 4 }, &e),
+		 &e);
+	CHECK_STR(status("Uid"), "3\t3\t3\t3");
+	CHECK_STR(status("Gid"), "4\t4\t4\t4");
 	CHECK_OK(cred_become_ns_root(&ids, &e), &e);
 	CHECK_STR(status("Uid"), "0\t0\t0\t0");
 	CHECK_STR(status("Gid"), "0\t0\t0\t0");
+	CHECK(!streq(status("CapEff"), hex(0)));
+}
+
+/* The maps of a joined namespace are not known beforehand: 0 is tried first. */
+TEST_IN_CHILD(no_root_in_a_joined_user_namespace)
+{
+	struct plan_ids ids = { .root_mapped = true, .joined = true, .setup_uid = 5, .setup_gid = 5 };
+	struct err e = { 0 };
+
+	NEED_ROOT();
+	CHECK(enter_userns("5 1000 10", false));
+	CHECK_OK(cred_become_ns_root(&ids, &e), &e);
+	CHECK_STR(status("Uid"), "5\t5\t5\t5");
 	CHECK(!streq(status("CapEff"), hex(0)));
 }
 
