@@ -530,6 +530,7 @@ TEST_IN_CHILD(helper_refusal_names_file_and_line)
 	struct arena a;
 	struct ns_helper_env env;
 
+	NEED_ROOT();
 	arena_init(&a);
 	make_tmp();
 	link_helper(&a);
@@ -562,6 +563,7 @@ TEST_IN_CHILD(helper_that_hangs_dies_or_floods)
 	struct arena a;
 	struct ns_helper_env env;
 
+	NEED_ROOT();
 	arena_init(&a);
 	make_tmp();
 	link_helper(&a);
@@ -577,6 +579,27 @@ TEST_IN_CHILD(helper_that_hangs_dies_or_floods)
 	err_clear(&e);
 	CHECK_ERR(ns_run_helper(&env, &ns_side_uid, &(struct spec_idmaps){ talk, 1 }, 1, &e), &e,
 		  "/linux/uidMappings/0", "(no no no no no no no)");
+	remove_tmp();
+	arena_free(&a);
+}
+
+TEST_IN_CHILD(helper_without_rights)
+{
+	static struct spec_idmap one[] = { { 0, 71, 10 } };
+	const char *where[] = { tmp, NULL };
+	struct err e = { 0 };
+	struct arena a;
+	struct ns_helper_env env;
+
+	arena_init(&a);
+	CHECK(geteuid() != 0 || setresuid(1000, 1000, 1000) == 0);
+	CHECK(prctl(PR_SET_DUMPABLE, 1) == 0); /* else /proc/self/exe is closed to it */
+	make_tmp();
+	link_helper(&a);
+	env = fake_env(&a, where);
+	CHECK_ERR(ns_run_helper(&env, &ns_side_uid, &(struct spec_idmaps){ one, 1 }, 1, &e), &e,
+		  "/linux/uidMappings",
+		  "has neither the setuid bit nor file capabilities: range not allowed");
 	remove_tmp();
 	arena_free(&a);
 }
