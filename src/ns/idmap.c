@@ -212,14 +212,21 @@ static int clone_holder(int hold[2], int *ret_pidfd, pid_t *ret_pid, struct err 
 	return 0;
 }
 
+static void close_pair(int (*pair)[2])
+{
+	fd_close(&(*pair)[0]);
+	fd_close(&(*pair)[1]);
+}
+
 int ns_userns_fd(const struct spec_idmaps *uid, const struct spec_idmaps *gid, struct err *e)
 {
 	_cleanup_(proc_close) struct procfs proc = { .fd = -1 };
-	_cleanup_fd_ int pidfd = -1, fd = -1, hold_r = -1, hold_w = -1;
+	_cleanup_fd_ int pidfd = -1, fd = -1;
+	_cleanup_(close_pair) int hold[2] = { -1, -1 };
 	siginfo_t end;
 	char path[32];
 	pid_t pid = 0;
-	int hold[2], r;
+	int r;
 
 	r = check_lists(uid, gid, e);
 	if (r < 0)
@@ -229,8 +236,6 @@ int ns_userns_fd(const struct spec_idmaps *uid, const struct spec_idmaps *gid, s
 		return err_sys(e, ERR_NSP_IDMAP, r, "open a procfs");
 	if (pipe2(hold, O_CLOEXEC) < 0)
 		return err_sys(e, ERR_GEN_SYS, -errno, "pipe2");
-	hold_r = hold[0];
-	hold_w = hold[1];
 	r = clone_holder(hold, &pidfd, &pid, e);
 	if (r < 0)
 		return r;

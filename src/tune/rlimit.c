@@ -58,6 +58,7 @@ int tune_rlimits_raise(const struct spec_process *p, struct err *e)
 {
 	for (size_t i = 0; i < p->n_rlimits; i++) {
 		const struct spec_rlimit *l = &p->rlimits[i];
+		struct spec_rlimit wanted = *l;
 		struct rlimit64 now;
 		int r;
 
@@ -67,9 +68,8 @@ int tune_rlimits_raise(const struct spec_process *p, struct err *e)
 			continue;
 		/* The wanted pair at once: what is impossible fails here, at create, and not at
 		 * start. */
-		r = set_one(
-			&(struct spec_rlimit){ l->resource, MIN(now.rlim_cur, l->hard), l->hard },
-			0, e);
+		wanted.soft = MIN(now.rlim_cur, l->hard);
+		r = set_one(&wanted, 0, e);
 		if (r == 0 && l->soft > l->hard)
 			r = set_one(l, 0, e);
 		if (r < 0)

@@ -80,17 +80,17 @@ static int explain(const struct spec_scheduler *s, int r, struct err *e)
 	case -EINVAL:
 		return explain_invalid(s, r, e);
 	case -EPERM:
-		/* KERNEL: also for SCHED_DEADLINE with an affinity narrower than its root domain, and,
-		 * with CONFIG_RT_GROUP_SCHED, in a cgroup v1 group without real-time budget.
+		/* KERNEL: also for SCHED_DEADLINE with an affinity narrower than its root domain,
+		 * and, with CONFIG_RT_GROUP_SCHED, in a cgroup v1 group without real-time budget.
 		 * sched(7). */
 		return err_sys(e, ERR_TUN_SCHED, r,
 			       "%s, priority %d, nice %d: needs CAP_SYS_NICE or room in "
 			       "RLIMIT_RTPRIO, RLIMIT_NICE%s",
 			       name_of(&spec_sched_policies, s->policy), s->priority, s->nice,
-			       s->policy == POLICY_FIFO || s->policy == POLICY_RR ?
-				       ", and a budget in cpu.rt_runtime_us of a cgroup v1 "
-				       "(/linux/resources/cpu/realtimeRuntime)" :
-				       "");
+			       s->policy == POLICY_FIFO || s->policy == POLICY_RR
+				       ? ", and a budget in cpu.rt_runtime_us of a cgroup v1 "
+					 "(/linux/resources/cpu/realtimeRuntime)"
+				       : "");
 	case -EBUSY:
 		return err_sys(e, ERR_TUN_SCHED, r,
 			       "SCHED_DEADLINE: the CPUs have not that much bandwidth left");

@@ -9,10 +9,10 @@
 #include "plan/plan.h"
 #include "sys/proc.h"
 
-/* @pid 0: the caller. With a pid the runtime sets them from outside (prlimit), as hard limits may need its rights. */
 /* In the runtime before the clone: raise its own hard limits to what @p wants, which the clone inherits (a child in a
  * user namespace could not), and fail now for what cannot be had. */
 int tune_rlimits_raise(const struct spec_process *p, struct err *e);
+/* @pid 0: the caller. With a pid the runtime sets them from outside (prlimit), as hard limits may need its rights. */
 int tune_rlimits(const struct spec_process *p, pid_t pid, struct err *e);
 int tune_scheduler(const struct spec_scheduler *s, pid_t pid, struct err *e);
 int tune_io_priority(const struct spec_io_priority *p, struct err *e);

@@ -92,6 +92,29 @@ TEST_IN_CHILD(limits_refused)
 		  "RLIMIT_CORE: raise the hard limit to unlimited: needs CAP_SYS_RESOURCE");
 }
 
+TEST_IN_CHILD(limits_raised_beforehand)
+{
+	struct spec_rlimit l[] = {
+		{RLIMIT_CORE,    5,	  7  },
+		       { RLIMIT_NOFILE, 100, 200}
+	};
+	struct spec_process p = { .rlimits = l, .n_rlimits = 2 };
+	struct rlimit was, now;
+	struct err e = { 0 };
+
+	CHECK_INT(getrlimit(RLIMIT_NOFILE, &was), 0);
+	CHECK_OK(tune_rlimits_raise(&p, &e), &e);
+	CHECK_INT(getrlimit(RLIMIT_NOFILE, &now), 0);
+	CHECK(now.rlim_cur == was.rlim_cur && now.rlim_max == was.rlim_max); /* never lowered */
+	l[1].soft = 300;
+	CHECK_ERR(tune_rlimits_raise(&p, &e), &e, "/process/rlimits/1",
+		  "soft 300 is above hard 200");
+	CHECK(geteuid() != 0 || setuid(1000) == 0);
+	err_clear(&e);
+	l[1] = (struct spec_rlimit){ RLIMIT_NOFILE, 100, was.rlim_max + 1 };
+	CHECK_ERR(tune_rlimits_raise(&p, &e), &e, "/process/rlimits/1", "CAP_SYS_RESOURCE");
+}
+
 /* ---- scheduling ---- */
 
 struct attr {
