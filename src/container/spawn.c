@@ -294,6 +294,7 @@ static void prepare_init(struct spawn *sp)
 	in->host_dirs[0] = sp->c->root_fd;
 	in->host_dirs[1] = sp->s.en.dir;
 	in->host_dirs[2] = sp->pidfd_sock;
+	in->host_dirs[3] = rec->cgroup.v2_fd;
 	in->pty_master = in->pty_slave = in->start_conn = in->listener = -1;
 	in->tree = (struct mount_tree)MOUNT_TREE_INIT;
 	in->tree.plan = p;

@@ -136,6 +136,8 @@ static int step_namespaces(struct init *in, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	/* SECURITY: X1: those of the host among them would be a way out. */
+	ns_close(in->ns);
 	/* KERNEL: a change of ids or a fork clears the parent-death signal. PR_SET_PDEATHSIG(2const) */
 	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	return cred_set_dumpable(false, e);
@@ -435,6 +437,8 @@ static int step_program(struct init *in, struct err *e)
 static int step_ready(struct init *in, struct err *e)
 {
 	mount_tree_close(&in->tree);
+	/* SECURITY: X1: the rootfs fd of the host's mount leads out of the container by "..". */
+	mount_sources_close(in->sources);
 	fd_close(&in->console_sock);
 	/* From here on the end of the runtime shows as the end of the channel: `create` ends right after CREATED, and
 	 * must not take init with it. */
