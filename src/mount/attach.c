@@ -124,7 +124,7 @@ int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struc
 
 	if (name && t->dev_own) { /* a fresh file system has no mount points yet, so this is no change of the image */
 		fd = target_in_own_dev(t, name, dir);
-	} else if (!t->plan->root.create_mountpoints) {
+	} else if (m->must_exist) {
 		fd = strict ? path_resolve_strict(&t->root, m->destination) :
 			      path_resolve(&t->root, m->destination, m->dest_nofollow);
 		if (fd == -ENOENT)

@@ -116,8 +116,7 @@ static int make_link(struct mount_tree *t, const struct plan_mount *m, const cha
 	ssize_t n;
 	int r;
 
-	dir = path_parent(&t->root, m->destination, t->plan->root.create_mountpoints, &noter.made,
-			  &name);
+	dir = path_parent(&t->root, m->destination, !m->must_exist, &noter.made, &name);
 	if (dir < 0)
 		return err_sys(e, ERR_MNT_TARGET, dir, "directory of %s", m->destination);
 	r = sys_symlinkat(text, dir, name);

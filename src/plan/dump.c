@@ -149,6 +149,7 @@ static void mounts(struct dump *d, const struct plan *p)
 			maps(d, "gidMappings", &m->gid_map);
 		}
 		yes(d, "openedByInit", m->open_by_init);
+		yes(d, "mountpointMustExist", m->must_exist);
 		if (m->kind == MOUNT_CGROUP)
 			jw_bool(&d->w, "writable", m->cgroup_rw);
 		jw_end(&d->w);

@@ -352,6 +352,26 @@ static int make_mount(struct maker *m, const struct spec_mount *in, struct plan_
 	return 0;
 }
 
+/* --no-create-mountpoints (S-37): the root filesystem brings them. One inside a new filesystem of the config cannot be
+ * brought. */
+static void need_points(struct maker *m)
+{
+	struct plan *p = m->plan;
+
+	for (size_t i = 0; i < p->n_mounts; i++) {
+		const char *path = plan_path_clean(m->arena, p->mounts[i].destination);
+		bool in_new = false;
+
+		for (size_t j = 0; j < i; j++) {
+			const char *over = plan_path_clean(m->arena, p->mounts[j].destination);
+
+			if (!streq(path, over) && plan_path_below(path, over))
+				in_new = p->mounts[j].kind == MOUNT_FS && streq(p->mounts[j].fstype, "tmpfs");
+		}
+		p->mounts[i].must_exist = !in_new;
+	}
+}
+
 /* ---- --default-filesystems (S-35) ---- */
 
 static bool has_mount_at(const struct plan *p, const char *path, struct arena *a)
@@ -435,6 +455,8 @@ int plan_make_mounts(struct maker *m, struct err *e)
 	}
 	if (m->opt->default_filesystems)
 		add_default_filesystems(m);
+	if (m->opt->no_create_mountpoints)
+		need_points(m);
 	return 0;
 }
 

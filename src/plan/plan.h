@@ -84,6 +84,7 @@ struct plan_mount {
 	bool idmap_recursive;
 	struct spec_idmaps uid_map, gid_map;	  /* MOUNT_IDMAP_OWN: container id -> host id */
 	bool open_by_init;	 /* the source is opened by init (only what the runtime cannot see) */
+	bool must_exist;	 /* the mount point is not made (S-37); never inside a filesystem that a mount above made empty */
 	bool cgroup_rw;		 /* MOUNT_CGROUP: writable (own cgroup namespace and no "ro") */
 };
 

@@ -221,8 +221,8 @@ BOX_TEST(missing_things_are_named)
 	CHECK(strstr(last_line(), "kernel: "));
 
 	box_init(&b);
-	b.plan.root.create_mountpoints = false;
 	add_fs(&b, "tmpfs", "/not/there", "");
+	b.mounts[0].must_exist = true;
 	RUN_REFUSED(&b, ERR_MNT_TARGET, "/mounts/0", "/not/there");
 	CHECK_INT(access(TOP "/root/not", F_OK), -1);
 }
