@@ -180,12 +180,36 @@ int ns_join(struct ns_fds *f, enum spec_ns ns, struct err *e)
 	return err_at(e, r, "/linux/namespaces");
 }
 
+/* What is not about namespaces at all. */
+static bool explain_process(int r, struct err *e)
+{
+	/* KERNEL: EAGAIN for every limit on processes; EBUSY and EOPNOTSUPP for a cgroup that may
+	 * hold none itself. clone(2), CLONE_INTO_CGROUP. */
+	if (r == -EAGAIN)
+		err_sys(e, ERR_GEN_SYS, r,
+			"make the process: a limit is reached (pids.max of a cgroup, RLIMIT_NPROC, "
+			"sysctl "
+			"kernel.pid_max or kernel.threads-max)");
+	else if (r == -EBUSY || r == -EOPNOTSUPP)
+		err_sys(e, ERR_GEN_SYS, r,
+			"make the process in its cgroup: it has child groups with controllers, or "
+			"is "
+			"threaded");
+	else if (r == -ENOMEM)
+		err_sys(e, ERR_GEN_NOMEM, r, "make the process");
+	else
+		return false;
+	return true;
+}
+
 int ns_explain_new(uint64_t flags, int r, struct err *e)
 {
 	char text[256];
 	struct strbuf b = STRBUF(text);
 	bool limit = r == -ENOSPC || r == -EUSERS;
 
+	if (explain_process(r, e))
+		return r;
 	for (int k = 0; k < NS_KINDS; k++) {
 		if (!(flags & kinds[k].flag))
 			continue;

@@ -438,6 +438,9 @@ TEST(why_a_namespace_cannot_be_made)
 	err_clear(&e);
 	ns_explain_new(CLONE_NEWUSER, -EPERM, &e);
 	CHECK(strstr(e.msg, "user namespaces are refused") != NULL);
+	err_clear(&e);
+	ns_explain_new(CLONE_NEWUSER, -EAGAIN, &e);
+	CHECK(strstr(e.msg, "pids.max") != NULL && !e.at[0]);
 }
 
 /* ---- newuidmap ---- */
