@@ -6,7 +6,45 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "base/trace.h"
 #include "cmd/cmd.h"
+
+/* How long each step of create and start took, in microseconds: {"runtime":{"claim":12,...},"init":{...}}. */
+static const char *phases(struct ctx *c, const struct trace_page *p)
+{
+	static const char *const sides[] = { "runtime", "init" };
+	struct jw w;
+
+	jw_init(&w, &c->a, 0);
+	jw_object(&w, NULL);
+	for (unsigned s = 0; s < TRACE_SIDES; s++) {
+		uint32_t n = MIN(p->n[s], (uint32_t)TRACE_MAX);
+
+		jw_object(&w, sides[s]);
+		for (uint32_t i = 0; i + 1 < n; i++) {
+			char name[TRACE_NAME];
+
+			/* SECURITY: written by init, which may be anybody's by now: bounded, escaped by the writer */
+			memcpy(name, p->rec[s][i].name, sizeof(name));
+			name[sizeof(name) - 1] = '\0';
+			jw_u64(&w, name, (p->rec[s][i + 1].ns - p->rec[s][i].ns) / 1000);
+		}
+		jw_end(&w);
+	}
+	jw_end(&w);
+	return w.buf;
+}
+
+static void add_phases(struct ctx *c, const struct subject *s, struct spec_state *st)
+{
+	struct spec_state_extra *x = arena_new_array(&c->a, st->n_extra + 1, struct spec_state_extra);
+
+	if (trace_map(s->en.dir) < 0)
+		return;
+	memcpy(x, st->extra, st->n_extra * sizeof(*x));
+	x[st->n_extra++] = (struct spec_state_extra){ "phases", phases(c, trace_page()), true };
+	st->extra = x;
+}
 
 static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
@@ -20,6 +58,7 @@ static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err 
 	if (r < 0)
 		return r;
 	status_fill(c, &s.rec, s.st.status, &st);
+	add_phases(c, &s, &st);
 	puts(spec_state_text(&st, &c->a, 2, &n));
 	subject_close(&s);
 	return 0;

@@ -97,6 +97,9 @@ int public_remove(const char *dir, const char *id, struct err *e);
 /* Write DIR/NAME atomically: temporary name, fsync, rename. @sync false leaves out the fsyncs. */
 int store_write_file(int dir, const char *name, mode_t mode, const void *p, size_t n, bool sync);
 
+/* Map the flight recorder of an entry: trace_page() is its own then. */
+int trace_map(int dir);
+
 /* ---- status (status.c): computed from facts, never stored ---- */
 struct status_info {
 	enum spec_status status;

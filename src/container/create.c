@@ -160,9 +160,9 @@ static void destroy_after_hook(struct ctx *c, struct subject *s, struct err *e)
 		log_warn("destroying the container after the failed hook: %s", second.msg);
 }
 
-static int map_trace(const struct entry *en)
+int trace_map(int dir)
 {
-	_cleanup_fd_ int fd = sys_openat(en->dir, "trace", O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+	_cleanup_fd_ int fd = sys_openat(dir, "trace", O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
 
 	return fd < 0 ? fd : trace_open(fd);
 }
@@ -221,7 +221,7 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 		r = start_error(&s, e);
 		goto out;
 	}
-	r = map_trace(&s.en);
+	r = trace_map(s.en.dir);
 	if (r < 0) {
 		err_sys(e, ERR_STA_READ, r, "map the flight recorder of \"%s\"", id);
 		goto out;

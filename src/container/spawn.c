@@ -626,6 +626,8 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock = sp->pidfd_sock = -1;
 	sp->userns_fd = sp->pidfd = sp->master = -1;
 	ns_fds_init(&sp->ns);
+	if (!trace_page() && trace_open(-1) < 0)
+		log_debug("no memory for the flight recorder");
 	trace_step("read-config");
 	r = blueprint_make(c, o, &sp->bp, e);
 	for (size_t i = 0; r >= 0 && i < sp->bp.plan.n_warnings; i++)

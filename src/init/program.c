@@ -71,17 +71,20 @@ static const char *find_home(struct init *in)
 int init_set_home(struct init *in, struct err *e)
 {
 	const struct plan_process *p = &in->plan->process;
+	struct strv *env = &in->env;
 
 	(void)e;
-	in->env = p->env;
+	*env = p->env;
 	in->args = p->args;
-	if (!p->needs_home)
+	if (!p->needs_home && !p->needs_listen_pid)
 		return 0;
-	in->env.v = arena_new_array(&in->arena, p->env.n + 2, char *);
+	env->v = arena_new_array(&in->arena, p->env.n + 3, char *);
 	if (p->env.n)
-		memcpy(in->env.v, p->env.v, p->env.n * sizeof(char *));
-	in->env.v[p->env.n] = arena_printf(&in->arena, "HOME=%s", find_home(in));
-	in->env.n = p->env.n + 1;
+		memcpy(env->v, p->env.v, p->env.n * sizeof(char *));
+	if (p->needs_home)
+		env->v[env->n++] = arena_printf(&in->arena, "HOME=%s", find_home(in));
+	if (p->needs_listen_pid) /* sd_listen_fds(3): the pid as the program itself sees it */
+		env->v[env->n++] = arena_printf(&in->arena, "LISTEN_PID=%d", getpid());
 	return 0;
 }
 
