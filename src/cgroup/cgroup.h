@@ -142,6 +142,10 @@ int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struc
 int cgroup_restore(struct cgroup *g, struct err *e);
 /* Open v2_fd of a restored group, for exec. 0 also when the group has no v2 part. */
 int cgroup_open(struct cgroup *g, struct err *e);
+/* The way in for a process that moves itself: files the runtime opens (one per dir[], -1 where clone3 places it) and
+ * init writes to before it enters any namespace. */
+int cgroup_doors_open(const struct cgroup *g, int *ret_fds, struct err *e);
+int cgroup_doors_enter(const struct cgroup *g, int *fds, struct err *e);
 void cgroup_close(struct cgroup *g);
 /* Is the group the container's alone: hull made its last component? Rule for kill and destroy (faults P6). */
 bool cgroup_is_own(const struct cgroup *g);

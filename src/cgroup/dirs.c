@@ -203,25 +203,68 @@ int cgroup_dir_make(struct cgroup *g, unsigned i, struct err *e)
 	return err_sys(e, ERR_CGR_CREATE, r, "make cgroup %s", cgroup_dir_name(g, i, name));
 }
 
+static int explain_join(const struct cgroup *g, unsigned i, const char *who, int r, struct err *e)
+{
+	char name[CGROUP_NAME_SIZE];
+
+	cgroup_dir_name(g, i, name);
+	if (r == -EBUSY && g->dir[i].v2)
+		return err_sys(e, ERR_CGR_JOIN, r, "move %s into %s, which has controllers enabled for its "
+			       "children (cgroup.subtree_control)", who, name);
+	if (r == -ENOSPC && cgroup_dir_has(g, i, "cpuset"))
+		return err_sys(e, ERR_CGR_JOIN, r, "move %s into %s: cpuset.cpus or cpuset.mems is empty", who, name);
+	return err_sys(e, ERR_CGR_JOIN, r, "move %s into %s", who, name);
+}
+
 int cgroup_dir_join(const struct cgroup *g, unsigned i, int pid, struct err *e)
 {
 	_cleanup_fd_ int dir = cgroup_dir_open(g, i);
-	char name[CGROUP_NAME_SIZE], value[16];
+	char who[32];
 	int r = dir;
 
-	str_format(value, sizeof(value), "%d", pid);
+	str_format(who, sizeof(who), "%d", pid);
 	if (r >= 0)
-		r = cgroup_file_write(dir, "cgroup.procs", value);
+		r = cgroup_file_write(dir, "cgroup.procs", who);
 	if (r >= 0)
 		return 0;
-	cgroup_dir_name(g, i, name);
-	if (r == -EBUSY && g->dir[i].v2)
-		return err_sys(e, ERR_CGR_JOIN, r, "move process %d into %s, which has controllers enabled for its "
-			       "children (cgroup.subtree_control)", pid, name);
-	if (r == -ENOSPC && cgroup_dir_has(g, i, "cpuset"))
-		return err_sys(e, ERR_CGR_JOIN, r, "move process %d into %s: cpuset.cpus or cpuset.mems is empty", pid,
-			       name);
-	return err_sys(e, ERR_CGR_JOIN, r, "move process %d into %s", pid, name);
+	str_format(who, sizeof(who), "process %d", pid);
+	return explain_join(g, i, who, r, e);
+}
+
+/*
+ * KERNEL: a thread that writes "0" into the v1 file `tasks` moves itself without the lock over all forks and exits
+ * of the host, which costs cgroup.procs a millisecond for each hierarchy. cgroup_procs_write_start, since 5.15
+ */
+int cgroup_doors_open(const struct cgroup *g, int *ret_fds, struct err *e)
+{
+	for (unsigned i = 0; i < g->n; i++)
+		ret_fds[i] = -1;
+	for (unsigned i = 0; i < g->n; i++) {
+		_cleanup_fd_ int dir = -1;
+
+		if (g->dir[i].v2 && g->v2_fd >= 0)
+			continue;
+		dir = cgroup_dir_open(g, i);
+		ret_fds[i] = dir < 0 ? dir : cgroup_file_open(dir, g->dir[i].v2 ? "cgroup.procs" : "tasks", O_WRONLY);
+		if (ret_fds[i] < 0)
+			return explain_join(g, i, "the container", ret_fds[i], e);
+	}
+	return 0;
+}
+
+int cgroup_doors_enter(const struct cgroup *g, int *fds, struct err *e)
+{
+	for (unsigned i = 0; i < g->n; i++) {
+		int r;
+
+		if (fds[i] < 0)
+			continue;
+		r = io_write_all(fds[i], "0", 1);
+		fd_close(&fds[i]);
+		if (r < 0)
+			return explain_join(g, i, "the container", r, e);
+	}
+	return 0;
 }
 
 int cgroup_dir_write(const struct cgroup *g, unsigned i, int dir, const char *file, const char *value,

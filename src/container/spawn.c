@@ -237,7 +237,7 @@ static int step_cgroup(struct spawn *sp, struct err *e)
 		return r;
 	if (sp->bp.plan.cgroup.delegate)
 		r = cgroup_delegate(&rec->cgroup, sp->bp.plan.ids.host_root_uid, (gid_t)-1, e);
-	return r;
+	return r == 0 && rec->cgroup.manager == CGROUP_CGROUPFS ? cgroup_doors_open(&rec->cgroup, sp->doors, e) : r;
 }
 
 static int step_rdt(struct spawn *sp, struct err *e)
@@ -304,15 +304,22 @@ static void prepare_init(struct spawn *sp)
 	in->tree.userns_fd = sp->userns_fd;
 	status_fill(sp->c, rec, STATUS_CREATING, &in->state);
 	arena_init(&in->arena);
-	/* The runtime has to act on the pid before init goes on: v1 hierarchies, devices, RDT. */
+	/* The runtime has to act on the pid before init goes on. */
 	in->place = p->os->n_net_devices || p->os->rdt.set;
-	for (unsigned i = 0; i < rec->cgroup.n; i++)
-		in->place |= !rec->cgroup.dir[i].v2;
+	in->place |= rec->cgroup.manager == CGROUP_SYSTEMD;
+	in->cgroup = &rec->cgroup;
+	in->cgroup_doors = sp->doors;
 }
 
 static int step_raise_limits(struct spawn *sp, struct err *e)
 {
 	return sp->bp.plan.process.set ? tune_rlimits_raise(&sp->bp.spec.process, e) : 0;
+}
+
+static void close_doors(struct spawn *sp)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sp->doors); i++)
+		fd_close(&sp->doors[i]);
 }
 
 static int step_clone(struct spawn *sp, struct err *e)
@@ -350,6 +357,7 @@ static int step_clone(struct spawn *sp, struct err *e)
 		return r < 0 ? r : back;
 	sp->pid = r;
 	fd_close(&sp->init_chan);
+	close_doors(sp);
 	fd_close(&sp->start_sock);
 	fd_close(&sp->trace_fd); /* init alone holds the lock now */
 	return 0;
@@ -446,10 +454,11 @@ static int serve_place(struct spawn *sp, struct sync_msg *m, struct err *e)
 {
 	const struct spec_linux *os = &sp->bp.spec.os;
 	struct record *rec = &sp->s.rec;
-	int r;
+	int r = 0;
 
 	(void)m;
-	r = rec->cgroup.ops->join(&rec->cgroup, sp->pid, e);
+	if (rec->cgroup.manager == CGROUP_SYSTEMD) /* a scope is made for a process that exists */
+		r = rec->cgroup.ops->join(&rec->cgroup, sp->pid, e);
 	if (r == 0 && os->rdt.set)
 		r = tune_rdt_join(&rec->rdt, sp->pid, e);
 	if (r == 0 && os->n_net_devices) {
@@ -626,6 +635,7 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock = sp->pidfd_sock = -1;
 	sp->userns_fd = sp->pidfd = sp->master = -1;
 	ns_fds_init(&sp->ns);
+	memset(sp->doors, 0xff, sizeof(sp->doors)); /* -1 */
 	if (!trace_page() && trace_open(-1) < 0)
 		log_debug("no memory for the flight recorder");
 	trace_step("read-config");
@@ -676,6 +686,7 @@ void spawn_close(struct spawn *sp)
 	fd_close(&sp->start_sock);
 	fd_close(&sp->console_sock);
 	fd_close(&sp->pidfd_sock);
+	close_doors(sp);
 	fd_close(&sp->userns_fd);
 	fd_close(&sp->pidfd);
 	fd_close(&sp->master);

@@ -22,6 +22,7 @@ struct spawn {
 	int init_chan;
 	int trace_fd, start_sock, console_sock, pidfd_sock;
 	int userns_fd;
+	int doors[CGROUP_HIERARCHIES]; /* cgroup_doors_open */
 	pid_t pid;
 	int pidfd;
 	int master;		     /* terminal of a foreground run */

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "base/err.h"
+#include "cgroup/cgroup.h"
 #include "console/console.h"
 #include "mount/mount.h"
 #include "ns/ns.h"
@@ -43,6 +44,8 @@ struct init {
 	int lock_fd;			/* open and locked until execve: how others see created from running */
 	int *hook_fds;			/* executables of the createContainer hooks */
 	int console_sock;		/* runtime's; closed here */
+	const struct cgroup *cgroup;	/* ... and the way into it, see cgroup_doors_enter */
+	int *cgroup_doors;
 	bool place;			/* ask for PLACE */
 	bool seal;			/* swap the program image (container/seal.c did not re-execute) */
 	struct rlimit nofile;		/* of the caller, restored before hooks and exec */

@@ -47,6 +47,11 @@ static int step_seal(struct init *in, struct err *e)
 	return in->seal ? init_seal(e) : 0;
 }
 
+static int step_cgroup(struct init *in, struct err *e)
+{
+	return cgroup_doors_enter(in->cgroup, in->cgroup_doors, e);
+}
+
 /* Ask the runtime for something and wait until it is done. */
 static int ask(struct init *in, enum sync_kind question, int fd, enum sync_kind answer, struct err *e)
 {
@@ -626,6 +631,7 @@ static int step_exec(struct init *in, struct err *e)
  */
 const struct init_step init_steps[] = {
 	{ "session", STAGE_ENTER, step_session },
+	{ "join-cgroup", STAGE_ENTER, step_cgroup },
 	{ "seal", STAGE_ENTER, step_seal },
 	{ "namespaces", STAGE_ENTER, step_namespaces },
 	{ "place", STAGE_PLACE, step_place },
