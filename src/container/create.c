@@ -57,6 +57,7 @@ static int watch_and_delete(struct ctx *c, struct spawn *sp, struct err *e)
 		return err_sys(e, ERR_GEN_SYS, -errno, "fork the process that deletes the container");
 	if (pid > 0)
 		return 0;
+	sigprocmask(SIG_SETMASK, &sp->mask, NULL);
 	setsid();
 	null = sys_openat(AT_FDCWD, "/dev/null", O_RDWR, 0);
 	for (int fd = 0; null >= 0 && fd <= 2; fd++)

@@ -6,6 +6,8 @@
 #ifndef HULL_CONTAINER_SPAWN_H
 #define HULL_CONTAINER_SPAWN_H
 
+#include <signal.h>
+
 #include "container/container.h"
 #include "init/init.h"
 
@@ -25,6 +27,8 @@ struct spawn {
 	int doors[CGROUP_HIERARCHIES]; /* cgroup_doors_open */
 	pid_t pid;
 	int pidfd;
+	int signals;		     /* signalfd, -1 */
+	sigset_t mask;		     /* of the caller */
 	int master;		     /* terminal of a foreground run */
 	struct mount_hierarchy *hierarchies;
 	bool claimed, sources_open;
@@ -39,6 +43,9 @@ extern const size_t spawn_n_steps;
 
 /* Run all steps. On error everything is undone, poststop hooks included when a hook had run (runtime.md#lifecycle). */
 int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, struct err *e);
+/* serve.c: note who init is, set what only the runtime may; answer init until it is READY. */
+int spawn_adjust(struct spawn *sp, struct err *e);
+int spawn_serve(struct spawn *sp, struct err *e);
 /* Undo what a spawn made: also for a `run` that failed later. @e keeps its first error. */
 void spawn_undo(struct spawn *sp, struct err *e);
 /* Release everything that is only open. */

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * container/serve: what init asks the runtime for until it is READY: id maps, the cgroup of systemd, devices of
+ * the host, hooks, the terminal; and how its death is told.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
+#include "base/trace.h"
+#include "console/console.h"
+#include "container/spawn.h"
+#include "hook/hook.h"
+#include "net/net.h"
+#include "sys/call.h"
+#include "sys/pidfd.h"
+#include "sys/proc.h"
+
+static int identify(struct spawn *sp, struct err *e)
+{
+	struct record *rec = &sp->s.rec;
+	struct procfs proc;
+	char state;
+	int r;
+
+	r = proc_open_ambient(&proc);
+	if (r == 0) {
+		r = proc_start_time(&proc, sp->pid, &rec->start_time, &state);
+		proc_close(&proc);
+	}
+	if (r < 0)
+		return err_sys(e, ERR_PRO_DIED, r, "identify init (pid %d)", sp->pid);
+	rec->pid = (uint64_t)sp->pid;
+	return 0;
+}
+
+static int adjust_oom(struct spawn *sp, struct err *e)
+{
+	const struct spec_process *p = &sp->bp.spec.process;
+	struct procfs proc;
+	int r;
+
+	if (!p->set || !p->oom_score_adj.set)
+		return 0;
+	r = proc_open_ambient(&proc);
+	if (r < 0)
+		return err_sys(e, ERR_TUN_OOM, r, "open /proc");
+	r = tune_oom_score(p->oom_score_adj.v, sp->pid, &proc, e);
+	proc_close(&proc);
+	return r;
+}
+
+/* KERNEL: a child's oom_score_adj is its parent's; the init that a fork of init makes inherits it. */
+int spawn_adjust(struct spawn *sp, struct err *e)
+{
+	int r = identify(sp, e);
+
+	return r < 0 ? r : adjust_oom(sp, e);
+}
+
+static int serve_idmap(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	int r = ns_write_idmaps(&sp->bp.plan.ids, sp->pid, e);
+
+	(void)m;
+	return r < 0 ? r : sync_send(sp->chan, SYNC_IDMAPPED, -1, e);
+}
+
+/* "Pid:" of a pidfd's fdinfo. SECURITY: X8: the pid comes from the kernel, not from init. */
+static pid_t pid_of(int pidfd)
+{
+	char path[64], buf[512];
+	_cleanup_fd_ int fd = -1;
+	const char *p;
+	pid_t pid = 0;
+	ssize_t n;
+
+	str_format(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	n = fd < 0 ? fd : io_read_line_file(fd, buf, sizeof(buf));
+	p = n > 0 ? strstr(buf, "Pid:\t") : NULL;
+	for (p = p ? p + 5 : ""; *p >= '0' && *p <= '9'; p++)
+		pid = pid * 10 + (*p - '0');
+	return pid;
+}
+
+static int serve_forked(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	siginfo_t end;
+	pid_t pid = pid_of(m->fd);
+	int r;
+
+	if (pid <= 0)
+		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "the next init has no pid");
+	r = pidfd_reap(sp->pidfd, &end);
+	if (r < 0)
+		return err_sys(e, ERR_PRO_DIED, r, "reap the intermediate process");
+	fd_close(&sp->pidfd);
+	sp->pidfd = fd_take(&m->fd);
+	sp->pid = pid;
+	return spawn_adjust(sp, e);
+}
+
+static int serve_place(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	const struct spec_linux *os = &sp->bp.spec.os;
+	struct record *rec = &sp->s.rec;
+	int r = 0;
+
+	(void)m;
+	if (rec->cgroup.manager == CGROUP_SYSTEMD) /* a scope is made for a process that exists */
+		r = rec->cgroup.ops->join(&rec->cgroup, sp->pid, e);
+	if (r == 0 && os->rdt.set)
+		r = tune_rdt_join(&rec->rdt, sp->pid, e);
+	if (r == 0 && os->n_net_devices) {
+		char path[64];
+		_cleanup_fd_ int netns = -1;
+
+		str_format(path, sizeof(path), "/proc/%d/ns/net", sp->pid);
+		netns = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+		r = netns < 0 ? err_sys(e, ERR_NET_DEVICE, netns, "open %s", path) : net_devices_move(os, netns, e);
+	}
+	return r < 0 ? r : sync_send(sp->chan, SYNC_PLACED, -1, e);
+}
+
+int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind kind, const struct record *rec,
+		enum spec_status st, bool keep_going, struct err *e)
+{
+	struct spec_state state;
+	struct hook_run run = { .hooks = h, .kind = kind, .keep_going = keep_going,
+				.restore_nofile = (unsigned)c->nofile.rlim_cur };
+
+	if (!h->n[kind])
+		return 0;
+	status_fill(c, rec, st, &state);
+	run.state = spec_state_text(&state, &c->a, 0, &run.state_len);
+	return hook_run_all(&run, e);
+}
+
+static int serve_mounted(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	const struct spec_hooks *h = &sp->bp.spec.hooks;
+	struct record *rec = &sp->s.rec;
+	int r;
+
+	(void)m;
+	/* A hook may ask `hull state`: it says creating, with the pid. */
+	r = record_write(&sp->s.en, rec, &sp->c->a, e);
+	if (r == 0)
+		r = spawn_hooks(sp->c, h, HOOK_PRESTART, rec, STATUS_CREATING, false, e);
+	if (r == 0)
+		r = spawn_hooks(sp->c, h, HOOK_CREATE_RUNTIME, rec, STATUS_CREATING, false, e);
+	return r < 0 ? r : sync_send(sp->chan, SYNC_HOOKED, -1, e);
+}
+
+static int serve_console(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	int r;
+
+	if (sp->console_sock < 0) {
+		sp->master = fd_take(&m->fd);
+		return 0;
+	}
+	r = console_send(sp->console_sock, m->fd, "/dev/ptmx", e);
+	fd_close(&m->fd);
+	return r;
+}
+
+static const struct {
+	enum sync_kind kind;
+	int (*serve)(struct spawn *sp, struct sync_msg *m, struct err *e);
+} services[] = {
+	{ SYNC_IDMAP, serve_idmap },	 { SYNC_FORKED, serve_forked },	  { SYNC_PLACE, serve_place },
+	{ SYNC_MOUNTED, serve_mounted }, { SYNC_CONSOLE, serve_console },
+};
+
+/* SECURITY: each question is answered once; init could be anybody's by now. */
+static int serve_one(struct spawn *sp, struct sync_msg *m, unsigned *seen, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_LEN(services); i++) {
+		int r;
+
+		if (services[i].kind != m->kind || *seen >> i & 1)
+			continue;
+		*seen |= 1u << i;
+		r = services[i].serve(sp, m, e);
+		fd_close(&m->fd);
+		return err_step(e, r, sync_name(m->kind));
+	}
+	fd_close(&m->fd);
+	return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m->kind));
+}
+
+int spawn_died(struct subject *s, int pidfd, struct err *e)
+{
+	const char *last = trace_last(TRACE_INIT);
+	siginfo_t end = { 0 };
+
+	(void)s;
+	if (pidfd >= 0 && pidfd_wait_exit(pidfd, io_now() + SECONDS(2)) == 1 && pidfd_reap(pidfd, &end) == 0 &&
+	    (end.si_code == CLD_KILLED || end.si_code == CLD_DUMPED))
+		return err_set(e, ERR_PRO_DIED, 0,
+			       "init was killed by signal %d (%s) at step %s%s", end.si_status,
+			       strsignal(end.si_status), *last ? last : "clone",
+			       end.si_status == SIGKILL ? "; a memory limit that is too low is a common cause" : "");
+	if (end.si_code == CLD_EXITED)
+		return err_set(e, ERR_PRO_DIED, 0, "init ended with status %d at step %s", end.si_status,
+			       *last ? last : "clone");
+	return err_set(e, ERR_PRO_DIED, 0, "init closed its channel at step %s", *last ? last : "clone");
+}
+
+/* Faults K8: TERM, INT, HUP or QUIT to the command is an error like any other; nothing is left behind. */
+static int wait_for_init(struct spawn *sp, struct err *e)
+{
+	struct pollfd p[2] = { { .fd = sp->chan, .events = POLLIN }, { .fd = sp->signals, .events = POLLIN } };
+	struct signalfd_siginfo si;
+
+	while (poll(p, 2, -1) < 0)
+		if (errno != EINTR)
+			return err_sys(e, ERR_GEN_SYS, -errno, "poll the channel");
+	if (!p[1].revents || read(sp->signals, &si, sizeof(si)) != sizeof(si))
+		return 0;
+	return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "%s", strsignal((int)si.ssi_signo));
+}
+
+int spawn_serve(struct spawn *sp, struct err *e)
+{
+	unsigned seen = 0;
+
+	for (;;) {
+		struct sync_msg m;
+		int r = wait_for_init(sp, e);
+
+		if (r == 0)
+			r = sync_recv(sp->chan, 0, &m, e);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			return spawn_died(&sp->s, sp->pidfd, e);
+		if (m.kind == SYNC_READY)
+			return 0;
+		r = serve_one(sp, &m, &seen, e);
+		if (r < 0)
+			return r;
+	}
+}
