@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "sys/call.h"
 #include "cgroup/internal.h"
 
 bool cgroup_stat_number(const struct cgroup_reader *r, const char *file, uint64_t *ret)
@@ -134,7 +135,7 @@ size_t cgroup_stat_page_sizes(const struct cgroup_reader *r, const char *end, co
 	size_t count = 0;
 	ssize_t n;
 
-	while (fd >= 0 && (n = getdents64(fd, buf, sizeof(buf))) > 0)
+	while (fd >= 0 && (n = sys_getdents64(fd, buf, sizeof(buf))) > 0)
 		for (ssize_t at = 0; at < n;) {
 			const struct dirent64 *x = (const void *)(buf + at);
 			const char *size = str_skip(x->d_name, "hugetlb.");

@@ -124,7 +124,7 @@ static int list_node(struct tree *t, size_t i)
 	if (fd < 0)
 		return fd;
 	for (;;) {
-		ssize_t n = getdents64(fd, buf, sizeof(buf));
+		ssize_t n = sys_getdents64(fd, buf, sizeof(buf));
 
 		if (n <= 0)
 			return n < 0 ? -errno : 0;

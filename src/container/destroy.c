@@ -72,8 +72,9 @@ static int retire(struct ctx *c, struct subject *s, struct err *e)
 
 	if (r < 0)
 		return err_sys(e, ERR_STA_WRITE, r, "retire %s", s->en.id);
-	if (renameat2(c->root_fd, s->en.id, c->root_fd, gone, RENAME_NOREPLACE) < 0 && errno != ENOENT)
-		return err_sys(e, ERR_STA_WRITE, -errno, "retire %s/%s", c->root, s->en.id);
+	r = sys_renameat2(c->root_fd, s->en.id, c->root_fd, gone, RENAME_NOREPLACE);
+	if (r < 0 && r != -ENOENT)
+		return err_sys(e, ERR_STA_WRITE, r, "retire %s/%s", c->root, s->en.id);
 	s->en.id = arena_strdup(&c->a, gone);
 	return 0;
 }

@@ -5,6 +5,7 @@
  * features` prints these names.
  */
 #include <stdlib.h>
+#include <linux/mount.h>
 #include <sys/mount.h>
 
 #include "base/str.h"

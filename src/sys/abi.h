@@ -9,6 +9,7 @@
 #include <linux/mount.h>
 #include <linux/openat2.h>
 #include <linux/sched.h>
+#include <linux/stat.h>
 #include <sched.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -50,6 +51,12 @@
 #endif
 #ifndef CLONE_NEWTIME /* linux/sched.h, since 5.6 */
 #define CLONE_NEWTIME 0x00000080
+#endif
+#ifndef CLOSE_RANGE_CLOEXEC /* linux/close_range.h, since 5.11 */
+#define CLOSE_RANGE_CLOEXEC 4
+#endif
+#ifndef RENAME_NOREPLACE /* linux/fs.h, since 3.15 */
+#define RENAME_NOREPLACE 1
 #endif
 #ifndef STATX_MNT_ID_UNIQUE /* linux/stat.h, since 6.8 */
 #define STATX_MNT_ID_UNIQUE 0x00004000U

@@ -251,3 +251,18 @@ long sys_fs_magic(int fd)
 
 	return fstatfs(fd, &st) < 0 ? -errno : (long)st.f_type;
 }
+
+int sys_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+	return CALL(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+
+ssize_t sys_getdents64(int fd, void *buf, size_t size)
+{
+	return ret(syscall(SYS_getdents64, fd, buf, size));
+}
+
+int sys_prlimit(pid_t pid, int resource, const struct rlimit_pair *set, struct rlimit_pair *ret_old)
+{
+	return CALL(SYS_prlimit64, pid, resource, set, ret_old);
+}

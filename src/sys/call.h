@@ -13,8 +13,6 @@
 
 #include "sys/abi.h"
 
-struct statx;
-
 /* clone3(2): 0 in the child. The struct is passed at its full, zeroed size (rule G5). */
 int sys_clone3(struct clone_args *args);
 int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
@@ -56,6 +54,11 @@ int sys_openat(int dirfd, const char *name, int flags, mode_t mode); /* O_CLOEXE
 int sys_fchownat(int dirfd, const char *name, uid_t uid, gid_t gid, int flags);
 int sys_fchmod(int fd, mode_t mode);
 ssize_t sys_readlinkat(int dirfd, const char *name, char *buf, size_t size); /* NUL terminated; -ENAMETOOLONG */
+int sys_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
+ssize_t sys_getdents64(int fd, void *buf, size_t size);
+/* prlimit64(2); @set and @ret_old may be NULL. */
+struct rlimit_pair { uint64_t soft, hard; };
+int sys_prlimit(pid_t pid, int resource, const struct rlimit_pair *set, struct rlimit_pair *ret_old);
 long sys_fs_magic(int fd); /* fstatfs f_type, or -errno */
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "base/table.h"
 #include "spec/spec.h"
+#include "sys/call.h"
 #include "tune/tune.h"
 
 static const char *show(uint64_t v, char buf[static 24])
@@ -19,14 +20,14 @@ static const char *show(uint64_t v, char buf[static 24])
 
 static int set_one(const struct spec_rlimit *l, pid_t pid, struct err *e)
 {
-	struct rlimit64 v = { .rlim_cur = l->soft, .rlim_max = l->hard };
+	struct rlimit_pair v = { l->soft, l->hard };
 	const char *name = table_name(&spec_rlimits, (uint64_t)l->resource);
 	char soft[24], hard[24];
 	int r;
 
-	if (prlimit64(pid, (enum __rlimit_resource)l->resource, &v, NULL) == 0)
+	r = sys_prlimit(pid, l->resource, &v, NULL);
+	if (r == 0)
 		return 0;
-	r = -errno;
 	name = name ? name : "limit";
 	/* KERNEL: EINVAL for soft above hard; EPERM for a hard limit above the present one without
 	 * CAP_SYS_RESOURCE, and for RLIMIT_NOFILE above fs.nr_open with it. prlimit(2). */
@@ -59,16 +60,17 @@ int tune_rlimits_raise(const struct spec_process *p, struct err *e)
 	for (size_t i = 0; i < p->n_rlimits; i++) {
 		const struct spec_rlimit *l = &p->rlimits[i];
 		struct spec_rlimit wanted = *l;
-		struct rlimit64 now;
+		struct rlimit_pair now;
 		int r;
 
-		if (prlimit64(0, (enum __rlimit_resource)l->resource, NULL, &now) < 0)
-			return err_sys(e, ERR_TUN_RLIMIT, -errno, "read limit %d", l->resource);
-		if (l->soft <= l->hard && l->hard <= now.rlim_max)
+		r = sys_prlimit(0, l->resource, NULL, &now);
+		if (r < 0)
+			return err_sys(e, ERR_TUN_RLIMIT, r, "read limit %d", l->resource);
+		if (l->soft <= l->hard && l->hard <= now.hard)
 			continue;
 		/* The wanted pair at once: what is impossible fails here, at create, and not at
 		 * start. */
-		wanted.soft = MIN(now.rlim_cur, l->hard);
+		wanted.soft = MIN(now.soft, l->hard);
 		r = set_one(&wanted, 0, e);
 		if (r == 0 && l->soft > l->hard)
 			r = set_one(l, 0, e);
