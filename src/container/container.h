@@ -65,7 +65,8 @@ struct record {
 	const char *stop_signal;
 };
 
-/* Read or write the record of the entry's directory. Written to a new file, fsync, rename, fsync of the directory. */
+/* Read or write the record of the entry's directory. Written whole to a new file that is
+ * renamed: a reader finds the old record or the new one. */
 struct entry;
 int record_write(const struct entry *en, const struct record *r, struct arena *a, struct err *e);
 int record_read(const struct entry *en, struct arena *a, struct record *ret, struct err *e);
@@ -94,8 +95,8 @@ int store_list(struct ctx *c, const char ***ret, size_t *ret_n, struct err *e);
 int public_claim(struct ctx *c, const char *id, struct err *e);
 int public_write(const char *dir, const char *id, const char *text, size_t n, struct err *e);
 int public_remove(const char *dir, const char *id, struct err *e);
-/* Write DIR/NAME atomically: temporary name, fsync, rename. @sync false leaves out the fsyncs. */
-int store_write_file(int dir, const char *name, mode_t mode, const void *p, size_t n, bool sync);
+/* Write DIR/NAME at once: whole under a temporary name, then renamed. -errno. */
+int store_write_file(int dir, const char *name, mode_t mode, const void *p, size_t n);
 
 /* Map the flight recorder of an entry: trace_page() is its own then. */
 int trace_map(int dir);

@@ -35,7 +35,7 @@ int pid_file_write(const char *path, pid_t pid, struct err *e)
 	parent[n] = '\0';
 	str_format(text, sizeof(text), "%d", pid);
 	dir = sys_openat(AT_FDCWD, n ? parent : ".", O_RDONLY | O_DIRECTORY, 0);
-	r = dir < 0 ? dir : store_write_file(dir, path_base(path), 0644, text, strlen(text), false);
+	r = dir < 0 ? dir : store_write_file(dir, path_base(path), 0644, text, strlen(text));
 	if (r < 0) {
 		err_sys(e, ERR_CLI_FILE, r, "write the pid file %s", path);
 		return err_at(e, r, "--pid-file");

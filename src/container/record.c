@@ -137,10 +137,12 @@ int record_write(const struct entry *en, const struct record *rec, struct arena 
 	write_hooks(&w, "poststop", rec->hooks.v[HOOK_POSTSTOP], rec->hooks.n[HOOK_POSTSTOP]);
 	jw_end(&w);
 	/*
-	 * Of what the intent record names nothing outlives a power cut: cgroups, mounts and processes are gone, and
-	 * the boot id says so. Only the record of a container that create reported as made is forced to the disk.
+	 * Without fsync on purpose. Whoever is killed leaves the old record or the new one: rename sees to that. After
+	 * a power cut nothing that a record names exists any more (processes, cgroups, mounts), and the boot id says
+	 * so; a record that was lost or cut then is an unreadable one, which delete --force removes. What fsync would
+	 * add is a wait for the disk, milliseconds to seconds, where /run is none (tmpfs) nothing at all.
 	 */
-	r = store_write_file(en->dir, "state.json", 0600, w.buf, w.len, rec->phase == PHASE_CREATED);
+	r = store_write_file(en->dir, "state.json", 0600, w.buf, w.len);
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write state of \"%s\"", en->id) : 0;
 }
 
@@ -424,7 +426,7 @@ int exit_record_write(struct subject *s, int status, struct err *e)
 	int r;
 
 	str_format(text, sizeof(text), "{\"status\":%d}", status);
-	r = store_write_file(s->en.dir, "exit.json", 0600, text, strlen(text), false);
+	r = store_write_file(s->en.dir, "exit.json", 0600, text, strlen(text));
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write the exit record of \"%s\"", s->en.id) : 0;
 }
 

@@ -146,7 +146,7 @@ static int step_intent(struct spawn *sp, struct err *e)
 
 static int step_config_copy(struct spawn *sp, struct err *e)
 {
-	int r = store_write_file(sp->s.en.dir, "config.json", 0600, sp->bp.spec.raw, sp->bp.spec.raw_len, false);
+	int r = store_write_file(sp->s.en.dir, "config.json", 0600, sp->bp.spec.raw, sp->bp.spec.raw_len);
 
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write the copy of config.json") : 0;
 }

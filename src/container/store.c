@@ -272,7 +272,7 @@ int store_list(struct ctx *c, const char ***ret, size_t *ret_n, struct err *e)
 	return 0;
 }
 
-int store_write_file(int dir, const char *name, mode_t mode, const void *p, size_t n, bool sync)
+int store_write_file(int dir, const char *name, mode_t mode, const void *p, size_t n)
 {
 	_cleanup_fd_ int fd = -1;
 	char tmp[64];
@@ -291,17 +291,13 @@ int store_write_file(int dir, const char *name, mode_t mode, const void *p, size
 	r = io_write_all(fd, p, n);
 	if (r == 0 && fchmod(fd, mode) < 0) /* whatever the caller's umask is */
 		r = -errno;
-	/* KERNEL: tmpfs has no disk to sync to; /run is one almost everywhere. tmpfs(5) */
-	sync = sync && sys_fs_magic(fd) != HULL_TMPFS_MAGIC;
-	if (r == 0 && sync && fsync(fd) < 0)
-		r = -errno;
 	if (r == 0 && renameat(dir, tmp, dir, name) < 0)
 		r = -errno;
 	if (r < 0) {
 		sys_unlinkat(dir, tmp, 0);
 		return r;
 	}
-	return sync && fsync(dir) < 0 ? -errno : 0;
+	return 0;
 }
 
 /* ---- the public directory: DIR/ID/state.json, readable by everybody (lineage S-01 to S-06) ---- */
@@ -346,8 +342,7 @@ int public_write(const char *dir, const char *id, const char *text, size_t n, st
 	if (!dir)
 		return 0;
 	fd = public_open(dir, id);
-	/* The reader's view may be lost with a power cut; the private record is the one that counts. */
-	r = fd < 0 ? fd : store_write_file(fd, "state.json", 0644, text, n, false);
+	r = fd < 0 ? fd : store_write_file(fd, "state.json", 0644, text, n);
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write %s/%s/state.json", dir, id) : 0;
 }
 
