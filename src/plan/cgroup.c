@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/cgroup: where the container's control group lies, who manages it, who owns it. Hides the rules for
- * cgroupsPath and the names of systemd units.
+ * plan/cgroup: where the container's control group lies, who manages it, who owns it. Hides the
+ * rules for cgroupsPath and the names of systemd units.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -23,16 +23,19 @@ static int check_path(const char *path, struct err *e)
 	if (path_has_dotdot(path))
 		return err_set(e, ERR_CGR_PATH, 0, "\"%s\" holds a part \"..\"", path);
 	if (strlen(path) > PATH_LIMIT)
-		return err_set(e, ERR_CGR_PATH, ENAMETOOLONG, "the path is longer than %d bytes", PATH_LIMIT);
+		return err_set(e, ERR_CGR_PATH, ENAMETOOLONG, "the path is longer than %d bytes",
+			       PATH_LIMIT);
 	for (const char *p = path; *p; p++)
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return err_set(e, ERR_CGR_PATH, 0, "\"%s\" holds a control character", path);
+			return err_set(e, ERR_CGR_PATH, 0, "\"%s\" holds a control character",
+				       path);
 	return 0;
 }
 
 /*
- * LNX-CGPATH: an absolute path counts from the mount point of the hierarchy; a relative one lies below
- * /hull, for a caller without root below the caller's own cgroup; without a path it is named after the id.
+ * LNX-CGPATH: an absolute path counts from the mount point of the hierarchy; a relative one lies
+ * below /hull, for a caller without root below the caller's own cgroup; without a path it is named
+ * after the id.
  */
 static int make_path(struct maker *m, struct err *e)
 {
@@ -51,14 +54,16 @@ static int make_path(struct maker *m, struct err *e)
 		path = plan_path_clean(m->arena, arena_printf(m->arena, "%s/hull/%s", base,
 							      want && *want ? want : m->opt->id));
 	if (streq(path, "/"))
-		return err_set(e, ERR_CGR_PATH, 0, "the root of the hierarchy is no place for a container");
+		return err_set(e, ERR_CGR_PATH, 0,
+			       "the root of the hierarchy is no place for a container");
 	m->plan->cgroup.path = path;
 	return 0;
 }
 
 static bool valid_unit(const char *s)
 {
-	static const char set[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
+	static const char set[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@";
 
 	return s[strspn(s, set)] == '\0' && strlen(s) <= UNIT_LIMIT;
 }
@@ -84,11 +89,12 @@ static bool valid_slice(const char *s)
 
 	if (streq(s, "-.slice"))
 		return true;
-	return str_ends(s, ".slice") && valid_unit(s) && s[0] != '.' && s[0] != '-' && !strstr(s, "--") &&
-	       s[n - strlen(".slice") - 1] != '-';
+	return str_ends(s, ".slice") && valid_unit(s) && s[0] != '.' && s[0] != '-' &&
+	       !strstr(s, "--") && s[n - strlen(".slice") - 1] != '-';
 }
 
-/* LNX-CGPATH-09: slice:prefix:name. The unit is prefix-name.scope, or name when that is a slice itself. */
+/* LNX-CGPATH-09: slice:prefix:name. The unit is prefix-name.scope, or name when that is a slice
+ * itself. */
 static int make_unit(struct maker *m, struct err *e)
 {
 	struct plan_cgroup *c = &m->plan->cgroup;
@@ -105,7 +111,8 @@ static int make_unit(struct maker *m, struct err *e)
 			return r;
 		if (!two || strchr(two + 1, ':') || strchr(want, '/') || !two[1])
 			return err_set(e, ERR_CGR_PATH, 0,
-				       "with the systemd manager the path has the form slice:prefix:name, not \"%s\"",
+				       "with the systemd manager the path has the form "
+				       "slice:prefix:name, not \"%s\"",
 				       want);
 		slice = arena_memdup(m->arena, want, (size_t)(one - want));
 		prefix = arena_memdup(m->arena, one + 1, (size_t)(two - one - 1));
@@ -116,16 +123,17 @@ static int make_unit(struct maker *m, struct err *e)
 	if (!valid_slice(slice))
 		return err_set(e, ERR_CGR_PATH, 0, "\"%s\" is no name of a slice", slice);
 	c->slice = slice;
-	c->unit = str_ends(name, ".slice") ? name :
-		  *prefix		   ? arena_printf(m->arena, "%s-%s.scope", prefix, name) :
-					     arena_printf(m->arena, "%s.scope", name);
+	c->unit = str_ends(name, ".slice") ? name
+		  : *prefix		   ? arena_printf(m->arena, "%s-%s.scope", prefix, name)
+					   : arena_printf(m->arena, "%s.scope", name);
 	if (!valid_unit(c->unit))
 		return err_set(e, ERR_CGR_PATH, 0, "\"%s\" is no name of a systemd unit", c->unit);
 	c->path = arena_printf(m->arena, "%s/%s", slice_path(m->arena, slice), c->unit);
 	return 0;
 }
 
-/* LNX-CGOWN: on v2, with a new cgroup namespace and the cgroup filesystem mounted writable in its usual place. */
+/* LNX-CGOWN: on v2, with a new cgroup namespace and the cgroup filesystem mounted writable in its
+ * usual place. */
 static void make_owner(struct maker *m)
 {
 	struct plan_cgroup *c = &m->plan->cgroup;
@@ -137,7 +145,8 @@ static void make_owner(struct maker *m)
 	for (size_t i = 0; i < p->n_mounts; i++) {
 		const struct plan_mount *mount = &p->mounts[i];
 
-		if (mount->kind == MOUNT_CGROUP && mount->cgroup_rw && streq(mount->source, "cgroup") &&
+		if (mount->kind == MOUNT_CGROUP && mount->cgroup_rw &&
+		    streq(mount->source, "cgroup") &&
 		    streq(plan_path_clean(m->arena, mount->destination), "/sys/fs/cgroup"))
 			c->delegate = true;
 	}
@@ -153,7 +162,8 @@ static void make_owner(struct maker *m)
 		c->owner_gid = id;
 }
 
-/* --cgroup-manager disabled: the container stays in the caller's cgroup, so nothing can be limited. */
+/* --cgroup-manager disabled: the container stays in the caller's cgroup, so nothing can be limited.
+ */
 static int make_disabled(struct maker *m, struct err *e)
 {
 	struct plan_cgroup *c = &m->plan->cgroup;
@@ -163,7 +173,8 @@ static int make_disabled(struct maker *m, struct err *e)
 	if (r < 0)
 		return r;
 	if (c->n_writes) {
-		r = err_set(e, ERR_CFG_CONFLICT, 0, "without a cgroup (--cgroup-manager disabled) nothing can be limited");
+		r = err_set(e, ERR_CFG_CONFLICT, 0,
+			    "without a cgroup (--cgroup-manager disabled) nothing can be limited");
 		return err_at(e, r, "%s", c->writes[0].pointer);
 	}
 	if (m->spec->os.resources.n_devices)
@@ -188,11 +199,14 @@ int plan_make_cgroup(struct maker *m, struct err *e)
 		return r;
 	plan_make_device_rules(m);
 	c->devices_optional = !m->host->initial_userns || !host_can(m->host, CAP_SYS_ADMIN);
-	c->ignore_missing = c->n_writes == 0 && (is_rootless(m->host) || m->host->cgroups == HOST_CGROUP_NONE);
+	c->ignore_missing =
+		c->n_writes == 0 && (is_rootless(m->host) || m->host->cgroups == HOST_CGROUP_NONE);
 	c->check_memory = res->memory.check_before_update.set && res->memory.check_before_update.v;
 	make_owner(m);
 	if (c->manager == CGROUP_SYSTEMD) {
-		r = err_set(e, ERR_GEN_LATER, 0, "this build manages cgroups through cgroupfs only, not through systemd");
+		r = err_set(
+			e, ERR_GEN_LATER, 0,
+			"this build manages cgroups through cgroupfs only, not through systemd");
 		return err_at(e, r, "--systemd-cgroup");
 	}
 	return 0;

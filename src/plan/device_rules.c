@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/device_rules: the device access list of the config with hull's defaults worked in. SECURITY: rule
- * G4, deny all plus allow rules, also when the config lists none.
+ * plan/device_rules: the device access list of the config with hull's defaults worked in. SECURITY:
+ * rule G4, deny all plus allow rules, also when the config lists none.
  *
- * The order is: deny all, the default devices, then the rules of the config. A rule of the config that is
- * about all devices starts over: "deny all" means deny all but the default devices (which every container
- * MUST have), "allow all" means just that. A default device that a later rule of the config names by its
- * numbers is left to the config alone, so that `deny all, allow c 1:5 r` gives a read-only /dev/zero.
+ * The order is: deny all, the default devices, then the rules of the config. A rule of the config
+ * that is about all devices starts over: "deny all" means deny all but the default devices (which
+ * every container MUST have), "allow all" means just that. A default device that a later rule of
+ * the config names by its numbers is left to the config alone, so that `deny all, allow c 1:5 r`
+ * gives a read-only /dev/zero.
  *
- * Making nodes (which gives no access to the device) is allowed first too, so that the config can deny it.
- * KERNEL: cgroup v1 cannot take a part of a wider rule away again, and engines send `deny c 10:229 rwm`; there
- * it comes last. Documentation/admin-guide/cgroup-v1/devices.rst.
+ * Making nodes (which gives no access to the device) is allowed first too, so that the config can
+ * deny it. KERNEL: cgroup v1 cannot take a part of a wider rule away again, and engines send `deny
+ * c 10:229 rwm`; there it comes last. Documentation/admin-guide/cgroup-v1/devices.rst.
  */
 #include "plan/parts.h"
 
@@ -21,14 +22,14 @@ static const struct default_rule {
 	int64_t major, minor; /* -1: any */
 	uint32_t access;
 } defaults[] = {
-	{ 'c', 1, 3, ACCESS_ALL },   /* null */
-	{ 'c', 1, 5, ACCESS_ALL },   /* zero */
-	{ 'c', 1, 7, ACCESS_ALL },   /* full */
-	{ 'c', 1, 8, ACCESS_ALL },   /* random */
-	{ 'c', 1, 9, ACCESS_ALL },   /* urandom */
-	{ 'c', 5, 0, ACCESS_ALL },   /* tty */
-	{ 'c', 5, 2, ACCESS_ALL },   /* ptmx */
-	{ 'c', 136, -1, ACCESS_ALL }, /* pts: the terminals, /dev/console among them */
+	{'c',  1,	  3,  ACCESS_ALL}, /* null */
+	{ 'c', 1,	  5,  ACCESS_ALL}, /* zero */
+	{ 'c', 1,	  7,  ACCESS_ALL}, /* full */
+	{ 'c', 1,	  8,  ACCESS_ALL}, /* random */
+	{ 'c', 1,	  9,  ACCESS_ALL}, /* urandom */
+	{ 'c', 5,	  0,  ACCESS_ALL}, /* tty */
+	{ 'c', 5,	  2,  ACCESS_ALL}, /* ptmx */
+	{ 'c', 136, -1, ACCESS_ALL}, /* pts: the terminals, /dev/console among them */
 };
 
 static bool any(const struct opt_i64 *v)
@@ -43,7 +44,7 @@ static bool is_about_all(const struct spec_device_rule *r)
 }
 
 static void add(struct maker *m, bool allow, char type, int64_t major, int64_t minor,
-				    uint32_t access)
+		uint32_t access)
 {
 	struct plan_cgroup *c = &m->plan->cgroup;
 	struct spec_device_rule *r = arena_push(m->arena, &c->devices, &c->n_devices, sizeof(*r));
@@ -94,7 +95,8 @@ void plan_make_device_rules(struct maker *m)
 			add(m, true, d->type, d->major, d->minor, d->access);
 	}
 	for (size_t i = first; i < n; i++)
-		*(struct spec_device_rule *)arena_push(m->arena, &c->devices, &c->n_devices, sizeof(rules[i])) = rules[i];
+		*(struct spec_device_rule *)arena_push(m->arena, &c->devices, &c->n_devices,
+						       sizeof(rules[i])) = rules[i];
 	if (!allow && !v2)
 		allow_mknod(m);
 }

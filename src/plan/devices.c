@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/devices: the nodes and links that belong into /dev: those of the config and the default ones of
- * config-linux.md#default-devices. Hides when a node is made and when the host's is bound instead.
+ * plan/devices: the nodes and links that belong into /dev: those of the config and the default ones
+ * of config-linux.md#default-devices. Hides when a node is made and when the host's is bound
+ * instead.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -16,22 +17,33 @@ static const struct known {
 	uint32_t major, minor;
 	bool is_default;
 } known[] = {
-	{ "/dev/null", 1, 3, true },	{ "/dev/zero", 1, 5, true }, { "/dev/full", 1, 7, true },
-	{ "/dev/random", 1, 8, true },	{ "/dev/urandom", 1, 9, true }, { "/dev/tty", 5, 0, true },
-	{ "/dev/fuse", 10, 229, false }, { "/dev/net/tun", 10, 200, false }, { "/dev/kvm", 10, 232, false },
+	{"/dev/null",     1,  3,   true },
+	 { "/dev/zero",	1,  5,   true },
+	{ "/dev/full",    1,  7,   true },
+	 { "/dev/random",  1,  8,	true },
+	{ "/dev/urandom", 1,  9,	true },
+	 { "/dev/tty",     5,  0,   true },
+	{ "/dev/fuse",    10, 229, false},
+	 { "/dev/net/tun", 10, 200, false},
+	{ "/dev/kvm",     10, 232, false},
 };
 
 static const struct plan_link links[] = {
-	{ "/dev/fd", "/proc/self/fd" },	      { "/dev/stdin", "/proc/self/fd/0" },
-	{ "/dev/stdout", "/proc/self/fd/1" }, { "/dev/stderr", "/proc/self/fd/2" },
-	{ "/dev/core", "/proc/kcore" },	      { "/dev/ptmx", "pts/ptmx" },
+	{"/dev/fd",	     "/proc/self/fd"  },
+	      { "/dev/stdin",  "/proc/self/fd/0"},
+	{ "/dev/stdout", "/proc/self/fd/1"},
+	      { "/dev/stderr", "/proc/self/fd/2"},
+	{ "/dev/core",   "/proc/kcore"    },
+	      { "/dev/ptmx",   "pts/ptmx"	},
 };
 
-/* KERNEL: mknod of a device needs CAP_MKNOD in the initial user namespace, and a node made elsewhere cannot
- * be opened through a mount of another user namespace. mknod(2), user_namespaces(7). */
+/* KERNEL: mknod of a device needs CAP_MKNOD in the initial user namespace, and a node made
+ * elsewhere cannot be opened through a mount of another user namespace. mknod(2),
+ * user_namespaces(7). */
 static bool must_bind(const struct maker *m)
 {
-	return !m->host->initial_userns || plan_ns_own(m->plan, NS_USER) || !host_can(m->host, CAP_MKNOD);
+	return !m->host->initial_userns || plan_ns_own(m->plan, NS_USER) ||
+	       !host_can(m->host, CAP_MKNOD);
 }
 
 /* Is /dev the host's own (a bind mount)? Then it is left as it is. */
@@ -43,7 +55,8 @@ static bool dev_is_bound(const struct maker *m)
 	for (size_t i = 0; i < p->n_mounts; i++) {
 		const char *path = plan_path_clean(m->arena, p->mounts[i].destination);
 
-		if (streq(path, "/dev") && (p->mounts[i].kind == MOUNT_BIND || p->mounts[i].kind == MOUNT_FS))
+		if (streq(path, "/dev") &&
+		    (p->mounts[i].kind == MOUNT_BIND || p->mounts[i].kind == MOUNT_FS))
 			bound = p->mounts[i].kind == MOUNT_BIND;
 	}
 	return bound;
@@ -79,12 +92,13 @@ static int check_owner(struct maker *m, const struct plan_device *d, struct err 
 	uid = plan_id_to_host(&ids->uid, d->uid, &host);
 	if (uid && plan_id_to_host(&ids->gid, d->gid, &host))
 		return 0;
-	r = err_set(e, ERR_CFG_CONFLICT, 0, "id %u is not mapped in the user namespace", uid ? d->gid : d->uid);
+	r = err_set(e, ERR_CFG_CONFLICT, 0, "id %u is not mapped in the user namespace",
+		    uid ? d->gid : d->uid);
 	return err_at(e, r, "%s/%s", d->pointer, uid ? "gid" : "uid");
 }
 
-static int make_one(struct maker *m, const struct spec_device *in, struct plan_device *d, bool bound_dev,
-		    struct err *e)
+static int make_one(struct maker *m, const struct spec_device *in, struct plan_device *d,
+		    bool bound_dev, struct err *e)
 {
 	mode_t type = in->type == 'b' ? S_IFBLK : in->type == 'p' ? S_IFIFO : S_IFCHR;
 	const char *clean = plan_path_clean(m->arena, in->path);
@@ -102,13 +116,17 @@ static int make_one(struct maker *m, const struct spec_device *in, struct plan_d
 		if (!known[i].is_default || !streq(clean, known[i].path) ||
 		    (type == S_IFCHR && in->major == known[i].major && in->minor == known[i].minor))
 			continue;
-		r = err_set(e, ERR_CFG_CONFLICT, 0, "%s is a default device: character device %u:%u", clean,
-			    known[i].major, known[i].minor);
+		r = err_set(e, ERR_CFG_CONFLICT, 0,
+			    "%s is a default device: character device %u:%u", clean, known[i].major,
+			    known[i].minor);
 		return err_at(e, r, "%s", d->pointer);
 	}
 	if (d->bind && (in->file_mode.set || in->uid.set || in->gid.set))
-		plan_warn(m, "%s: mode and owner are those of the host's node: it is bound, as no node can be made with "
-			     "the rights at hand", d->pointer);
+		plan_warn(m,
+			  "%s: mode and owner are those of the host's node: it is bound, as no "
+			  "node can be made with "
+			  "the rights at hand",
+			  d->pointer);
 	return check_owner(m, d, e);
 }
 
@@ -139,7 +157,8 @@ int plan_make_devices(struct maker *m, struct err *e)
 	bool bound_dev = dev_is_bound(m);
 
 	for (size_t i = 0; i < os->n_devices; i++) {
-		struct plan_device *d = arena_push(m->arena, &p->devices, &p->n_devices, sizeof(*d));
+		struct plan_device *d =
+			arena_push(m->arena, &p->devices, &p->n_devices, sizeof(*d));
 		int r;
 
 		d->pointer = arena_printf(m->arena, "/linux/devices/%zu", i);
@@ -152,7 +171,8 @@ int plan_make_devices(struct maker *m, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
 		struct plan_device *d;
 
-		if (!known[i].is_default || has_device(p, known[i].path, m->arena) || is_mounted(m, known[i].path))
+		if (!known[i].is_default || has_device(p, known[i].path, m->arena) ||
+		    is_mounted(m, known[i].path))
 			continue;
 		d = arena_push(m->arena, &p->devices, &p->n_devices, sizeof(*d));
 		*d = (struct plan_device){ .pointer = "/dev",
@@ -165,6 +185,7 @@ int plan_make_devices(struct maker *m, struct err *e)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(links); i++)
 		if (!has_device(p, links[i].path, m->arena) && !is_mounted(m, links[i].path))
-			*(struct plan_link *)arena_push(m->arena, &p->links, &p->n_links, sizeof(links[i])) = links[i];
+			*(struct plan_link *)arena_push(m->arena, &p->links, &p->n_links,
+							sizeof(links[i])) = links[i];
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/dump: the plan as JSON, in the order of its execution. Keys keep their order and what is empty or off
- * is left out, so that two plans can be compared as text.
+ * plan/dump: the plan as JSON, in the order of its execution. Keys keep their order and what is
+ * empty or off is left out, so that two plans can be compared as text.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -48,12 +48,14 @@ static void maps(struct dump *d, const char *key, const struct spec_idmaps *m)
 		return;
 	jw_array(&d->w, key);
 	for (size_t i = 0; i < m->n; i++)
-		jw_string(&d->w, NULL, arena_printf(d->arena, "%u-%u-%u", m->v[i].container_id, m->v[i].host_id,
-						    m->v[i].size));
+		jw_string(&d->w, NULL,
+			  arena_printf(d->arena, "%u-%u-%u", m->v[i].container_id, m->v[i].host_id,
+				       m->v[i].size));
 	jw_end(&d->w);
 }
 
-static void ns_ops(struct dump *d, const char *key, const struct plan_ns *ns, const struct plan_ns_op *ops, unsigned n)
+static void ns_ops(struct dump *d, const char *key, const struct plan_ns *ns,
+		   const struct plan_ns_op *ops, unsigned n)
 {
 	jw_array(&d->w, key);
 	for (unsigned i = 0; i < n; i++) {
@@ -62,7 +64,8 @@ static void ns_ops(struct dump *d, const char *key, const struct plan_ns *ns, co
 		const char *more = "";
 
 		if (op->what == NS_OP_SETNS || op->what == NS_OP_TRY_SETNS)
-			more = arena_printf(d->arena, "%s %s", table_name(&spec_namespaces, op->ns), ns->path[op->ns]);
+			more = arena_printf(d->arena, "%s %s", table_name(&spec_namespaces, op->ns),
+					    ns->path[op->ns]);
 		else if (op->flags)
 			more = plan_ns_words(d->arena, op->flags);
 		jw_string(&d->w, NULL, *more ? arena_printf(d->arena, "%s %s", name, more) : name);
@@ -79,7 +82,9 @@ static void namespaces(struct dump *d, const struct plan *p)
 		uint64_t flag = plan_ns_flag(k);
 
 		jw_string(&d->w, table_name(&spec_namespaces, (uint64_t)k),
-			  ns->created & flag ? "new" : ns->joined & flag ? ns->path[k] : "shared");
+			  ns->created & flag  ? "new"
+			  : ns->joined & flag ? ns->path[k]
+					      : "shared");
 	}
 	ns_ops(d, "runtime", ns, ns->runtime, ns->n_runtime);
 	ns_ops(d, "init", ns, ns->init, ns->n_init);
@@ -90,7 +95,8 @@ static void namespaces(struct dump *d, const struct plan *p)
 
 		if (o->set)
 			jw_string(&d->w, clock ? "boottime" : "monotonic",
-				  arena_printf(d->arena, "%" PRId64 "s %" PRIu32 "ns", o->secs, o->nanosecs));
+				  arena_printf(d->arena, "%" PRId64 "s %" PRIu32 "ns", o->secs,
+					       o->nanosecs));
 	}
 	jw_end(&d->w);
 }
@@ -105,7 +111,8 @@ static void ids(struct dump *d, const struct plan_ids *i)
 	maps(d, "uid", &i->uid);
 	maps(d, "gid", &i->gid);
 	jw_bool(&d->w, "rootMapped", i->root_mapped);
-	jw_string(&d->w, "hostRoot", arena_printf(d->arena, "%u:%u", i->host_root_uid, i->host_root_gid));
+	jw_string(&d->w, "hostRoot",
+		  arena_printf(d->arena, "%u:%u", i->host_root_uid, i->host_root_gid));
 	jw_end(&d->w);
 }
 
@@ -128,22 +135,27 @@ static void mounts(struct dump *d, const struct plan *p)
 
 		jw_object(&d->w, NULL);
 		jw_string(&d->w, "from", m->pointer);
-		jw_string(&d->w, "kind", m->kind == MOUNT_BIND && m->recursive ? "rbind" : plan_mount_kinds[m->kind]);
+		jw_string(&d->w, "kind",
+			  m->kind == MOUNT_BIND && m->recursive ? "rbind"
+								: plan_mount_kinds[m->kind]);
 		jw_string(&d->w, "destination", m->destination);
 		text(d, "source", m->source);
 		text(d, "type", m->fstype);
 		text(d, "options", plan_attr_words(d->arena, m->attr_set, m->attr_clear, false));
-		text(d, "recursiveOptions", plan_attr_words(d->arena, m->rec_attr_set, m->rec_attr_clear, true));
+		text(d, "recursiveOptions",
+		     plan_attr_words(d->arena, m->rec_attr_set, m->rec_attr_clear, true));
 		text(d, "superblock", plan_superblock_words(d->arena, m->sb_set, m->sb_clear));
 		text(d, "data", m->data);
-		text(d, "recursivePropagation", plan_propagation_word(d->arena, m->rec_propagation, true));
+		text(d, "recursivePropagation",
+		     plan_propagation_word(d->arena, m->rec_propagation, true));
 		text(d, "propagation", plan_propagation_word(d->arena, m->propagation, false));
 		yes(d, "tmpcopyup", m->copy_up);
 		yes(d, "copySymlink", m->copy_symlink);
 		yes(d, "sourceNofollow", m->src_nofollow);
 		yes(d, "destinationNofollow", m->dest_nofollow);
 		if (m->idmap != MOUNT_IDMAP_NONE) {
-			jw_string(&d->w, "idmap", m->idmap == MOUNT_IDMAP_OWN ? "own" : "container");
+			jw_string(&d->w, "idmap",
+				  m->idmap == MOUNT_IDMAP_OWN ? "own" : "container");
 			yes(d, "idmapRecursive", m->idmap_recursive);
 			maps(d, "uidMappings", &m->uid_map);
 			maps(d, "gidMappings", &m->gid_map);
@@ -167,7 +179,8 @@ static void devices(struct dump *d, const struct plan *p)
 		jw_string(&d->w, "from", v->is_default ? "default" : v->pointer);
 		jw_string(&d->w, "path", v->path);
 		jw_string(&d->w, "device",
-			  plan_device_words(d->arena, plan_device_type(v->mode), false, v->major, false, v->minor));
+			  plan_device_words(d->arena, plan_device_type(v->mode), false, v->major,
+					    false, v->minor));
 		jw_string(&d->w, "how", v->existing ? "must exist" : v->bind ? "bind" : "make");
 		text(d, "source", v->source);
 		if (!v->bind && !v->existing) {
@@ -220,7 +233,8 @@ static void cgroup(struct dump *d, const struct plan_cgroup *c)
 	yes(d, "ignoreMissing", c->ignore_missing);
 	yes(d, "checkMemory", c->check_memory);
 	if (c->delegate)
-		jw_string(&d->w, "owner", arena_printf(d->arena, "%u:%u", c->owner_uid, c->owner_gid));
+		jw_string(&d->w, "owner",
+			  arena_printf(d->arena, "%u:%u", c->owner_uid, c->owner_gid));
 	jw_end(&d->w);
 }
 
@@ -244,7 +258,8 @@ static void limits(struct dump *d, const struct spec_process *s)
 		for (size_t i = 0; i < s->n_rlimits; i++)
 			jw_string(&d->w, NULL,
 				  arena_printf(d->arena, "%s %" PRIu64 " %" PRIu64,
-					       table_name(&spec_rlimits, (uint64_t)s->rlimits[i].resource),
+					       table_name(&spec_rlimits,
+							  (uint64_t)s->rlimits[i].resource),
 					       s->rlimits[i].soft, s->rlimits[i].hard));
 		jw_end(&d->w);
 	}
@@ -252,16 +267,19 @@ static void limits(struct dump *d, const struct spec_process *s)
 		jw_i64(&d->w, "oomScoreAdj", s->oom_score_adj.v);
 	if (s->scheduler.set)
 		jw_string(&d->w, "scheduler",
-			  arena_printf(d->arena, "%s nice %d priority %d flags %#" PRIx64 " runtime %" PRIu64
-						 " deadline %" PRIu64 " period %" PRIu64,
-				       table_name(&spec_sched_policies, s->scheduler.policy), s->scheduler.nice,
-				       s->scheduler.priority, s->scheduler.flags, s->scheduler.runtime,
-				       s->scheduler.deadline, s->scheduler.period));
+			  arena_printf(d->arena,
+				       "%s nice %d priority %d flags %#" PRIx64 " runtime %" PRIu64
+				       " deadline %" PRIu64 " period %" PRIu64,
+				       table_name(&spec_sched_policies, s->scheduler.policy),
+				       s->scheduler.nice, s->scheduler.priority, s->scheduler.flags,
+				       s->scheduler.runtime, s->scheduler.deadline,
+				       s->scheduler.period));
 	if (s->io_priority.set)
 		jw_string(&d->w, "ioPriority",
-			  arena_printf(d->arena, "%s %d",
-				       table_name(&spec_ioprio_classes, (uint64_t)s->io_priority.class),
-				       s->io_priority.priority));
+			  arena_printf(
+				  d->arena, "%s %d",
+				  table_name(&spec_ioprio_classes, (uint64_t)s->io_priority.class),
+				  s->io_priority.priority));
 	text(d, "execCPUAffinityInitial", s->exec_affinity.initial);
 	text(d, "execCPUAffinityFinal", s->exec_affinity.final);
 }
@@ -313,7 +331,8 @@ static void seccomp(struct dump *d, const struct plan *p)
 	jw_object(&d->w, "seccomp");
 	jw_string(&d->w, "defaultAction", table_name(&spec_seccomp_actions, s->default_action));
 	jw_u64(&d->w, "rules", s->n_rules);
-	jw_string(&d->w, "when", p->process.seccomp_early ? "before capabilities are dropped" : "last");
+	jw_string(&d->w, "when",
+		  p->process.seccomp_early ? "before capabilities are dropped" : "last");
 	text(d, "listenerPath", s->listener_path);
 	jw_end(&d->w);
 }
@@ -334,7 +353,8 @@ static void rest(struct dump *d, const struct plan *p)
 		jw_object(&d->w, "netDevices");
 		for (size_t i = 0; i < os->n_net_devices; i++)
 			jw_string(&d->w, os->net_devices[i].host_name,
-				  os->net_devices[i].name ? os->net_devices[i].name : os->net_devices[i].host_name);
+				  os->net_devices[i].name ? os->net_devices[i].name
+							  : os->net_devices[i].host_name);
 		jw_end(&d->w);
 	}
 	if (os->rdt.set) {
@@ -347,13 +367,15 @@ static void rest(struct dump *d, const struct plan *p)
 		jw_end(&d->w);
 	}
 	if (os->memory_policy.set)
-		jw_string(&d->w, "memoryPolicy",
-			  arena_printf(d->arena, "%s flags %#x nodes %s",
-				       table_name(&spec_mpol_modes, (uint64_t)os->memory_policy.mode),
-				       os->memory_policy.flags,
-				       os->memory_policy.nodes ? os->memory_policy.nodes : ""));
+		jw_string(
+			&d->w, "memoryPolicy",
+			arena_printf(d->arena, "%s flags %#x nodes %s",
+				     table_name(&spec_mpol_modes, (uint64_t)os->memory_policy.mode),
+				     os->memory_policy.flags,
+				     os->memory_policy.nodes ? os->memory_policy.nodes : ""));
 	if (os->personality.set)
-		jw_string(&d->w, "personality", arena_printf(d->arena, "%#x", os->personality.domain));
+		jw_string(&d->w, "personality",
+			  arena_printf(d->arena, "%#x", os->personality.domain));
 }
 
 static void hooks(struct dump *d, const struct spec_hooks *h)
@@ -370,7 +392,8 @@ static void hooks(struct dump *d, const struct spec_hooks *h)
 			jw_string(&d->w, "path", hook->path);
 			strings(d, "args", &hook->args);
 			if (hook->env_set)
-				jw_strings(&d->w, "env", (const char *const *)hook->env.v, hook->env.n);
+				jw_strings(&d->w, "env", (const char *const *)hook->env.v,
+					   hook->env.n);
 			if (hook->timeout.set)
 				jw_i64(&d->w, "timeout", hook->timeout.v);
 			jw_end(&d->w);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/explain: the plan as text for people who are new to containers: what will happen, in order, one
- * thing and its meaning per line.
+ * plan/explain: the plan as text for people who are new to containers: what will happen, in order,
+ * one thing and its meaning per line.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -56,18 +56,20 @@ static void line(struct page *d, const char *what, const char *fmt, ...)
 static const struct {
 	const char *fresh, *shared;
 } ns_meaning[NS_KINDS] = {
-	[NS_PID] = { "processes are numbered from 1, those of the host are not visible",
-		     "the container sees and may signal processes of the host" },
-	[NS_NETWORK] = { "network devices, addresses, routes and firewall of its own; only `lo` at first",
-			 "the container uses the network of the host" },
-	[NS_MOUNT] = { "mounts made here stay here", "mounts made for the container appear on the host" },
+	[NS_PID] = {"processes are numbered from 1, those of the host are not visible",
+		     "the container sees and may signal processes of the host"},
+	[NS_NETWORK] = { "network devices, addresses, routes and firewall of its own; only `lo` at "
+			 "first",								   "the container uses the network of the host"						      },
+	[NS_MOUNT] = { "mounts made here stay here",
+		       "mounts made for the container appear on the host"},
 	[NS_IPC] = { "message queues and shared memory of its own",
-		     "message queues and shared memory of the host can be reached" },
-	[NS_UTS] = { "a host name of its own", "the host name of the host" },
-	[NS_USER] = { "root inside is an ordinary user outside", "a uid inside is the same uid outside" },
+		     "message queues and shared memory of the host can be reached"				   },
+	[NS_UTS] = { "a host name of its own",								 "the host name of the host"},
+	[NS_USER] = { "root inside is an ordinary user outside",
+		      "a uid inside is the same uid outside"		     },
 	[NS_CGROUP] = { "its control group looks like the root of the tree",
-			"the container sees its place in the host's tree of control groups" },
-	[NS_TIME] = { "boot time and monotonic clock of its own", "the clocks of the host" },
+			"the container sees its place in the host's tree of control groups"},
+	[NS_TIME] = { "boot time and monotonic clock of its own",								  "the clocks of the host"			   },
 };
 
 static void namespaces(struct page *d, const struct plan *p)
@@ -78,12 +80,14 @@ static void namespaces(struct page *d, const struct plan *p)
 		const char *name = table_name(&spec_namespaces, (uint64_t)k);
 
 		if (p->ns.created & flag)
-			line(d, arena_printf(d->arena, "%-8s new", name), "%s", ns_meaning[k].fresh);
+			line(d, arena_printf(d->arena, "%-8s new", name), "%s",
+			     ns_meaning[k].fresh);
 		else if (p->ns.joined & flag)
-			line(d, arena_printf(d->arena, "%-8s joined", name), "the one at %s, with whoever is in it",
-			     p->ns.path[k]);
+			line(d, arena_printf(d->arena, "%-8s joined", name),
+			     "the one at %s, with whoever is in it", p->ns.path[k]);
 		else
-			line(d, arena_printf(d->arena, "%-8s shared", name), "%s", ns_meaning[k].shared);
+			line(d, arena_printf(d->arena, "%-8s shared", name), "%s",
+			     ns_meaning[k].shared);
 	}
 }
 
@@ -93,34 +97,39 @@ static const char *op_meaning(const struct plan_ns_op *op)
 	case NS_OP_SETNS:
 		return "joins the namespace that exists already";
 	case NS_OP_TRY_SETNS:
-		return "joins it now if the host's rights are needed, else when the user namespace is joined";
+		return "joins it now if the host's rights are needed, else when the user namespace "
+		       "is joined";
 	case NS_OP_UNSHARE:
-		return op->ns == NS_CGROUP ? "last, because the group it is in now becomes the root it sees" :
-					     "makes new namespaces";
+		return op->ns == NS_CGROUP
+			       ? "last, because the group it is in now becomes the root it sees"
+			       : "makes new namespaces";
 	case NS_OP_OFFSETS:
 		return "sets the clocks before anybody lives in the time namespace";
 	case NS_OP_CLONE:
-		return op->flags ? "starts the first process of the container in new namespaces" :
-				   "starts the first process of the container";
+		return op->flags ? "starts the first process of the container in new namespaces"
+				 : "starts the first process of the container";
 	case NS_OP_IDMAP:
 		return "waits until the id mappings are written";
 	case NS_OP_SETID:
 		return "becomes root of the user namespace";
 	case NS_OP_FORK:
-		return "starts one more process, since some namespaces hold for children only, and ends";
+		return "starts one more process, since some namespaces hold for children only, and "
+		       "ends";
 	}
 	return "";
 }
 
-static void steps(struct page *d, const char *who, const struct plan_ns *ns, const struct plan_ns_op *ops, unsigned n)
+static void steps(struct page *d, const char *who, const struct plan_ns *ns,
+		  const struct plan_ns_op *ops, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		const struct plan_ns_op *op = &ops[i];
 		bool one = op->what == NS_OP_SETNS || op->what == NS_OP_TRY_SETNS;
-		const char *what = one ? table_name(&spec_namespaces, op->ns) : plan_ns_words(d->arena, op->flags);
+		const char *what = one ? table_name(&spec_namespaces, op->ns)
+				       : plan_ns_words(d->arena, op->flags);
 
-		line(d, arena_printf(d->arena, "%-8s%s %s", who, plan_ns_op_names[op->what], what), "%s%s%s",
-		     op_meaning(op), one ? ": " : "", one ? ns->path[op->ns] : "");
+		line(d, arena_printf(d->arena, "%-8s%s %s", who, plan_ns_op_names[op->what], what),
+		     "%s%s%s", op_meaning(op), one ? ": " : "", one ? ns->path[op->ns] : "");
 	}
 }
 
@@ -128,15 +137,19 @@ static void ids(struct page *d, const struct plan_ids *i)
 {
 	if (i->writer == IDMAP_NONE)
 		return;
-	heading(d, "Ids", i->writer == IDMAP_HELPER ? "the mappings are written by newuidmap and newgidmap" :
-						     "the mappings are written by hull");
+	heading(d, "Ids",
+		i->writer == IDMAP_HELPER ? "the mappings are written by newuidmap and newgidmap"
+					  : "the mappings are written by hull");
 	for (int group = 0; group < 2; group++) {
 		const struct spec_idmaps *m = group ? &i->gid : &i->uid;
 
 		for (size_t k = 0; k < m->n; k++)
-			line(d, arena_printf(d->arena, "%s %u..%u", group ? "gid" : "uid", m->v[k].container_id,
-					     m->v[k].container_id + (m->v[k].size - 1)),
-			     "is %u..%u on the host", m->v[k].host_id, m->v[k].host_id + (m->v[k].size - 1));
+			line(d,
+			     arena_printf(d->arena, "%s %u..%u", group ? "gid" : "uid",
+					  m->v[k].container_id,
+					  m->v[k].container_id + (m->v[k].size - 1)),
+			     "is %u..%u on the host", m->v[k].host_id,
+			     m->v[k].host_id + (m->v[k].size - 1));
 	}
 	if (i->deny_setgroups)
 		line(d, "setgroups", "given up: an unprivileged caller may not drop groups");
@@ -149,7 +162,8 @@ static void root(struct page *d, const struct plan *p)
 	heading(d, "Root filesystem", "");
 	line(d, r->path, "becomes /, %s", r->readonly ? "read-only" : "writable");
 	line(d, r->pivot ? "pivot_root" : "chroot", "%s",
-	     r->pivot ? "the host's tree is taken away for good" : "the host's tree stays mounted behind the root");
+	     r->pivot ? "the host's tree is taken away for good"
+		      : "the host's tree stays mounted behind the root");
 	if (r->propagation)
 		line(d, plan_propagation_word(d->arena, r->propagation, false),
 		     "whether mounts made later cross between host and container");
@@ -168,7 +182,8 @@ static const char *mount_meaning(struct page *d, const struct plan_mount *m)
 	case MOUNT_REMOUNT:
 		return "other options for what is mounted there";
 	case MOUNT_CGROUP:
-		return m->cgroup_rw ? "the control groups, writable" : "the control groups, read-only";
+		return m->cgroup_rw ? "the control groups, writable"
+				    : "the control groups, read-only";
 	case MOUNT_PROPAGATION:
 		return "another propagation for what is mounted there";
 	}
@@ -182,7 +197,8 @@ static void mounts(struct page *d, const struct plan *p)
 		const struct plan_mount *m = &p->mounts[i];
 		const char *words = plan_mount_words(d->arena, m);
 
-		line(d, m->destination, "%s%s%s%s", mount_meaning(d, m), *words ? " (" : "", words, *words ? ")" : "");
+		line(d, m->destination, "%s%s%s%s", mount_meaning(d, m), *words ? " (" : "", words,
+		     *words ? ")" : "");
 	}
 	for (size_t i = 0; i < p->readonly.n; i++)
 		line(d, p->readonly.v[i], "made read-only");
@@ -195,15 +211,16 @@ static void devices(struct page *d, const struct plan *p)
 	heading(d, "Devices and links", "");
 	for (size_t i = 0; i < p->n_devices; i++) {
 		const struct plan_device *v = &p->devices[i];
-		const char *what =
-			plan_device_words(d->arena, plan_device_type(v->mode), false, v->major, false, v->minor);
+		const char *what = plan_device_words(d->arena, plan_device_type(v->mode), false,
+						     v->major, false, v->minor);
 
 		if (v->existing)
 			line(d, v->path, "%s, must be in the host's /dev already", what);
 		else if (v->bind)
 			line(d, v->path, "%s, bound from %s of the host", what, v->source);
 		else
-			line(d, v->path, "%s, mode %04o, owner %u:%u%s", what, (unsigned)v->mode & 07777, v->uid, v->gid,
+			line(d, v->path, "%s, mode %04o, owner %u:%u%s", what,
+			     (unsigned)v->mode & 07777, v->uid, v->gid,
 			     v->is_default ? ", every container has it" : "");
 	}
 	for (size_t i = 0; i < p->n_links; i++)
@@ -214,14 +231,15 @@ static void devices(struct page *d, const struct plan *p)
 
 static void cgroup(struct page *d, const struct plan_cgroup *c)
 {
-	heading(d, "Control group", c->manager == CGROUP_DISABLED ? "none: the caller's is used, nothing is limited" :
-								    "what limits and counts the container");
+	heading(d, "Control group",
+		c->manager == CGROUP_DISABLED ? "none: the caller's is used, nothing is limited"
+					      : "what limits and counts the container");
 	if (c->path)
 		line(d, c->path, "made%s, below each hierarchy under /sys/fs/cgroup",
 		     c->ignore_missing ? " if the caller may" : "");
 	for (size_t i = 0; i < c->n_writes; i++)
-		line(d, arena_printf(d->arena, "%s = %s", c->writes[i].file, c->writes[i].value), "from %s",
-		     c->writes[i].pointer);
+		line(d, arena_printf(d->arena, "%s = %s", c->writes[i].file, c->writes[i].value),
+		     "from %s", c->writes[i].pointer);
 	if (c->delegate)
 		line(d, arena_printf(d->arena, "owner %u:%u", c->owner_uid, c->owner_gid),
 		     "the container may divide its group further");
@@ -233,7 +251,8 @@ static void device_rules(struct page *d, const struct plan_cgroup *c)
 		return;
 	heading(d, "Device access", "a later rule overrides an earlier one");
 	for (size_t i = 0; i < c->n_devices; i++)
-		line(d, plan_rule_words(d->arena, &c->devices[i]), "%s", plan_rule_meaning(d->arena, &c->devices[i]));
+		line(d, plan_rule_words(d->arena, &c->devices[i]), "%s",
+		     plan_rule_meaning(d->arena, &c->devices[i]));
 	if (c->devices_optional)
 		line(d, "all of them", "are left out if the kernel refuses them to this caller");
 }
@@ -244,7 +263,8 @@ static const char *cap_list(struct page *d, uint64_t set)
 
 	for (unsigned cap = 0; cap < 64; cap++)
 		if (set >> cap & 1)
-			list = arena_printf(d->arena, "%s%s%s", list, *list ? " " : "", table_name(&spec_capabilities, cap));
+			list = arena_printf(d->arena, "%s%s%s", list, *list ? " " : "",
+					    table_name(&spec_capabilities, cap));
 	return *list ? list : "none";
 }
 
@@ -254,7 +274,8 @@ static void process(struct page *d, const struct plan_process *p)
 	char *args = arena_strdup(d->arena, "");
 
 	if (!p->set) {
-		heading(d, "Process", "the config has none: the container can be created but not started");
+		heading(d, "Process",
+			"the config has none: the container can be created but not started");
 		return;
 	}
 	heading(d, "Process", "");
@@ -262,24 +283,31 @@ static void process(struct page *d, const struct plan_process *p)
 		args = arena_printf(d->arena, "%s%s%s", args, i ? " " : "", p->args.v[i]);
 	line(d, "program", "%s", args);
 	line(d, "directory", "%s", s->cwd ? s->cwd : "");
-	line(d, arena_printf(d->arena, "user %u, group %u", p->uid, p->gid), "%zu more groups%s, umask %04o", p->n_groups,
+	line(d, arena_printf(d->arena, "user %u, group %u", p->uid, p->gid),
+	     "%zu more groups%s, umask %04o", p->n_groups,
 	     p->keep_groups ? " and those of the caller" : "", (unsigned)p->umask);
 	for (size_t i = 0; i < p->env.n; i++)
 		line(d, i ? "" : "environment", "%s", p->env.v[i]);
 	if (p->needs_home)
-		line(d, p->env.n ? "" : "environment", "HOME as /etc/passwd of the root filesystem says");
+		line(d, p->env.n ? "" : "environment",
+		     "HOME as /etc/passwd of the root filesystem says");
 	for (int set = 0; set < CAPSETS; set++)
-		line(d, arena_printf(d->arena, "capabilities %s", plan_capset_names[set]), "%s", cap_list(d, p->caps[set]));
+		line(d, arena_printf(d->arena, "capabilities %s", plan_capset_names[set]), "%s",
+		     cap_list(d, p->caps[set]));
 	line(d, "no_new_privileges", "%s",
-	     s->no_new_privileges ? "on: a setuid program gains nothing" : "off: setuid programs work");
+	     s->no_new_privileges ? "on: a setuid program gains nothing"
+				  : "off: setuid programs work");
 	for (size_t i = 0; i < s->n_rlimits; i++)
-		line(d, table_name(&spec_rlimits, (uint64_t)s->rlimits[i].resource), "limited to %" PRIu64 ", at most %" PRIu64,
-		     s->rlimits[i].soft, s->rlimits[i].hard);
+		line(d, table_name(&spec_rlimits, (uint64_t)s->rlimits[i].resource),
+		     "limited to %" PRIu64 ", at most %" PRIu64, s->rlimits[i].soft,
+		     s->rlimits[i].hard);
 	if (s->oom_score_adj.set)
-		line(d, "oomScoreAdj", "%d (when memory runs out, a higher number is killed first)", s->oom_score_adj.v);
-	line(d, "terminal", "%s", !p->terminal ? "no, the caller's streams are used" :
-				  p->console_socket ? "a new one, handed over through the console socket" :
-						      "a new one, shown in the caller's");
+		line(d, "oomScoreAdj", "%d (when memory runs out, a higher number is killed first)",
+		     s->oom_score_adj.v);
+	line(d, "terminal", "%s",
+	     !p->terminal	 ? "no, the caller's streams are used"
+	     : p->console_socket ? "a new one, handed over through the console socket"
+				 : "a new one, shown in the caller's");
 	if (p->preserve_fds || p->listen_fds)
 		line(d, "open files", "0, 1, 2 and the next %u", p->preserve_fds + p->listen_fds);
 }
@@ -299,20 +327,25 @@ static void settings(struct page *d, const struct plan *p)
 	if (p->loopback_up)
 		line(d, "lo", "switched on in the new network namespace");
 	for (size_t i = 0; i < os->n_net_devices; i++)
-		line(d, os->net_devices[i].host_name, "network device, moved into the container as %s",
-		     os->net_devices[i].name ? os->net_devices[i].name : os->net_devices[i].host_name);
+		line(d, os->net_devices[i].host_name,
+		     "network device, moved into the container as %s",
+		     os->net_devices[i].name ? os->net_devices[i].name
+					     : os->net_devices[i].host_name);
 	for (size_t i = 0; i < p->n_sysctls; i++)
-		line(d, p->sysctls[i].key, "= %s, a kernel parameter of the %s namespace", p->sysctls[i].value,
-		     table_name(&spec_namespaces, p->sysctls[i].ns));
+		line(d, p->sysctls[i].key, "= %s, a kernel parameter of the %s namespace",
+		     p->sysctls[i].value, table_name(&spec_namespaces, p->sysctls[i].ns));
 	if (os->rdt.set)
 		line(d, "intelRdt", "a share of cache and memory bandwidth through resctrl");
 	if (os->memory_policy.set)
-		line(d, table_name(&spec_mpol_modes, (uint64_t)os->memory_policy.mode), "memory policy of the process");
+		line(d, table_name(&spec_mpol_modes, (uint64_t)os->memory_policy.mode),
+		     "memory policy of the process");
 	if (os->personality.set)
 		line(d, "personality", "%#x", os->personality.domain);
 	if (os->seccomp.set)
-		line(d, "seccomp", "%zu rules for system calls, loaded %s; others: %s", os->seccomp.n_rules,
-		     p->process.seccomp_early ? "before capabilities are dropped" : "as the last step",
+		line(d, "seccomp", "%zu rules for system calls, loaded %s; others: %s",
+		     os->seccomp.n_rules,
+		     p->process.seccomp_early ? "before capabilities are dropped"
+					      : "as the last step",
 		     table_name(&spec_seccomp_actions, os->seccomp.default_action));
 }
 
@@ -321,7 +354,8 @@ static void hooks(struct page *d, const struct spec_hooks *h)
 	static const char *const when[HOOK_KINDS] = {
 		[HOOK_PRESTART] = "during create, on the host's side (deprecated)",
 		[HOOK_CREATE_RUNTIME] = "during create, on the host's side",
-		[HOOK_CREATE_CONTAINER] = "during create, in the container's namespaces, before its root is entered",
+		[HOOK_CREATE_CONTAINER] =
+			"during create, in the container's namespaces, before its root is entered",
 		[HOOK_START_CONTAINER] = "during start, inside the container",
 		[HOOK_POSTSTART] = "after start, on the host's side",
 		[HOOK_POSTSTOP] = "after delete, on the host's side",
@@ -333,7 +367,8 @@ static void hooks(struct page *d, const struct spec_hooks *h)
 			if (!any)
 				heading(d, "Hooks", "programs that are run along the way");
 			any = true;
-			line(d, h->v[k][i].path, "%s: %s", table_name(&spec_hook_kinds, (uint64_t)k), when[k]);
+			line(d, h->v[k][i].path, "%s: %s",
+			     table_name(&spec_hook_kinds, (uint64_t)k), when[k]);
 		}
 }
 
@@ -359,7 +394,8 @@ int plan_dump_text(const struct plan *p, FILE *out)
 	int r = 0;
 
 	arena_init(&a);
-	heading(&d, arena_printf(&a, "Container %s", p->id), arena_printf(&a, "from the bundle %s", p->bundle));
+	heading(&d, arena_printf(&a, "Container %s", p->id),
+		arena_printf(&a, "from the bundle %s", p->bundle));
 	namespaces(&d, p);
 	heading(&d, "First process", "who does what to get there");
 	steps(&d, "hull", &p->ns, p->ns.runtime, p->ns.n_runtime);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/ids: who writes the id maps of a new user namespace and what they mean for the container's root.
- * Hides the rules of user_namespaces(7) about unprivileged maps.
+ * plan/ids: who writes the id maps of a new user namespace and what they mean for the container's
+ * root. Hides the rules of user_namespaces(7) about unprivileged maps.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -32,9 +32,9 @@ static int refuse_maps(struct maker *m, struct err *e)
 	if (!os->uid_mappings.n && !os->gid_mappings.n)
 		return 0;
 	r = err_set(e, ERR_CFG_CONFLICT, 0, "%s",
-		    plan_ns_joined(m->plan, NS_USER) ?
-			    "the user namespace is joined by path and has its mappings already" :
-			    "mappings need an entry of type user in /linux/namespaces");
+		    plan_ns_joined(m->plan, NS_USER)
+			    ? "the user namespace is joined by path and has its mappings already"
+			    : "mappings need an entry of type user in /linux/namespaces");
 	return err_at(e, r, "%s", os->uid_mappings.n ? "/linux/uidMappings" : "/linux/gidMappings");
 }
 
@@ -43,11 +43,12 @@ static int check_maps(const struct spec_idmaps *maps, const char *pointer, struc
 	int r = 0;
 
 	if (!maps->n)
-		r = err_set(e, ERR_CFG_MISSING, 0,
-			    "a new user namespace needs mappings: without them no id exists inside");
+		r = err_set(
+			e, ERR_CFG_MISSING, 0,
+			"a new user namespace needs mappings: without them no id exists inside");
 	else if (maps->n > MAP_LINES_MAX)
-		r = err_set(e, ERR_CFG_LIMIT, 0, "%zu mappings; the kernel takes at most %d", maps->n,
-			    MAP_LINES_MAX);
+		r = err_set(e, ERR_CFG_LIMIT, 0, "%zu mappings; the kernel takes at most %d",
+			    maps->n, MAP_LINES_MAX);
 	for (size_t i = 0; r == 0 && i < maps->n; i++) {
 		const struct spec_idmap *a = &maps->v[i];
 
@@ -56,12 +57,14 @@ static int check_maps(const struct spec_idmaps *maps, const char *pointer, struc
 
 			if ((uint64_t)a->container_id + a->size > b->container_id &&
 			    (uint64_t)b->container_id + b->size > a->container_id) {
-				r = err_set(e, ERR_CFG_CONFLICT, 0, "containerID ranges %zu and %zu overlap", j, i);
+				r = err_set(e, ERR_CFG_CONFLICT, 0,
+					    "containerID ranges %zu and %zu overlap", j, i);
 				return err_at(e, r, "%s/%zu", pointer, i);
 			}
 			if ((uint64_t)a->host_id + a->size > b->host_id &&
 			    (uint64_t)b->host_id + b->size > a->host_id) {
-				r = err_set(e, ERR_CFG_CONFLICT, 0, "hostID ranges %zu and %zu overlap", j, i);
+				r = err_set(e, ERR_CFG_CONFLICT, 0,
+					    "hostID ranges %zu and %zu overlap", j, i);
 				return err_at(e, r, "%s/%zu", pointer, i);
 			}
 		}
@@ -75,7 +78,8 @@ static bool maps_only(const struct spec_idmaps *maps, uint32_t id)
 }
 
 /* Check that an id of the config exists in the new user namespace (CFG-USER-04). */
-static int check_mapped(const struct spec_idmaps *maps, uint32_t id, const char *pointer, struct err *e)
+static int check_mapped(const struct spec_idmaps *maps, uint32_t id, const char *pointer,
+			struct err *e)
 {
 	uint32_t host;
 	int r;
@@ -130,8 +134,8 @@ int plan_make_ids(struct maker *m, struct err *e)
 	if (host_can(m->host, CAP_SETUID) && host_can(m->host, CAP_SETGID)) {
 		ids->writer = IDMAP_DIRECT;
 	} else if (maps_only(&ids->uid, m->host->euid) && maps_only(&ids->gid, m->host->egid)) {
-		/* KERNEL: an unprivileged writer may map its own id only, and its gid only after setgroups(2)
-		 * was given up. Since 3.19. user_namespaces(7). */
+		/* KERNEL: an unprivileged writer may map its own id only, and its gid only after
+		 * setgroups(2) was given up. Since 3.19. user_namespaces(7). */
 		ids->writer = IDMAP_DIRECT;
 		ids->deny_setgroups = true;
 	} else {

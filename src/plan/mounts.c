@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/mounts: the root filesystem and the list of mounts: which kind each is, which flags and data its
- * options mean, where it may lie. Hides the option table and the forbidden places (rules M5, G3).
+ * plan/mounts: the root filesystem and the list of mounts: which kind each is, which flags and data
+ * its options mean, where it may lie. Hides the option table and the forbidden places (rules M5,
+ * G3).
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -28,8 +29,8 @@ static bool is_cgroup_type(const struct maker *m, const char *type)
 /* What mount(8) keeps for itself and never hands to the kernel. */
 static bool is_userspace_option(const char *o)
 {
-	return str_starts(o, "x-") || str_starts(o, "X-") || str_starts(o, "comment=") || streq(o, "_netdev") ||
-	       streq(o, "auto") || streq(o, "noauto") || streq(o, "nouser");
+	return str_starts(o, "x-") || str_starts(o, "X-") || str_starts(o, "comment=") ||
+	       streq(o, "_netdev") || streq(o, "auto") || streq(o, "noauto") || streq(o, "nouser");
 }
 
 static void change(uint64_t *set, uint64_t *clear, uint64_t to_set, uint64_t to_clear)
@@ -38,7 +39,8 @@ static void change(uint64_t *set, uint64_t *clear, uint64_t to_set, uint64_t to_
 	*clear = (*clear & ~to_set) | to_clear;
 }
 
-/* The last option wins. A recursive one covers the top of the tree too, so it undoes what was said about that. */
+/* The last option wins. A recursive one covers the top of the tree too, so it undoes what was said
+ * about that. */
 static void add_attr(struct plan_mount *p, const struct spec_mount_option *o)
 {
 	if (o->recursive) {
@@ -52,7 +54,8 @@ static void add_attr(struct plan_mount *p, const struct spec_mount_option *o)
 
 static void add_propagation(struct plan_mount *p, const struct spec_mount_option *o)
 {
-	unsigned long what = (unsigned long)o->set & (MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE);
+	unsigned long what =
+		(unsigned long)o->set & (MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE);
 
 	if (o->recursive) {
 		p->rec_propagation = what;
@@ -64,7 +67,8 @@ static void add_propagation(struct plan_mount *p, const struct spec_mount_option
 
 static void add_data(struct maker *m, struct option_state *s, const char *text)
 {
-	s->data = s->data ? arena_printf(m->arena, "%s,%s", s->data, text) : arena_strdup(m->arena, text);
+	s->data = s->data ? arena_printf(m->arena, "%s,%s", s->data, text)
+			  : arena_strdup(m->arena, text);
 }
 
 static void add_special(struct plan_mount *p, struct option_state *s, const char *name)
@@ -85,7 +89,8 @@ static void add_special(struct plan_mount *p, struct option_state *s, const char
 		p->idmap_recursive = true;
 }
 
-static int add_option(struct maker *m, struct plan_mount *p, struct option_state *s, const char *text, struct err *e)
+static int add_option(struct maker *m, struct plan_mount *p, struct option_state *s,
+		      const char *text, struct err *e)
 {
 	const char *map = str_skip(text, "idmap=");
 	const struct spec_mount_option *o;
@@ -144,8 +149,10 @@ static int choose_kind(struct maker *m, const struct spec_mount *in, struct plan
 		return err_set(e, ERR_CFG_CONFLICT, 0, "type bind needs the option bind or rbind");
 	} else if (!type || streq(type, "none")) {
 		if ((!p->propagation && !p->rec_propagation) || has_attrs(p) || s->data)
-			return type ? err_set(e, ERR_CFG_VALUE, 0, "type none needs the option bind, rbind or remount") :
-				      err_set(e, ERR_CFG_MISSING, 0, "a mount that is no bind mount needs a type");
+			return type ? err_set(e, ERR_CFG_VALUE, 0,
+					      "type none needs the option bind, rbind or remount")
+				    : err_set(e, ERR_CFG_MISSING, 0,
+					      "a mount that is no bind mount needs a type");
 		p->kind = MOUNT_PROPAGATION;
 	} else if (is_cgroup_type(m, type)) {
 		p->kind = MOUNT_CGROUP;
@@ -162,16 +169,18 @@ static int check_options(const struct plan_mount *p, const struct option_state *
 	bool bind = p->kind == MOUNT_BIND;
 
 	if (s->data && (bind || p->kind == MOUNT_PROPAGATION || p->kind == MOUNT_CGROUP))
-		return err_set(e, ERR_CFG_VALUE, 0,
-			       "\"%s\" is no option of a %s mount", s->data,
-			       bind ? "bind" : p->kind == MOUNT_CGROUP ? "cgroup" : "propagation");
+		return err_set(e, ERR_CFG_VALUE, 0, "\"%s\" is no option of a %s mount", s->data,
+			       bind			 ? "bind"
+			       : p->kind == MOUNT_CGROUP ? "cgroup"
+							 : "propagation");
 	if (p->copy_up && !(p->kind == MOUNT_FS && streq(p->fstype, "tmpfs")))
 		return err_set(e, ERR_CFG_CONFLICT, 0, "tmpcopyup needs type tmpfs");
 	if ((p->copy_symlink || p->src_nofollow) && !bind)
 		return err_set(e, ERR_CFG_CONFLICT, 0, "%s needs bind or rbind",
 			       p->copy_symlink ? "copy-symlink" : "src-nofollow");
 	if (s->mapped && !bind && p->kind != MOUNT_FS)
-		return err_set(e, ERR_CFG_CONFLICT, 0, "only bind mounts and new filesystems can map ids");
+		return err_set(e, ERR_CFG_CONFLICT, 0,
+			       "only bind mounts and new filesystems can map ids");
 	return 0;
 }
 
@@ -184,22 +193,26 @@ static int choose_idmap(struct maker *m, const struct spec_mount *in, struct pla
 
 	if (own && (!in->uid_mappings.n || !in->gid_mappings.n)) {
 		r = err_set(e, ERR_CFG_MISSING, 0, "uidMappings and gidMappings come together");
-		return err_at(e, r, "%s/%s", p->pointer, in->uid_mappings.n ? "gidMappings" : "uidMappings");
+		return err_at(e, r, "%s/%s", p->pointer,
+			      in->uid_mappings.n ? "gidMappings" : "uidMappings");
 	}
 	if (own && s->mapped_by_text)
-		return err_set(e, ERR_CFG_CONFLICT, 0, "mappings are given twice: as properties and in the option idmap=");
+		return err_set(e, ERR_CFG_CONFLICT, 0,
+			       "mappings are given twice: as properties and in the option idmap=");
 	if (own) {
 		p->idmap = MOUNT_IDMAP_OWN;
 		p->uid_map = in->uid_mappings;
 		p->gid_map = in->gid_mappings;
 		if (p->kind != MOUNT_BIND && p->kind != MOUNT_FS)
-			return err_set(e, ERR_CFG_CONFLICT, 0, "only bind mounts and new filesystems can map ids");
+			return err_set(e, ERR_CFG_CONFLICT, 0,
+				       "only bind mounts and new filesystems can map ids");
 	} else if (s->mapped_by_text) {
 		p->idmap = MOUNT_IDMAP_OWN;
 	} else if (s->mapped) {
 		if (!plan_ns_own(m->plan, NS_USER))
 			return err_set(e, ERR_CFG_CONFLICT, 0,
-				       "%s needs uidMappings and gidMappings, or a container with a user namespace",
+				       "%s needs uidMappings and gidMappings, or a container with "
+				       "a user namespace",
 				       p->idmap_recursive ? "ridmap" : "idmap");
 		p->idmap = MOUNT_IDMAP_CONTAINER;
 	}
@@ -207,18 +220,27 @@ static int choose_idmap(struct maker *m, const struct spec_mount *in, struct pla
 }
 
 /*
- * SECURITY: rule M5. Below /proc a mount can hide or fake what hull and LSMs rely on; only the files that
- * lxcfs provides may be covered. What is really mounted on /proc and /sys is proved when it is mounted.
+ * SECURITY: rule M5. Below /proc a mount can hide or fake what hull and LSMs rely on; only the
+ * files that lxcfs provides may be covered. What is really mounted on /proc and /sys is proved when
+ * it is mounted.
  */
 static int check_proc(const struct plan_mount *p, const char *path, struct err *e)
 {
 	static const char *const lxcfs[] = {
-		"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
-		"/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid",
+		"/proc/cpuinfo",
+		"/proc/diskstats",
+		"/proc/meminfo",
+		"/proc/stat",
+		"/proc/swaps",
+		"/proc/uptime",
+		"/proc/loadavg",
+		"/proc/slabinfo",
+		"/proc/sys/kernel/ns_last_pid",
 		"/proc/sys/crypto/fips_enabled",
 	};
 
-	if (p->kind == MOUNT_REMOUNT || p->kind == MOUNT_PROPAGATION || !plan_path_below(path, "/proc"))
+	if (p->kind == MOUNT_REMOUNT || p->kind == MOUNT_PROPAGATION ||
+	    !plan_path_below(path, "/proc"))
 		return 0;
 	if (streq(path, "/proc")) {
 		if (p->kind == MOUNT_BIND || (p->kind == MOUNT_FS && streq(p->fstype, "proc")))
@@ -228,11 +250,12 @@ static int check_proc(const struct plan_mount *p, const char *path, struct err *
 	for (size_t i = 0; i < ARRAY_LEN(lxcfs); i++)
 		if (p->kind == MOUNT_BIND && streq(path, lxcfs[i]))
 			return 0;
-	return err_set(e, ERR_MNT_PROTECTED, 0, "%s is inside /proc; only the files of lxcfs may be bound there",
-		       path);
+	return err_set(e, ERR_MNT_PROTECTED, 0,
+		       "%s is inside /proc; only the files of lxcfs may be bound there", path);
 }
 
-static int set_destination(struct maker *m, const struct spec_mount *in, struct plan_mount *p, struct err *e)
+static int set_destination(struct maker *m, const struct spec_mount *in, struct plan_mount *p,
+			   struct err *e)
 {
 	const char *clean;
 	int r;
@@ -241,18 +264,21 @@ static int set_destination(struct maker *m, const struct spec_mount *in, struct 
 		r = err_set(e, ERR_CFG_MISSING, 0, "a mount needs a destination");
 		return err_at(e, r, "%s/destination", p->pointer);
 	}
-	p->destination = in->destination[0] == '/' ? in->destination :
-						     arena_printf(m->arena, "/%s", in->destination);
+	p->destination = in->destination[0] == '/' ? in->destination
+						   : arena_printf(m->arena, "/%s", in->destination);
 	clean = plan_path_clean(m->arena, p->destination);
 	r = 0;
 	if (streq(clean, "/") && p->kind != MOUNT_REMOUNT && p->kind != MOUNT_PROPAGATION)
-		r = err_set(e, ERR_CFG_VALUE, 0, "the root filesystem comes from /root/path; nothing is mounted over it");
+		r = err_set(
+			e, ERR_CFG_VALUE, 0,
+			"the root filesystem comes from /root/path; nothing is mounted over it");
 	else
 		r = check_proc(p, clean, e);
 	return r ? err_at(e, r, "%s/destination", p->pointer) : 0;
 }
 
-static int set_source(struct maker *m, const struct spec_mount *in, struct plan_mount *p, struct err *e)
+static int set_source(struct maker *m, const struct spec_mount *in, struct plan_mount *p,
+		      struct err *e)
 {
 	const char *source = in->source && *in->source ? in->source : NULL;
 	int r;
@@ -262,19 +288,24 @@ static int set_source(struct maker *m, const struct spec_mount *in, struct plan_
 			r = err_set(e, ERR_CFG_MISSING, 0, "a bind mount needs a source");
 			return err_at(e, r, "%s/source", p->pointer);
 		}
-		p->source = source[0] == '/' ? source : arena_printf(m->arena, "%s/%s", m->opt->bundle, source);
-		/* KERNEL: open_tree(OPEN_TREE_CLONE) needs CAP_SYS_ADMIN over the mount namespace, which without
-		 * privilege only the new process has. open_tree(2). */
+		p->source = source[0] == '/'
+				    ? source
+				    : arena_printf(m->arena, "%s/%s", m->opt->bundle, source);
+		/* KERNEL: open_tree(OPEN_TREE_CLONE) needs CAP_SYS_ADMIN over the mount namespace,
+		 * which without privilege only the new process has. open_tree(2). */
 		p->open_by_init = !host_can(m->host, CAP_SYS_ADMIN);
 	} else {
-		p->source = source ? source : p->kind == MOUNT_FS || p->kind == MOUNT_CGROUP ? p->fstype : "";
+		p->source = source					     ? source
+			    : p->kind == MOUNT_FS || p->kind == MOUNT_CGROUP ? p->fstype
+									     : "";
 	}
 	return 0;
 }
 
 /*
- * SECURITY: rule G3. A cgroup tree that is not the container's own (no new cgroup namespace) is never
- * writable by a cgroup mount, nor by a bind that a container of a user namespace gets (CVE-2023-25809).
+ * SECURITY: rule G3. A cgroup tree that is not the container's own (no new cgroup namespace) is
+ * never writable by a cgroup mount, nor by a bind that a container of a user namespace gets
+ * (CVE-2023-25809).
  */
 static void guard_cgroup(struct maker *m, struct plan_mount *p, const struct option_state *s)
 {
@@ -287,11 +318,15 @@ static void guard_cgroup(struct maker *m, struct plan_mount *p, const struct opt
 		if (!p->cgroup_rw)
 			change(&p->rec_attr_set, &p->rec_attr_clear, MOUNT_ATTR_RDONLY, 0);
 		if (!p->cgroup_rw && s->rw)
-			plan_warn(m, "%s: the cgroup mount is read-only in spite of the option rw: the container has no "
-				     "cgroup namespace of its own", p->pointer);
+			plan_warn(m,
+				  "%s: the cgroup mount is read-only in spite of the option rw: "
+				  "the container has no "
+				  "cgroup namespace of its own",
+				  p->pointer);
 		return;
 	}
-	if (p->kind != MOUNT_BIND || own || (m->host->initial_userns && !plan_ns_own(m->plan, NS_USER)))
+	if (p->kind != MOUNT_BIND || own ||
+	    (m->host->initial_userns && !plan_ns_own(m->plan, NS_USER)))
 		return;
 	source = plan_path_clean(m->arena, p->source);
 	if (!plan_path_below(source, "/sys/fs/cgroup") &&
@@ -300,11 +335,15 @@ static void guard_cgroup(struct maker *m, struct plan_mount *p, const struct opt
 	change(&p->rec_attr_set, &p->rec_attr_clear, MOUNT_ATTR_RDONLY, 0);
 	p->attr_clear &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	if (s->rw)
-		plan_warn(m, "%s: the bind of %s is read-only in spite of the option rw: the container has no cgroup "
-			     "namespace of its own", p->pointer, p->source);
+		plan_warn(m,
+			  "%s: the bind of %s is read-only in spite of the option rw: the "
+			  "container has no cgroup "
+			  "namespace of its own",
+			  p->pointer, p->source);
 }
 
-/* SELinux context of the mounts (LNX-LABEL-01), for filesystems that get their labels from the mount. */
+/* SELinux context of the mounts (LNX-LABEL-01), for filesystems that get their labels from the
+ * mount. */
 static void add_label(struct maker *m, const struct plan_mount *p, struct option_state *s)
 {
 	static const char *const types[] = { "tmpfs", "devpts", "mqueue", "ramfs", "shm" };
@@ -317,7 +356,8 @@ static void add_label(struct maker *m, const struct plan_mount *p, struct option
 			add_data(m, s, arena_printf(m->arena, "context=\"%s\"", label));
 }
 
-static int make_mount(struct maker *m, const struct spec_mount *in, struct plan_mount *p, struct err *e)
+static int make_mount(struct maker *m, const struct spec_mount *in, struct plan_mount *p,
+		      struct err *e)
 {
 	struct option_state s = { 0 };
 	int r = 0;
@@ -340,11 +380,15 @@ static int make_mount(struct maker *m, const struct spec_mount *in, struct plan_
 		r = set_source(m, in, p, e);
 	if (r < 0)
 		return err_at(e, r, "%s", p->pointer);
-	/* KERNEL: mount(2) ignores flags of the superblock on a bind: the source's superblock keeps its own. */
+	/* KERNEL: mount(2) ignores flags of the superblock on a bind: the source's superblock keeps
+	 * its own. */
 	if (p->kind == MOUNT_BIND && (p->sb_set | p->sb_clear)) {
 		p->sb_set = p->sb_clear = 0;
-		plan_warn(m, "%s/options: sync, dirsync, lazytime, mand, silent, iversion and their opposites have no effect "
-			     "on a bind mount", p->pointer);
+		plan_warn(m,
+			  "%s/options: sync, dirsync, lazytime, mand, silent, iversion and their "
+			  "opposites have no effect "
+			  "on a bind mount",
+			  p->pointer);
 	}
 	guard_cgroup(m, p, &s);
 	add_label(m, p, &s);
@@ -352,8 +396,8 @@ static int make_mount(struct maker *m, const struct spec_mount *in, struct plan_
 	return 0;
 }
 
-/* --no-create-mountpoints (S-37): the root filesystem brings them. One inside a new filesystem of the config cannot be
- * brought. */
+/* --no-create-mountpoints (S-37): the root filesystem brings them. One inside a new filesystem of
+ * the config cannot be brought. */
 static void need_points(struct maker *m)
 {
 	struct plan *p = m->plan;
@@ -366,7 +410,8 @@ static void need_points(struct maker *m)
 			const char *over = plan_path_clean(m->arena, p->mounts[j].destination);
 
 			if (!streq(path, over) && plan_path_below(path, over))
-				in_new = p->mounts[j].kind == MOUNT_FS && streq(p->mounts[j].fstype, "tmpfs");
+				in_new = p->mounts[j].kind == MOUNT_FS &&
+					 streq(p->mounts[j].fstype, "tmpfs");
 		}
 		p->mounts[i].must_exist = !in_new;
 	}
@@ -382,13 +427,19 @@ static bool has_mount_at(const struct plan *p, const char *path, struct arena *a
 	return false;
 }
 
-static void add_default(struct maker *m, size_t at, const char *destination, const char *fstype, const char *source,
-			const char *data, uint64_t attrs)
+static void add_default(struct maker *m, size_t at, const char *destination, const char *fstype,
+			const char *source, const char *data, uint64_t attrs)
 {
 	struct plan *p = m->plan;
 	struct plan_mount new = {
-		.kind = MOUNT_FS,     .index = -1,	 .pointer = "--default-filesystems", .destination = destination,
-		.source = source,     .fstype = fstype,	 .data = data,			     .attr_set = attrs,
+		.kind = MOUNT_FS,
+		.index = -1,
+		.pointer = "--default-filesystems",
+		.destination = destination,
+		.source = source,
+		.fstype = fstype,
+		.data = data,
+		.attr_set = attrs,
 	};
 
 	(void)arena_push(m->arena, &p->mounts, &p->n_mounts, sizeof(*p->mounts));
@@ -406,7 +457,8 @@ static void add_default_filesystems(struct maker *m)
 		add_default(m, at++, "/proc", "proc", "proc", "", safe);
 	if (!has_mount_at(p, "/sys", m->arena)) {
 		add_default(m, at, "/sys", "sysfs", "sysfs", "", safe | MOUNT_ATTR_RDONLY);
-		/* KERNEL: sysfs can be mounted only by who owns the network namespace. Then the host's is shown. */
+		/* KERNEL: sysfs can be mounted only by who owns the network namespace. Then the
+		 * host's is shown. */
 		if (plan_ns_own(p, NS_USER) && !plan_ns_new(p, NS_NETWORK)) {
 			p->mounts[at].kind = MOUNT_BIND;
 			p->mounts[at].source = "/sys";
@@ -423,7 +475,8 @@ static void add_default_filesystems(struct maker *m)
 		if (streq(plan_path_clean(m->arena, p->mounts[i].destination), "/dev"))
 			at = i + 1;
 	if (!has_mount_at(p, "/dev/pts", m->arena))
-		add_default(m, at++, "/dev/pts", "devpts", "devpts", "newinstance,ptmxmode=0666,mode=0620",
+		add_default(m, at++, "/dev/pts", "devpts", "devpts",
+			    "newinstance,ptmxmode=0666,mode=0620",
 			    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 	if (!has_mount_at(p, "/dev/shm", m->arena))
 		add_default(m, at, "/dev/shm", "tmpfs", "shm", "mode=1777", safe);
@@ -442,7 +495,8 @@ int plan_make_mounts(struct maker *m, struct err *e)
 			return r;
 	}
 	for (size_t i = 0; i < s->n_mounts; i++) {
-		struct plan_mount *mount = arena_push(m->arena, &p->mounts, &p->n_mounts, sizeof(*mount));
+		struct plan_mount *mount =
+			arena_push(m->arena, &p->mounts, &p->n_mounts, sizeof(*mount));
 
 		mount->index = (int)i;
 		mount->pointer = arena_printf(m->arena, "/mounts/%zu", i);
@@ -470,8 +524,9 @@ int plan_make_root(struct maker *m, struct err *e)
 		r = err_set(e, ERR_CFG_MISSING, 0, "a container needs a root filesystem");
 		return err_at(e, r, "%s", s->root.set ? "/root/path" : "/root");
 	}
-	root->path = s->root.path[0] == '/' ? s->root.path :
-					      arena_printf(m->arena, "%s/%s", m->opt->bundle, s->root.path);
+	root->path = s->root.path[0] == '/'
+			     ? s->root.path
+			     : arena_printf(m->arena, "%s/%s", m->opt->bundle, s->root.path);
 	root->readonly = s->root.readonly;
 	root->pivot = m->plan->ns.has_mount_ns && !m->opt->no_pivot;
 	root->propagation = s->os.rootfs_propagation;

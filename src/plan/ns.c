@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/ns: {inherit, new, join} for eight kinds of namespaces becomes an ordered list of operations. Hides
- * the rules of clone3(2), setns(2), unshare(2) and time_namespaces(7) about who may do what when.
+ * plan/ns: {inherit, new, join} for eight kinds of namespaces becomes an ordered list of
+ * operations. Hides the rules of clone3(2), setns(2), unshare(2) and time_namespaces(7) about who
+ * may do what when.
  */
 #include <errno.h>
 #include <linux/capability.h>
@@ -10,8 +11,8 @@
 #include "sys/abi.h"
 
 static const uint64_t clone_flag[NS_KINDS] = {
-	[NS_PID] = CLONE_NEWPID,   [NS_NETWORK] = CLONE_NEWNET, [NS_MOUNT] = CLONE_NEWNS,
-	[NS_IPC] = CLONE_NEWIPC,   [NS_UTS] = CLONE_NEWUTS,	[NS_USER] = CLONE_NEWUSER,
+	[NS_PID] = CLONE_NEWPID,       [NS_NETWORK] = CLONE_NEWNET, [NS_MOUNT] = CLONE_NEWNS,
+	[NS_IPC] = CLONE_NEWIPC,       [NS_UTS] = CLONE_NEWUTS,	    [NS_USER] = CLONE_NEWUSER,
 	[NS_CGROUP] = CLONE_NEWCGROUP, [NS_TIME] = CLONE_NEWTIME,
 };
 
@@ -20,8 +21,10 @@ uint64_t plan_ns_flag(enum spec_ns ns)
 	return clone_flag[ns];
 }
 
-/* The mount namespace comes last: joining it changes the root, and the others may still need /proc. */
-static const enum spec_ns join_order[] = { NS_NETWORK, NS_IPC, NS_UTS, NS_CGROUP, NS_TIME, NS_PID, NS_MOUNT };
+/* The mount namespace comes last: joining it changes the root, and the others may still need /proc.
+ */
+static const enum spec_ns join_order[] = { NS_NETWORK, NS_IPC, NS_UTS,	NS_CGROUP,
+					   NS_TIME,    NS_PID, NS_MOUNT };
 
 static void add_runtime(struct plan_ns *p, enum plan_ns_what what, enum spec_ns ns, uint64_t flags)
 {
@@ -41,8 +44,8 @@ static void add_fork(struct plan_ns *p, uint64_t flags)
 
 /*
  * A new time namespace whose clocks are set.
- * KERNEL: offsets can be written only while nobody lives in the namespace, so it must be unshared (which
- * acts on later children only) and cannot come with clone3. Since 5.6. time_namespaces(7).
+ * KERNEL: offsets can be written only while nobody lives in the namespace, so it must be unshared
+ * (which acts on later children only) and cannot come with clone3. Since 5.6. time_namespaces(7).
  */
 static void add_init_offsets(struct plan_ns *p)
 {
@@ -58,13 +61,15 @@ static void order_joined_user(struct plan_ns *p, bool offsets)
 
 	offsets = offsets && p->created & CLONE_NEWTIME;
 	add_runtime(p, NS_OP_CLONE, NS_USER, 0);
-	/* What belongs to the host's user namespace must be joined while we are still privileged there, what
-	 * belongs to the joined one after we are in it. Which is which shows only by trying. */
+	/* What belongs to the host's user namespace must be joined while we are still privileged
+	 * there, what belongs to the joined one after we are in it. Which is which shows only by
+	 * trying. */
 	for (size_t i = 0; i < ARRAY_LEN(join_order); i++)
 		if (p->joined & clone_flag[join_order[i]])
 			add_init(p, NS_OP_TRY_SETNS, join_order[i], 0);
 	add_init(p, NS_OP_SETNS, NS_USER, 0);
-	/* Before the ids change: that makes /proc/self unwritable for a process that is not dumpable. */
+	/* Before the ids change: that makes /proc/self unwritable for a process that is not
+	 * dumpable. */
 	if (offsets)
 		add_init_offsets(p);
 	else
@@ -72,15 +77,16 @@ static void order_joined_user(struct plan_ns *p, bool offsets)
 	add_init(p, NS_OP_SETID, NS_USER, 0);
 	if (rest)
 		add_init(p, NS_OP_UNSHARE, NS_USER, rest);
-	/* KERNEL: setns and unshare of a pid namespace, and unshare of a time namespace, act on children only.
-	 * pid_namespaces(7), time_namespaces(7). */
+	/* KERNEL: setns and unshare of a pid namespace, and unshare of a time namespace, act on
+	 * children only. pid_namespaces(7), time_namespaces(7). */
 	if (fork || offsets || p->joined & CLONE_NEWPID)
 		add_fork(p, fork);
 }
 
 /*
- * A new user namespace that clone3 cannot make in one step: clocks must be set by a privileged process of
- * the new user namespace, or the mount namespace must be joined by one that still has the host's rights.
+ * A new user namespace that clone3 cannot make in one step: clocks must be set by a privileged
+ * process of the new user namespace, or the mount namespace must be joined by one that still has
+ * the host's rights.
  */
 static void order_new_user_staged(struct plan_ns *p, bool offsets)
 {
@@ -91,8 +97,8 @@ static void order_new_user_staged(struct plan_ns *p, bool offsets)
 	if (p->joined & CLONE_NEWNS) {
 		add_runtime(p, NS_OP_CLONE, NS_USER, 0);
 		add_init(p, NS_OP_SETNS, NS_MOUNT, 0);
-		/* KERNEL: with CLONE_NEWUSER among them, the user namespace is made first and owns the others.
-		 * user_namespaces(7). */
+		/* KERNEL: with CLONE_NEWUSER among them, the user namespace is made first and owns
+		 * the others. user_namespaces(7). */
 		add_init(p, NS_OP_UNSHARE, NS_USER, owned);
 	} else {
 		add_runtime(p, NS_OP_CLONE, NS_USER, owned);
@@ -113,8 +119,8 @@ static void order_direct(struct plan_ns *p, bool offsets)
 	bool user = p->created & CLONE_NEWUSER;
 
 	offsets = offsets && p->created & CLONE_NEWTIME;
-	/* Joined by the runtime, which has the rights and returns to its own afterwards. Not the mount namespace:
-	 * it would take the runtime's root with it. */
+	/* Joined by the runtime, which has the rights and returns to its own afterwards. Not the
+	 * mount namespace: it would take the runtime's root with it. */
 	for (size_t i = 0; i < ARRAY_LEN(join_order); i++)
 		if (join_order[i] != NS_MOUNT && p->joined & clone_flag[join_order[i]])
 			add_runtime(p, NS_OP_SETNS, join_order[i], 0);
@@ -126,8 +132,8 @@ static void order_direct(struct plan_ns *p, bool offsets)
 		add_runtime(p, NS_OP_UNSHARE, NS_TIME, CLONE_NEWTIME);
 		add_runtime(p, NS_OP_OFFSETS, NS_TIME, 0);
 	}
-	/* KERNEL: clone3 takes CLONE_NEWTIME (clone does not) and puts the child into the new namespace. Since
-	 * 5.7. clone(2), tried on 6.18. */
+	/* KERNEL: clone3 takes CLONE_NEWTIME (clone does not) and puts the child into the new
+	 * namespace. Since 5.7. clone(2), tried on 6.18. */
 	add_runtime(p, NS_OP_CLONE, NS_USER,
 		    p->created & ~(CLONE_NEWCGROUP | (offsets ? CLONE_NEWTIME : 0)));
 	if (p->joined & CLONE_NEWNS)
@@ -170,12 +176,15 @@ static int check_strict(struct maker *m, struct err *e)
 	if (!m->opt->strict_namespaces)
 		return 0;
 	if (plan_ns_joined(p, NS_UTS) && (s->hostname || s->domainname)) {
-		err_set(e, ERR_CFG_CONFLICT, 0, "the uts namespace is joined by path and --strict-namespaces forbids to change it");
+		err_set(e, ERR_CFG_CONFLICT, 0,
+			"the uts namespace is joined by path and --strict-namespaces forbids to "
+			"change it");
 		return err_at(e, -EINVAL, "%s", s->hostname ? "/hostname" : "/domainname");
 	}
 	if (plan_ns_joined(p, NS_NETWORK) && s->os.n_net_devices) {
 		err_set(e, ERR_CFG_CONFLICT, 0,
-			"the network namespace is joined by path and --strict-namespaces forbids to change it");
+			"the network namespace is joined by path and --strict-namespaces forbids "
+			"to change it");
 		return err_at(e, -EINVAL, "/linux/netDevices");
 	}
 	return 0;
@@ -190,9 +199,9 @@ static int check_clocks(struct maker *m, struct err *e)
 	if (plan_ns_new(m->plan, NS_TIME))
 		return 0;
 	err_set(e, ERR_CFG_CONFLICT, 0, "%s",
-		plan_ns_joined(m->plan, NS_TIME) ?
-			"the clocks of a time namespace that is joined by path cannot be set" :
-			"clock offsets need an entry of type time in /linux/namespaces");
+		plan_ns_joined(m->plan, NS_TIME)
+			? "the clocks of a time namespace that is joined by path cannot be set"
+			: "clock offsets need an entry of type time in /linux/namespaces");
 	return err_at(e, -EINVAL, "/linux/timeOffsets");
 }
 
@@ -208,7 +217,8 @@ static int check_uts(struct maker *m, struct err *e)
 	return err_at(e, r, "%s", s->hostname ? "/hostname" : "/domainname");
 }
 
-/* The mount namespace must belong to the container's user namespace, else every mount is refused. */
+/* The mount namespace must belong to the container's user namespace, else every mount is refused.
+ */
 static int check_mount_owner(struct maker *m, struct err *e)
 {
 	const struct plan *p = m->plan;
@@ -219,9 +229,11 @@ static int check_mount_owner(struct maker *m, struct err *e)
 	/* KERNEL: mounting needs CAP_SYS_ADMIN in the user namespace that owns the mount namespace.
 	 * mount_namespaces(7). */
 	if (!p->ns.has_mount_ns)
-		why = "a container with a user namespace needs a mount namespace too: add an entry of type mount";
+		why = "a container with a user namespace needs a mount namespace too: add an entry "
+		      "of type mount";
 	else if (plan_ns_new(p, NS_USER) && plan_ns_joined(p, NS_MOUNT))
-		why = "a new user namespace has no rights over a mount namespace that exists already";
+		why = "a new user namespace has no rights over a mount namespace that exists "
+		      "already";
 	if (!why)
 		return 0;
 	err_set(e, ERR_CFG_CONFLICT, 0, "%s", why);
@@ -233,12 +245,14 @@ static int check_privilege(struct maker *m, struct err *e)
 	const struct plan *p = m->plan;
 	int r;
 
-	if (host_can(m->host, CAP_SYS_ADMIN) || plan_ns_own(p, NS_USER) || !(p->ns.created | p->ns.joined))
+	if (host_can(m->host, CAP_SYS_ADMIN) || plan_ns_own(p, NS_USER) ||
+	    !(p->ns.created | p->ns.joined))
 		return 0;
-	r = err_set(e, ERR_CFG_HOST, EPERM,
-		    "uid %u lacks CAP_SYS_ADMIN; without it every namespace needs a user namespace: "
-		    "add an entry of type user with mappings (hull spec --rootless writes one)",
-		    m->host->euid);
+	r = err_set(
+		e, ERR_CFG_HOST, EPERM,
+		"uid %u lacks CAP_SYS_ADMIN; without it every namespace needs a user namespace: "
+		"add an entry of type user with mappings (hull spec --rootless writes one)",
+		m->host->euid);
 	return err_at(e, r, "/linux/namespaces");
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/parts: what the files of the plan room share and nobody outside includes: the maker that walks
- * from the config to the plan, and one function per part of the plan.
+ * plan/parts: what the files of the plan room share and nobody outside includes: the maker that
+ * walks from the config to the plan, and one function per part of the plan.
  */
 #ifndef HULL_PLAN_PARTS_H
 #define HULL_PLAN_PARTS_H
@@ -10,7 +10,8 @@
 
 struct findings; /* validate.c */
 
-/* Everything a part may read, and the plan it writes its own fields of. Parts run in the order of plan.c. */
+/* Everything a part may read, and the plan it writes its own fields of. Parts run in the order of
+ * plan.c. */
 struct maker {
 	const struct spec *spec;
 	const struct host *host;
@@ -37,7 +38,8 @@ void plan_warn(struct maker *m, const char *fmt, ...) _printf_(2, 3);
 /* ---- plan.c, validate.c ---- */
 /* Run all parts and gather what fails in m->findings. */
 void plan_try(struct maker *m);
-/* After an error: keep it as a finding, clear it and return true when the rest is to be tried all the same. */
+/* After an error: keep it as a finding, clear it and return true when the rest is to be tried all
+ * the same. */
 bool plan_go_on(struct maker *m, struct err *e);
 
 /* ---- ns.c ---- */

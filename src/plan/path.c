@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/path: lexical paths only. The plan never looks at a file system; what a path really leads to is
- * proved by the room that opens it.
+ * plan/path: lexical paths only. The plan never looks at a file system; what a path really leads to
+ * is proved by the room that opens it.
  */
 #include "base/str.h"
 #include "plan/parts.h"

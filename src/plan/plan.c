@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/plan: puts the parts together. Each part reads the config, the host and the parts before it, and
- * writes its own fields of the plan; this file holds their order and what belongs to no part.
+ * plan/plan: puts the parts together. Each part reads the config, the host and the parts before it,
+ * and writes its own fields of the plan; this file holds their order and what belongs to no part.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -15,8 +15,8 @@ void plan_warn(struct maker *m, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	*(const char **)arena_push(m->arena, &m->plan->warnings, &m->plan->n_warnings, sizeof(char *)) =
-		arena_vprintf(m->arena, fmt, ap);
+	*(const char **)arena_push(m->arena, &m->plan->warnings, &m->plan->n_warnings,
+				   sizeof(char *)) = arena_vprintf(m->arena, fmt, ap);
 	va_end(ap);
 }
 
@@ -42,14 +42,16 @@ char *plan_pointer(struct arena *a, const char *base, const char *key)
 /* S-38: an image made for another platform is likely not to run; the config is law all the same. */
 static void compare_image(struct maker *m)
 {
-	static const char *const keys[] = { "org.opencontainers.image.os", "org.opencontainers.image.architecture" };
+	static const char *const keys[] = { "org.opencontainers.image.os",
+					    "org.opencontainers.image.architecture" };
 	const char *const have[] = { m->host->os, m->host->arch };
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
 		const char *want = spec_annotation(m->spec, keys[i]);
 
 		if (want && *want && have[i] && !streq(want, have[i]))
-			plan_warn(m, "/annotations/%s: the image is made for %s, this host is %s", keys[i], want, have[i]);
+			plan_warn(m, "/annotations/%s: the image is made for %s, this host is %s",
+				  keys[i], want, have[i]);
 	}
 }
 
@@ -60,7 +62,8 @@ static int refuse_unknown(struct maker *m, struct err *e)
 		const struct spec_note *n = &m->spec->notes[i];
 
 		if (n->kind == NOTE_UNKNOWN) {
-			int r = err_set(e, ERR_CFG_VALUE, 0, "unknown property, and --strict refuses it");
+			int r = err_set(e, ERR_CFG_VALUE, 0,
+					"unknown property, and --strict refuses it");
 
 			return err_at(e, r, "%s", n->pointer);
 		}
@@ -72,8 +75,9 @@ static int refuse_unknown(struct maker *m, struct err *e)
 static int run_parts(struct maker *m, struct err *e)
 {
 	static int (*const parts[])(struct maker *, struct err *) = {
-		refuse_unknown,	  plan_make_ns,	     plan_make_ids,	plan_make_root,	  plan_make_mounts,
-		plan_make_devices, plan_make_process, plan_make_sysctls, plan_make_cgroup,
+		refuse_unknown,	   plan_make_ns,      plan_make_ids,
+		plan_make_root,	   plan_make_mounts,  plan_make_devices,
+		plan_make_process, plan_make_sysctls, plan_make_cgroup,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -93,8 +97,8 @@ void plan_try(struct maker *m)
 	(void)run_parts(m, &e); /* cannot fail: every error becomes a finding */
 }
 
-int plan_make(const struct spec *s, const struct host *h, const struct plan_options *o, struct arena *a,
-	      struct plan *ret, struct err *e)
+int plan_make(const struct spec *s, const struct host *h, const struct plan_options *o,
+	      struct arena *a, struct plan *ret, struct err *e)
 {
 	struct plan p = {
 		.id = o->id,

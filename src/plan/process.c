@@ -35,37 +35,40 @@ static void cut_set(struct maker *m, enum spec_capset set, uint64_t allowed, con
 }
 
 /*
- * The five sets as they will be. `capabilities` absent means five empty sets, for root too: nothing is
- * granted that the config does not name (doc/decisions.md).
+ * The five sets as they will be. `capabilities` absent means five empty sets, for root too: nothing
+ * is granted that the config does not name (doc/decisions.md).
  */
 static int make_caps(struct maker *m, struct err *e)
 {
 	const struct spec_caps *c = &m->spec->process.caps;
 	struct plan_process *p = &m->plan->process;
-	uint64_t known = m->host->last_cap >= 63 ? UINT64_MAX : (UINT64_C(2) << m->host->last_cap) - 1;
+	uint64_t known =
+		m->host->last_cap >= 63 ? UINT64_MAX : (UINT64_C(2) << m->host->last_cap) - 1;
 	int r;
 
 	for (size_t i = 0; i < c->unknown.n; i++) {
 		if (m->opt->strict) {
-			r = err_set(e, ERR_CFG_VALUE, 0, "there is no capability %s", c->unknown.v[i]);
+			r = err_set(e, ERR_CFG_VALUE, 0, "there is no capability %s",
+				    c->unknown.v[i]);
 			return err_at(e, r, "/process/capabilities");
 		}
-		plan_warn(m, "/process/capabilities: %s is no capability and is not granted", c->unknown.v[i]);
+		plan_warn(m, "/process/capabilities: %s is no capability and is not granted",
+			  c->unknown.v[i]);
 	}
 	if (!c->set)
 		return 0;
 	memcpy(p->caps, c->sets, sizeof(p->caps));
 	for (int set = 0; set < CAPSETS; set++) {
 		cut_set(m, set, known, "this kernel does not have it");
-		/* KERNEL: the bounding set can only shrink, and it limits what exec, permitted and inheritable can
-		 * gain; a new user namespace does not widen it. capabilities(7). */
+		/* KERNEL: the bounding set can only shrink, and it limits what exec, permitted and
+		 * inheritable can gain; a new user namespace does not widen it. capabilities(7). */
 		cut_set(m, set, m->host->caps_bounding, "the caller's bounding set lacks it");
 		if (!plan_ns_own(m->plan, NS_USER) && set != CAPSET_BOUNDING)
 			cut_set(m, set, m->host->caps_effective,
 				"the caller lacks it and there is no user namespace");
 	}
-	/* KERNEL: capset wants effective within permitted and inheritable within bounding; ambient lies in both
-	 * permitted and inheritable. capset(2), capabilities(7). */
+	/* KERNEL: capset wants effective within permitted and inheritable within bounding; ambient
+	 * lies in both permitted and inheritable. capset(2), capabilities(7). */
 	cut_set(m, CAPSET_INHERITABLE, p->caps[CAPSET_BOUNDING], "it is not in bounding");
 	cut_set(m, CAPSET_EFFECTIVE, p->caps[CAPSET_PERMITTED], "it is not in permitted");
 	cut_set(m, CAPSET_AMBIENT, p->caps[CAPSET_PERMITTED] & p->caps[CAPSET_INHERITABLE],
@@ -93,7 +96,8 @@ static int make_groups(struct maker *m, struct err *e)
 	if (!u->n_additional_gids)
 		return 0;
 	if (p->keep_groups) {
-		plan_warn(m, "/process/user/additionalGids: not applied: the annotation run.oci.keep_original_groups keeps "
+		plan_warn(m, "/process/user/additionalGids: not applied: the annotation "
+			     "run.oci.keep_original_groups keeps "
 			     "the groups of the caller instead");
 		return 0;
 	}
@@ -159,8 +163,9 @@ static int make_terminal(struct maker *m, struct err *e)
 	p->terminal = m->spec->process.terminal;
 	p->console_socket = o->console_socket;
 	if (p->terminal && !p->console_socket && !o->terminal_given) {
-		r = err_set(e, ERR_CON_MODE, 0,
-			    "cannot allocate tty if hull will detach without setting console socket");
+		r = err_set(
+			e, ERR_CON_MODE, 0,
+			"cannot allocate tty if hull will detach without setting console socket");
 		return err_at(e, r, "/process/terminal");
 	}
 	if (p->console_socket && (!p->terminal || o->terminal_given)) {
@@ -191,7 +196,10 @@ static int check_labels(struct maker *m, struct err *e)
 int plan_make_process(struct maker *m, struct err *e)
 {
 	static int (*const checks[])(struct maker *, struct err *) = {
-		make_terminal, make_groups, make_caps, check_labels,
+		make_terminal,
+		make_groups,
+		make_caps,
+		check_labels,
 	};
 	const struct spec_process *s = &m->spec->process;
 	struct plan_process *p = &m->plan->process;

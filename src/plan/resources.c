@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/resources: linux.resources as files to write, in order: v2 names on a v2 host, v1 names elsewhere.
- * Hides every conversion between the two. What the host's version cannot express is an error with its
- * pointer, never dropped (LNX-UNI-08).
+ * plan/resources: linux.resources as files to write, in order: v2 names on a v2 host, v1 names
+ * elsewhere. Hides every conversion between the two. What the host's version cannot express is an
+ * error with its pointer, never dropped (LNX-UNI-08).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,8 +17,8 @@ static bool v2(const struct maker *m)
 	return m->host->cgroups == HOST_CGROUP_V2;
 }
 
-static struct plan_cgroup_write *put(struct maker *m, const char *pointer, const char *controller, const char *file,
-				     const char *value)
+static struct plan_cgroup_write *put(struct maker *m, const char *pointer, const char *controller,
+				     const char *file, const char *value)
 {
 	struct plan_cgroup *c = &m->plan->cgroup;
 	struct plan_cgroup_write *w = arena_push(m->arena, &c->writes, &c->n_writes, sizeof(*w));
@@ -43,7 +43,9 @@ static char *unum(struct maker *m, uint64_t v)
 /* A limit: negative means none. */
 static char *limit(struct maker *m, int64_t v)
 {
-	return v >= 0 ? num(m, v) : v2(m) ? arena_strdup(m->arena, "max") : arena_strdup(m->arena, "-1");
+	return v >= 0  ? num(m, v)
+	       : v2(m) ? arena_strdup(m->arena, "max")
+		       : arena_strdup(m->arena, "-1");
 }
 
 /* Refuse the settings of which v2 has no counterpart. */
@@ -72,11 +74,13 @@ static int memory_swap_v2(struct maker *m, struct err *e)
 		return 0;
 	}
 	if (!s->limit.set || s->limit.v < 0)
-		r = err_set(e, ERR_CFG_CONFLICT, 0, "a limit of memory plus swap needs a memory limit");
+		r = err_set(e, ERR_CFG_CONFLICT, 0,
+			    "a limit of memory plus swap needs a memory limit");
 	else if (s->swap.v < s->limit.v)
 		r = err_set(e, ERR_CFG_CONFLICT, 0,
-			    "memory plus swap (%" PRId64 ") is less than the memory limit (%" PRId64 ")", s->swap.v,
-			    s->limit.v);
+			    "memory plus swap (%" PRId64 ") is less than the memory limit (%" PRId64
+			    ")",
+			    s->swap.v, s->limit.v);
 	if (r < 0)
 		return err_at(e, r, "%s", pointer);
 	put(m, pointer, "memory", "memory.swap.max", num(m, s->swap.v - s->limit.v));
@@ -91,11 +95,12 @@ static int memory_v2(struct maker *m, struct err *e)
 		bool given;
 		const char *pointer;
 	} lost[] = {
-		{ s->kernel.set && s->kernel.v >= 0, RES "/memory/kernel" },
-		{ s->kernel_tcp.set && s->kernel_tcp.v >= 0, RES "/memory/kernelTCP" },
-		{ s->swappiness.set, RES "/memory/swappiness" },
-		{ s->disable_oom_killer.set && s->disable_oom_killer.v, RES "/memory/disableOOMKiller" },
-		{ s->use_hierarchy.set && !s->use_hierarchy.v, RES "/memory/useHierarchy" },
+		{s->kernel.set && s->kernel.v >= 0,		     RES "/memory/kernel"	  },
+		{ s->kernel_tcp.set && s->kernel_tcp.v >= 0,	     RES "/memory/kernelTCP"   },
+		{ s->swappiness.set,				     RES "/memory/swappiness"  },
+		{ s->disable_oom_killer.set && s->disable_oom_killer.v,
+		  RES "/memory/disableOOMKiller"						   },
+		{ s->use_hierarchy.set && !s->use_hierarchy.v,	       RES "/memory/useHierarchy"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
@@ -107,7 +112,8 @@ static int memory_v2(struct maker *m, struct err *e)
 	if (s->limit.set)
 		put(m, RES "/memory/limit", "memory", "memory.max", limit(m, s->limit.v));
 	if (s->reservation.set)
-		put(m, RES "/memory/reservation", "memory", "memory.low", limit(m, s->reservation.v));
+		put(m, RES "/memory/reservation", "memory", "memory.low",
+		    limit(m, s->reservation.v));
 	return s->swap.set ? memory_swap_v2(m, e) : 0;
 }
 
@@ -117,21 +123,28 @@ static void memory_v1(struct maker *m)
 
 	/* First: it cannot be changed once the cgroup has children. */
 	if (s->use_hierarchy.set)
-		put(m, RES "/memory/useHierarchy", "memory", "memory.use_hierarchy", s->use_hierarchy.v ? "1" : "0");
-	/* KERNEL: memory.memsw.limit_in_bytes is never below memory.limit_in_bytes, so the latter is set first.
-	 * Documentation/admin-guide/cgroup-v1/memory.rst. */
+		put(m, RES "/memory/useHierarchy", "memory", "memory.use_hierarchy",
+		    s->use_hierarchy.v ? "1" : "0");
+	/* KERNEL: memory.memsw.limit_in_bytes is never below memory.limit_in_bytes, so the latter
+	 * is set first. Documentation/admin-guide/cgroup-v1/memory.rst. */
 	if (s->limit.set)
-		put(m, RES "/memory/limit", "memory", "memory.limit_in_bytes", limit(m, s->limit.v));
+		put(m, RES "/memory/limit", "memory", "memory.limit_in_bytes",
+		    limit(m, s->limit.v));
 	if (s->swap.set)
-		put(m, RES "/memory/swap", "memory", "memory.memsw.limit_in_bytes", limit(m, s->swap.v));
+		put(m, RES "/memory/swap", "memory", "memory.memsw.limit_in_bytes",
+		    limit(m, s->swap.v));
 	if (s->reservation.set)
-		put(m, RES "/memory/reservation", "memory", "memory.soft_limit_in_bytes", limit(m, s->reservation.v));
+		put(m, RES "/memory/reservation", "memory", "memory.soft_limit_in_bytes",
+		    limit(m, s->reservation.v));
 	if (s->kernel.set)
-		put(m, RES "/memory/kernel", "memory", "memory.kmem.limit_in_bytes", limit(m, s->kernel.v));
+		put(m, RES "/memory/kernel", "memory", "memory.kmem.limit_in_bytes",
+		    limit(m, s->kernel.v));
 	if (s->kernel_tcp.set)
-		put(m, RES "/memory/kernelTCP", "memory", "memory.kmem.tcp.limit_in_bytes", limit(m, s->kernel_tcp.v));
+		put(m, RES "/memory/kernelTCP", "memory", "memory.kmem.tcp.limit_in_bytes",
+		    limit(m, s->kernel_tcp.v));
 	if (s->swappiness.set)
-		put(m, RES "/memory/swappiness", "memory", "memory.swappiness", unum(m, s->swappiness.v));
+		put(m, RES "/memory/swappiness", "memory", "memory.swappiness",
+		    unum(m, s->swappiness.v));
 	if (s->disable_oom_killer.set)
 		put(m, RES "/memory/disableOOMKiller", "memory", "memory.oom_control",
 		    s->disable_oom_killer.v ? "1" : "0");
@@ -174,9 +187,9 @@ static double log2_of(uint64_t v)
 }
 
 /*
- * The curve through the three points that both scales share: least (2, 1), default (1024, 100), most
- * (262144, 10000):  log10(weight) = (l * l + 125 * l) / 612 - 7 / 34 with l = log2(shares), rounded up.
- * It is what the other runtimes and Kubernetes use since 2025 (KEP-2254).
+ * The curve through the three points that both scales share: least (2, 1), default (1024, 100),
+ * most (262144, 10000):  log10(weight) = (l * l + 125 * l) / 612 - 7 / 34 with l = log2(shares),
+ * rounded up. It is what the other runtimes and Kubernetes use since 2025 (KEP-2254).
  */
 unsigned plan_cpu_weight(uint64_t shares)
 {
@@ -207,7 +220,8 @@ static int check_cpu(const struct spec_cpu *s, struct err *e)
 		return err_at(e, r, RES "/cpu/idle");
 	}
 	if (s->quota.set && s->quota.v > 0 && s->burst.set && s->burst.v > (uint64_t)s->quota.v) {
-		r = err_set(e, ERR_CFG_CONFLICT, 0, "the burst (%" PRIu64 ") is more than the quota (%" PRId64 ")",
+		r = err_set(e, ERR_CFG_CONFLICT, 0,
+			    "the burst (%" PRIu64 ") is more than the quota (%" PRId64 ")",
 			    s->burst.v, s->quota.v);
 		return err_at(e, r, RES "/cpu/burst");
 	}
@@ -227,14 +241,17 @@ static int cpu_v2(struct maker *m, struct err *e)
 		return r;
 	/* KERNEL: a weight cannot be written while cpu.idle is 1. Since 5.15. sched/core.c */
 	if (s->shares.set)
-		put(m, RES "/cpu/shares", "cpu", "cpu.weight", unum(m, plan_cpu_weight(s->shares.v)));
+		put(m, RES "/cpu/shares", "cpu", "cpu.weight",
+		    unum(m, plan_cpu_weight(s->shares.v)));
 	if (s->quota.set || s->period.set) {
 		const char *quota = s->quota.set && s->quota.v >= 0 ? num(m, s->quota.v) : "max";
 
 		put(m, s->quota.set ? RES "/cpu/quota" : RES "/cpu/period", "cpu", "cpu.max",
-		    s->period.set ? arena_printf(m->arena, "%s %" PRIu64, quota, s->period.v) : quota);
+		    s->period.set ? arena_printf(m->arena, "%s %" PRIu64, quota, s->period.v)
+				  : quota);
 	}
-	/* KERNEL: the burst is not above the quota, so the quota comes first. Since 5.14. sched-bwc.rst */
+	/* KERNEL: the burst is not above the quota, so the quota comes first. Since 5.14.
+	 * sched-bwc.rst */
 	if (s->burst.set)
 		put(m, RES "/cpu/burst", "cpu", "cpu.max.burst", unum(m, s->burst.v));
 	return 0;
@@ -253,9 +270,11 @@ static void cpu_v1(struct maker *m)
 	if (s->burst.set)
 		put(m, RES "/cpu/burst", "cpu", "cpu.cfs_burst_us", unum(m, s->burst.v));
 	if (s->realtime_period.set)
-		put(m, RES "/cpu/realtimePeriod", "cpu", "cpu.rt_period_us", unum(m, s->realtime_period.v));
+		put(m, RES "/cpu/realtimePeriod", "cpu", "cpu.rt_period_us",
+		    unum(m, s->realtime_period.v));
 	if (s->realtime_runtime.set)
-		put(m, RES "/cpu/realtimeRuntime", "cpu", "cpu.rt_runtime_us", num(m, s->realtime_runtime.v));
+		put(m, RES "/cpu/realtimeRuntime", "cpu", "cpu.rt_runtime_us",
+		    num(m, s->realtime_runtime.v));
 }
 
 static int make_cpu(struct maker *m, struct err *e)
@@ -277,8 +296,8 @@ static int make_cpu(struct maker *m, struct err *e)
 	}
 	if (s->idle.set)
 		put(m, RES "/cpu/idle", "cpu", "cpu.idle", num(m, s->idle.v));
-	/* KERNEL: v1 accepts no process before both are set; mems first on purpose, CPUs may depend on it.
-	 * cpusets(7). */
+	/* KERNEL: v1 accepts no process before both are set; mems first on purpose, CPUs may depend
+	 * on it. cpusets(7). */
 	if (s->mems)
 		put(m, RES "/cpu/mems", "cpuset", "cpuset.mems", s->mems);
 	if (s->cpus)
@@ -303,7 +322,8 @@ static int check_weight(const struct opt_u32 *w, const char *pointer, struct err
 	return err_at(e, r, "%s", pointer);
 }
 
-static int io_weight_device(struct maker *m, const struct spec_weight_device *d, size_t i, struct err *e)
+static int io_weight_device(struct maker *m, const struct spec_weight_device *d, size_t i,
+			    struct err *e)
 {
 	const char *base = arena_printf(m->arena, RES "/blockIO/weightDevice/%zu", i);
 	const char *weight = arena_printf(m->arena, "%s/weight", base);
@@ -320,15 +340,18 @@ static int io_weight_device(struct maker *m, const struct spec_weight_device *d,
 		r = only_v1(m, d->leaf_weight.set, leaf, e);
 	else if (d->leaf_weight.set)
 		put(m, leaf, "blkio", "blkio.leaf_weight_device",
-		    arena_printf(m->arena, "%" PRId64 ":%" PRId64 " %u", d->major, d->minor, d->leaf_weight.v));
+		    arena_printf(m->arena, "%" PRId64 ":%" PRId64 " %u", d->major, d->minor,
+				 d->leaf_weight.v));
 	if (r < 0 || !d->weight.set)
 		return r;
-	w = put(m, weight, v2(m) ? "io" : "blkio", v2(m) ? "io.bfq.weight" : "blkio.bfq.weight_device",
-		arena_printf(m->arena, "%" PRId64 ":%" PRId64 " %u", d->major, d->minor, d->weight.v));
+	w = put(m, weight, v2(m) ? "io" : "blkio",
+		v2(m) ? "io.bfq.weight" : "blkio.bfq.weight_device",
+		arena_printf(m->arena, "%" PRId64 ":%" PRId64 " %u", d->major, d->minor,
+			     d->weight.v));
 	w->alt_file = v2(m) ? "io.weight" : "blkio.weight_device";
-	w->alt_value = v2(m) ? arena_printf(m->arena, "%" PRId64 ":%" PRId64 " %u", d->major, d->minor,
-					    plan_io_weight(d->weight.v)) :
-			       w->value;
+	w->alt_value = v2(m) ? arena_printf(m->arena, "%" PRId64 ":%" PRId64 " %u", d->major,
+					    d->minor, plan_io_weight(d->weight.v))
+			     : w->value;
 	return 0;
 }
 
@@ -337,27 +360,36 @@ static void io_throttle(struct maker *m)
 	static const struct {
 		const char *name, *v2, *v1;
 	} kinds[THROTTLES] = {
-		[THROTTLE_READ_BPS] = { "throttleReadBpsDevice", "rbps", "blkio.throttle.read_bps_device" },
-		[THROTTLE_WRITE_BPS] = { "throttleWriteBpsDevice", "wbps", "blkio.throttle.write_bps_device" },
-		[THROTTLE_READ_IOPS] = { "throttleReadIOPSDevice", "riops", "blkio.throttle.read_iops_device" },
-		[THROTTLE_WRITE_IOPS] = { "throttleWriteIOPSDevice", "wiops", "blkio.throttle.write_iops_device" },
+		[THROTTLE_READ_BPS] = {"throttleReadBpsDevice",	 "rbps",
+					"blkio.throttle.read_bps_device"	 },
+		[THROTTLE_WRITE_BPS] = { "throttleWriteBpsDevice",  "wbps",
+					 "blkio.throttle.write_bps_device" },
+		[THROTTLE_READ_IOPS] = { "throttleReadIOPSDevice",  "riops",
+					 "blkio.throttle.read_iops_device" },
+		[THROTTLE_WRITE_IOPS] = { "throttleWriteIOPSDevice", "wiops",
+					  "blkio.throttle.write_iops_device"},
 	};
 	const struct spec_block_io *s = &m->spec->os.resources.block_io;
 
 	for (int k = 0; k < THROTTLES; k++) {
 		for (size_t i = 0; i < s->n_throttle[k]; i++) {
 			const struct spec_throttle_device *d = &s->throttle[k][i];
-			const char *pointer = arena_printf(m->arena, RES "/blockIO/%s/%zu", kinds[k].name, i);
-			char *dev = arena_printf(m->arena, "%" PRId64 ":%" PRId64, d->major, d->minor);
+			const char *pointer =
+				arena_printf(m->arena, RES "/blockIO/%s/%zu", kinds[k].name, i);
+			char *dev =
+				arena_printf(m->arena, "%" PRId64 ":%" PRId64, d->major, d->minor);
 
 			/* v1 takes 0 for "no limit", v2 wants the word. */
 			if (!v2(m))
-				put(m, pointer, "blkio", kinds[k].v1, arena_printf(m->arena, "%s %" PRIu64, dev, d->rate));
+				put(m, pointer, "blkio", kinds[k].v1,
+				    arena_printf(m->arena, "%s %" PRIu64, dev, d->rate));
 			else if (d->rate)
 				put(m, pointer, "io", "io.max",
-				    arena_printf(m->arena, "%s %s=%" PRIu64, dev, kinds[k].v2, d->rate));
+				    arena_printf(m->arena, "%s %s=%" PRIu64, dev, kinds[k].v2,
+						 d->rate));
 			else
-				put(m, pointer, "io", "io.max", arena_printf(m->arena, "%s %s=max", dev, kinds[k].v2));
+				put(m, pointer, "io", "io.max",
+				    arena_printf(m->arena, "%s %s=max", dev, kinds[k].v2));
 		}
 	}
 }
@@ -381,14 +413,18 @@ static int make_block_io(struct maker *m, struct err *e)
 	if (s->weight.set) {
 		struct plan_cgroup_write *w;
 
-		/* KERNEL: which file exists depends on the I/O scheduler that is built in. bfq-iosched.rst */
-		w = put(m, RES "/blockIO/weight", v2(m) ? "io" : "blkio", v2(m) ? "io.bfq.weight" : "blkio.bfq.weight",
-			unum(m, s->weight.v));
+		/* KERNEL: which file exists depends on the I/O scheduler that is built in.
+		 * bfq-iosched.rst */
+		w = put(m, RES "/blockIO/weight", v2(m) ? "io" : "blkio",
+			v2(m) ? "io.bfq.weight" : "blkio.bfq.weight", unum(m, s->weight.v));
 		w->alt_file = v2(m) ? "io.weight" : "blkio.weight";
-		w->alt_value = v2(m) ? arena_printf(m->arena, "default %u", plan_io_weight(s->weight.v)) : w->value;
+		w->alt_value =
+			v2(m) ? arena_printf(m->arena, "default %u", plan_io_weight(s->weight.v))
+			      : w->value;
 	}
 	if (s->leaf_weight.set && !v2(m))
-		put(m, RES "/blockIO/leafWeight", "blkio", "blkio.leaf_weight", unum(m, s->leaf_weight.v));
+		put(m, RES "/blockIO/leafWeight", "blkio", "blkio.leaf_weight",
+		    unum(m, s->leaf_weight.v));
 	for (size_t i = 0; i < s->n_weight_devices; i++) {
 		r = io_weight_device(m, &s->weight_devices[i], i, e);
 		if (r < 0)
@@ -420,12 +456,15 @@ static int make_hugepages(struct maker *m, struct err *e)
 		struct plan_cgroup_write *w;
 
 		if (!valid_page_size(h->page_size)) {
-			int r = err_set(e, ERR_CFG_VALUE, 0, "\"%s\" is no page size such as 2MB or 1GB", h->page_size);
+			int r = err_set(e, ERR_CFG_VALUE, 0,
+					"\"%s\" is no page size such as 2MB or 1GB", h->page_size);
 
 			return err_at(e, r, "%s/pageSize", pointer);
 		}
-		/* config-linux.md#huge-page-limits: the limit is on reservations where the kernel accounts them. */
-		w = put(m, pointer, "hugetlb", arena_printf(m->arena, "hugetlb.%s.rsvd.%s", h->page_size, end),
+		/* config-linux.md#huge-page-limits: the limit is on reservations where the kernel
+		 * accounts them. */
+		w = put(m, pointer, "hugetlb",
+			arena_printf(m->arena, "hugetlb.%s.rsvd.%s", h->page_size, end),
 			unum(m, h->limit));
 		w->alt_file = arena_printf(m->arena, "hugetlb.%s.%s", h->page_size, end);
 		w->alt_value = w->value;
@@ -460,17 +499,21 @@ static int make_network(struct maker *m, struct err *e)
 	if (v2(m))
 		return only_v1(m, true, RES "/network", e);
 	if (s->class_id.set)
-		put(m, RES "/network/classID", "net_cls", "net_cls.classid", unum(m, s->class_id.v));
+		put(m, RES "/network/classID", "net_cls", "net_cls.classid",
+		    unum(m, s->class_id.v));
 	for (size_t i = 0; i < s->n_priorities; i++)
-		put(m, arena_printf(m->arena, RES "/network/priorities/%zu", i), "net_prio", "net_prio.ifpriomap",
-		    arena_printf(m->arena, "%s %u", s->priorities[i].name, s->priorities[i].priority));
+		put(m, arena_printf(m->arena, RES "/network/priorities/%zu", i), "net_prio",
+		    "net_prio.ifpriomap",
+		    arena_printf(m->arena, "%s %u", s->priorities[i].name,
+				 s->priorities[i].priority));
 	return 0;
 }
 
 /* "memory.high", "cgroup.max.depth": a plain file name of the cgroup. SECURITY: rule G1. */
 static bool valid_unified_key(const char *key)
 {
-	static const char set[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	static const char set[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
 	const char *dot = strchr(key, '.');
 
 	return dot && dot != key && dot[1] && key[strspn(key, set)] == '\0' && strlen(key) < 128;
@@ -513,7 +556,8 @@ static int make_pids(struct maker *m, struct err *e)
 
 	(void)e;
 	if (s->pids_set && s->pids_limit.set)
-		put(m, RES "/pids/limit", "pids", "pids.max", s->pids_limit.v < 0 ? "max" : num(m, s->pids_limit.v));
+		put(m, RES "/pids/limit", "pids", "pids.max",
+		    s->pids_limit.v < 0 ? "max" : num(m, s->pids_limit.v));
 	return 0;
 }
 
@@ -521,7 +565,8 @@ int plan_make_resources(struct maker *m, struct err *e)
 {
 	/* unified comes last: what it names again wins */
 	static int (*const parts[])(struct maker *, struct err *) = {
-		make_memory, make_cpu, make_pids, make_block_io, make_hugepages, make_rdma, make_network, make_unified,
+		make_memory,	make_cpu,  make_pids,	 make_block_io,
+		make_hugepages, make_rdma, make_network, make_unified,
 	};
 	const struct plan_cgroup *c = &m->plan->cgroup;
 	int r;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/sysctl: kernel parameters that belong to a namespace of the container. Hides the two spellings of
- * sysctl(8) and the table of what is namespaced. SECURITY: rule F5; a key outside the table would set the
- * host's value.
+ * plan/sysctl: kernel parameters that belong to a namespace of the container. Hides the two
+ * spellings of sysctl(8) and the table of what is namespaced. SECURITY: rule F5; a key outside the
+ * table would set the host's value.
  */
 #include <errno.h>
 
@@ -16,26 +16,27 @@ static const struct {
 	enum spec_ns ns;
 } owners[] = {
 	/* KERNEL: ipc_namespaces(7) */
-	{ "kernel/auto_msgmni", NS_IPC },
-	{ "kernel/msg_next_id", NS_IPC },
-	{ "kernel/msgmax", NS_IPC },
-	{ "kernel/msgmnb", NS_IPC },
-	{ "kernel/msgmni", NS_IPC },
-	{ "kernel/sem", NS_IPC },
-	{ "kernel/sem_next_id", NS_IPC },
-	{ "kernel/shm_next_id", NS_IPC },
-	{ "kernel/shm_rmid_forced", NS_IPC },
-	{ "kernel/shmall", NS_IPC },
-	{ "kernel/shmmax", NS_IPC },
-	{ "kernel/shmmni", NS_IPC },
-	{ "fs/mqueue/", NS_IPC },
-	/* KERNEL: uts_namespaces(7) */
-	{ "kernel/domainname", NS_UTS },
-	{ "kernel/hostname", NS_UTS },
-	/* KERNEL: network_namespaces(7); what is not namespaced does not exist in a new network namespace */
-	{ "net/", NS_NETWORK },
-	/* KERNEL: limits per user namespace, namespaces(7) */
-	{ "user/", NS_USER },
+	{"kernel/auto_msgmni",	NS_IPC    },
+	{ "kernel/msg_next_id",	NS_IPC    },
+	{ "kernel/msgmax",	   NS_IPC	  },
+	{ "kernel/msgmnb",	   NS_IPC	  },
+	{ "kernel/msgmni",	   NS_IPC	  },
+	{ "kernel/sem",		NS_IPC    },
+	{ "kernel/sem_next_id",	NS_IPC    },
+	{ "kernel/shm_next_id",	NS_IPC    },
+	{ "kernel/shm_rmid_forced", NS_IPC	   },
+	{ "kernel/shmall",	   NS_IPC	  },
+	{ "kernel/shmmax",	   NS_IPC	  },
+	{ "kernel/shmmni",	   NS_IPC	  },
+	{ "fs/mqueue/",		NS_IPC    },
+ /* KERNEL: uts_namespaces(7) */
+	{ "kernel/domainname",      NS_UTS    },
+	{ "kernel/hostname",	     NS_UTS    },
+ /* KERNEL: network_namespaces(7); what is not namespaced does not exist in a new network
+  namespace */
+	{ "net/",		   NS_NETWORK},
+ /* KERNEL: limits per user namespace, namespaces(7) */
+	{ "user/",		   NS_USER   },
 };
 
 /* The first separator says which one is meant: "net.ipv4.conf.eth0/1.forwarding" and
@@ -54,14 +55,16 @@ static char *with_slashes(struct arena *a, const char *key)
 
 static bool valid_key(const char *key)
 {
-	static const char set[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:@/";
+	static const char set[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:@/";
 
 	if (!strchr(key, '/') || key[strspn(key, set)] || str_ends(key, "/"))
 		return false;
 	for (const char *p = key; *p; p += strspn(p, "/")) {
 		size_t part = strcspn(p, "/");
 
-		if (part == 0 || (part == 1 && p[0] == '.') || (part == 2 && p[0] == '.' && p[1] == '.'))
+		if (part == 0 || (part == 1 && p[0] == '.') ||
+		    (part == 2 && p[0] == '.' && p[1] == '.'))
 			return false;
 		p += part;
 		if (p[0] == '/' && p[1] == '/')
@@ -96,7 +99,8 @@ static int check_uts_twice(struct maker *m, const struct plan_sysctl *s, struct 
 	}
 	if (!other || streq(other, s->value))
 		return 0;
-	return err_set(e, ERR_CFG_CONFLICT, 0, "\"%s\" contradicts /%s (\"%s\")", s->value, name, other);
+	return err_set(e, ERR_CFG_CONFLICT, 0, "\"%s\" contradicts /%s (\"%s\")", s->value, name,
+		       other);
 }
 
 static int make_one(struct maker *m, const struct spec_kv *kv, struct err *e)
@@ -112,19 +116,24 @@ static int make_one(struct maker *m, const struct spec_kv *kv, struct err *e)
 	if (strchr(kv->value, '\n'))
 		return err_set(e, ERR_CFG_VALUE, 0, "the value holds a line break");
 	if (!find_owner(s.key, &s.ns))
-		return err_set(e, ERR_CFG_CONFLICT, 0,
-			       "this sysctl belongs to no namespace: it would be set for the whole host");
+		return err_set(
+			e, ERR_CFG_CONFLICT, 0,
+			"this sysctl belongs to no namespace: it would be set for the whole host");
 	what = table_name(&spec_namespaces, s.ns);
 	if (!plan_ns_own(p, s.ns))
 		return err_set(e, ERR_CFG_CONFLICT, 0,
-			       "it would be set for the host: add an entry of type %s in /linux/namespaces", what);
+			       "it would be set for the host: add an entry of type %s in "
+			       "/linux/namespaces",
+			       what);
 	if (m->opt->strict_namespaces && plan_ns_joined(p, s.ns))
 		return err_set(e, ERR_CFG_CONFLICT, 0,
-			       "the %s namespace is joined by path and --strict-namespaces forbids to change it",
+			       "the %s namespace is joined by path and --strict-namespaces forbids "
+			       "to change it",
 			       what);
 	for (size_t i = 0; i < p->n_sysctls; i++)
 		if (streq(p->sysctls[i].key, s.key))
-			return err_set(e, ERR_CFG_DUPLICATE, 0, "the same key as %s", p->sysctls[i].pointer);
+			return err_set(e, ERR_CFG_DUPLICATE, 0, "the same key as %s",
+				       p->sysctls[i].pointer);
 	*(struct plan_sysctl *)arena_push(m->arena, &p->sysctls, &p->n_sysctls, sizeof(s)) = s;
 	return check_uts_twice(m, &s, e);
 }

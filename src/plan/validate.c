@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/validate: what becomes of each property that a config uses, for `hull validate`. Walks the text for
- * the list of properties and tries every part of the plan, going on behind an error.
+ * plan/validate: what becomes of each property that a config uses, for `hull validate`. Walks the
+ * text for the list of properties and tries every part of the plan, going on behind an error.
  */
 #include <errno.h>
 
@@ -15,7 +15,8 @@ struct findings {
 	size_t n;
 };
 
-static void add(struct arena *a, struct findings *f, const char *pointer, enum plan_verdict verdict, const char *why)
+static void add(struct arena *a, struct findings *f, const char *pointer, enum plan_verdict verdict,
+		const char *why)
 {
 	*(struct plan_finding *)arena_push(a, &f->v, &f->n, sizeof(*f->v)) =
 		(struct plan_finding){ .pointer = pointer, .verdict = verdict, .why = why };
@@ -36,7 +37,8 @@ bool plan_go_on(struct maker *m, struct err *e)
 	memcpy(at, e->at, sizeof(at));
 	e->at[0] = '\0'; /* the place is the pointer of the finding */
 	err_format(e, text, sizeof(text));
-	add(m->arena, m->findings, arena_strdup(m->arena, at), VERDICT_CANNOT, arena_strdup(m->arena, text));
+	add(m->arena, m->findings, arena_strdup(m->arena, at), VERDICT_CANNOT,
+	    arena_strdup(m->arena, text));
 	err_clear(e);
 	return true;
 }
@@ -58,17 +60,19 @@ static const struct spec_note *find_note(const struct spec *s, const char *point
 	return NULL;
 }
 
-/* Add a row per property at or below @v. Objects and lists of objects are opened; lists of values, and maps of
- * names to values such as annotations, end in one row each. The depth is that of the schema, as what is unknown
- * is not opened. */
-static void walk(const struct spec *s, struct jv v, const char *pointer, struct arena *a, struct findings *f)
+/* Add a row per property at or below @v. Objects and lists of objects are opened; lists of values,
+ * and maps of names to values such as annotations, end in one row each. The depth is that of the
+ * schema, as what is unknown is not opened. */
+static void walk(const struct spec *s, struct jv v, const char *pointer, struct arena *a,
+		 struct findings *f)
 {
 	const struct spec_note *note = find_note(s, pointer);
 	enum jv_type type = jv_type(v);
 	bool open = type == JV_OBJECT || (type == JV_ARRAY && holds_objects(v));
 
 	if (note && note->kind != NOTE_DEPRECATED && note->kind != NOTE_VERSION) {
-		add(a, f, pointer, note->kind == NOTE_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_PLATFORM, note->text);
+		add(a, f, pointer, note->kind == NOTE_UNKNOWN ? VERDICT_UNKNOWN : VERDICT_PLATFORM,
+		    note->text);
 		return;
 	}
 	if (!open || !jv_count(v)) {
@@ -77,12 +81,15 @@ static void walk(const struct spec *s, struct jv v, const char *pointer, struct 
 	}
 	for (struct jv_iter it = jv_each(v); jv_next(&it);)
 		walk(s, it.value,
-		     it.key ? plan_pointer(a, pointer, it.key) : arena_printf(a, "%s/%zu", pointer, it.index), a, f);
+		     it.key ? plan_pointer(a, pointer, it.key)
+			    : arena_printf(a, "%s/%zu", pointer, it.index),
+		     a, f);
 }
 
 /* ---- what the plan cannot do ---- */
 
-/* A property that cannot be applied replaces the rows at and below it; one inside a row comes behind that. */
+/* A property that cannot be applied replaces the rows at and below it; one inside a row comes
+ * behind that. */
 static void merge_one(struct arena *a, struct findings *rows, const struct plan_finding *bad)
 {
 	struct findings out = { 0 };
@@ -105,13 +112,15 @@ static void merge_one(struct arena *a, struct findings *rows, const struct plan_
 	*rows = out;
 }
 
-int plan_validate(const struct spec *s, const struct host *h, const struct plan_options *o, struct arena *a,
-		  struct plan_finding **ret, size_t *ret_n)
+int plan_validate(const struct spec *s, const struct host *h, const struct plan_options *o,
+		  struct arena *a, struct plan_finding **ret, size_t *ret_n)
 {
 	struct findings rows = { 0 }, failed = { 0 };
 	struct jv_doc doc;
 	struct plan p = { 0 };
-	struct maker m = { .spec = s, .host = h, .opt = o, .arena = a, .plan = &p, .findings = &failed };
+	struct maker m = {
+		.spec = s, .host = h, .opt = o, .arena = a, .plan = &p, .findings = &failed
+	};
 	struct err e = { 0 };
 	int r;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/words: the words that the JSON and the text form of a plan share: flags as mount options, rules as
- * one line, kinds by name.
+ * plan/words: the words that the JSON and the text form of a plan share: flags as mount options,
+ * rules as one line, kinds by name.
  */
 #ifndef HULL_PLAN_WORDS_H
 #define HULL_PLAN_WORDS_H
@@ -19,7 +19,8 @@ const char *plan_propagation_word(struct arena *a, unsigned long flags, bool rec
 /* All options of a mount as they were understood. */
 const char *plan_mount_words(struct arena *a, const struct plan_mount *m);
 /* "c 1:3", "c 136:*", "a *:*", "p" */
-const char *plan_device_words(struct arena *a, char type, bool any_major, int64_t major, bool any_minor, int64_t minor);
+const char *plan_device_words(struct arena *a, char type, bool any_major, int64_t major,
+			      bool any_minor, int64_t minor);
 /* "allow c 1:3 rwm" */
 const char *plan_rule_words(struct arena *a, const struct spec_device_rule *r);
 /* What a rule permits, in plain words: "/dev/null: reading, writing, making nodes" */
@@ -28,10 +29,10 @@ const char *plan_rule_meaning(struct arena *a, const struct spec_device_rule *r)
 const char *plan_ns_words(struct arena *a, uint64_t flags);
 char plan_device_type(mode_t mode);
 
-extern const char *const plan_ns_op_names[];   /* enum plan_ns_what */
-extern const char *const plan_mount_kinds[];   /* enum plan_mount_kind */
+extern const char *const plan_ns_op_names[]; /* enum plan_ns_what */
+extern const char *const plan_mount_kinds[]; /* enum plan_mount_kind */
 extern const char *const plan_cgroup_managers[]; /* enum plan_cgroup_manager */
 extern const char *const plan_idmap_writers[]; /* enum plan_idmap_writer */
-extern const char *const plan_capset_names[];  /* enum spec_capset */
+extern const char *const plan_capset_names[]; /* enum spec_capset */
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tests/plan/planner: config.json on stdin, facts and options as words on the command line, the plan on
- * stdout. Nothing of the machine it runs on is looked at. An error is one line on stdout and status 3.
+ * tests/plan/planner: config.json on stdin, facts and options as words on the command line, the
+ * plan on stdout. Nothing of the machine it runs on is looked at. An error is one line on stdout
+ * and status 3.
  *
  * usage: planner [json|text|validate] [WORD | NAME=VALUE]...
  */
@@ -19,7 +20,7 @@ struct setup {
 };
 
 static const struct setup start = {
-	.host = { .initial_userns = true,
+	.host = {.initial_userns = true,
 		  .caps_effective = (UINT64_C(2) << 40) - 1,
 		  .caps_bounding = (UINT64_C(2) << 40) - 1,
 		  .last_cap = 40,
@@ -28,7 +29,7 @@ static const struct setup start = {
 		  .own_cgroup = "/user.slice/test.scope",
 		  .os = "linux",
 		  .arch = "amd64" },
-	.opt = { .id = "test", .bundle = "/bundle", .detach = true },
+	.opt = { .id = "test",	       .bundle = "/bundle",		    .detach = true  },
 };
 
 static uint64_t number(const char *text, int base)
@@ -49,16 +50,16 @@ static bool set_flag(struct setup *s, const char *word)
 		const char *word;
 		bool *flag;
 	} flags[] = {
-		{ "apparmor", &s->host.apparmor },
-		{ "selinux", &s->host.selinux },
-		{ "resctrl", &s->host.resctrl },
-		{ "no-pivot", &s->opt.no_pivot },
-		{ "no-new-keyring", &s->opt.no_new_keyring },
-		{ "no-create-mountpoints", &s->opt.no_create_mountpoints },
-		{ "default-filesystems", &s->opt.default_filesystems },
-		{ "strict-namespaces", &s->opt.strict_namespaces },
-		{ "strict", &s->opt.strict },
-		{ "foreground", &s->opt.terminal_given },
+		{"apparmor",		      &s->host.apparmor		},
+		{ "selinux",		     &s->host.selinux	      },
+		{ "resctrl",		     &s->host.resctrl	      },
+		{ "no-pivot",	      &s->opt.no_pivot	       },
+		{ "no-new-keyring",	    &s->opt.no_new_keyring	   },
+		{ "no-create-mountpoints", &s->opt.no_create_mountpoints},
+		{ "default-filesystems",	 &s->opt.default_filesystems  },
+		{ "strict-namespaces",     &s->opt.strict_namespaces	 },
+		{ "strict",		    &s->opt.strict		   },
+		{ "foreground",		&s->opt.terminal_given       },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)
@@ -69,7 +70,8 @@ static bool set_flag(struct setup *s, const char *word)
 	if (streq(word, "rootless")) { /* an ordinary user without any right */
 		s->host.euid = s->host.egid = 1000;
 		s->host.caps_effective = 0;
-	} else if (streq(word, "inside-userns")) { /* root of a user namespace, as in rootless podman */
+	} else if (streq(word,
+			 "inside-userns")) { /* root of a user namespace, as in rootless podman */
 		s->host.initial_userns = false;
 	} else {
 		return false;
@@ -143,7 +145,8 @@ static int validate(const struct spec *spec, const struct setup *s, struct arena
 	if (plan_validate(spec, &s->host, &s->opt, a, &f, &n) < 0)
 		return 3;
 	for (size_t i = 0; i < n; i++)
-		printf("%-8s %s%s%s\n", verdicts[f[i].verdict], f[i].pointer, *f[i].why ? ": " : "", f[i].why);
+		printf("%-8s %s%s%s\n", verdicts[f[i].verdict], f[i].pointer, *f[i].why ? ": " : "",
+		       f[i].why);
 	return 0;
 }
 
@@ -179,7 +182,8 @@ int main(int argc, char **argv)
 	if (r == 0)
 		r = plan_make(&spec, &s.host, &s.opt, &a, &plan, &e);
 	if (r == 0)
-		r = streq(form, "text") ? plan_dump_text(&plan, stdout) : plan_dump_json(&plan, stdout);
+		r = streq(form, "text") ? plan_dump_text(&plan, stdout)
+					: plan_dump_json(&plan, stdout);
 	else
 		r = print_error(&e);
 	arena_free(&a);

@@ -15,7 +15,8 @@ TEST(cpu_weight_meets_the_scale_at_its_points)
 	CHECK_INT(plan_cpu_weight(1024), 100);
 	CHECK_INT(plan_cpu_weight(262144), 10000);
 	CHECK_INT(plan_cpu_weight(UINT64_MAX), 10000);
-	/* ceil(10 ^ ((l^2 + 125 l) / 612 - 7/34)), l = log2(shares), computed with more digits elsewhere */
+	/* ceil(10 ^ ((l^2 + 125 l) / 612 - 7/34)), l = log2(shares), computed with more digits
+	 * elsewhere */
 	CHECK_INT(plan_cpu_weight(10), 4);
 	CHECK_INT(plan_cpu_weight(102), 17);
 	CHECK_INT(plan_cpu_weight(512), 59);
@@ -47,9 +48,20 @@ TEST(paths_are_cleaned)
 	static const struct {
 		const char *from, *to;
 	} table[] = {
-		{ "", "/" }, { "/", "/" }, { ".", "/" }, { "..", "/" }, { "/..", "/" }, { "a", "/a" }, { "//a///b/", "/a/b" },
-		{ "/a/./b/.", "/a/b" }, { "/a/../b", "/b" }, { "/a/b/../..", "/" }, { "/a/../../..", "/" },
-		{ "/...", "/..." }, { "/a/..b/c..", "/a/..b/c.." }, { "/proc/../proc/self", "/proc/self" },
+		{"",		      "/"	  },
+		{ "/",		       "/"	   },
+		{ ".",		       "/"	   },
+		{ "..",			"/"	    },
+		{ "/..",		 "/"	     },
+		{ "a",		       "/a"	    },
+		{ "//a///b/",	      "/a/b"	     },
+		{ "/a/./b/.",	      "/a/b"	     },
+		{ "/a/../b",	     "/b"	  },
+		{ "/a/b/../..",		"/"	    },
+		{ "/a/../../..",	 "/"	     },
+		{ "/...",		  "/..."	 },
+		{ "/a/..b/c..",		"/a/..b/c.."},
+		{ "/proc/../proc/self", "/proc/self"},
 	};
 	struct arena a;
 
@@ -75,7 +87,11 @@ TEST(pointers_are_escaped)
 
 TEST(ids_are_looked_up_at_their_borders)
 {
-	struct spec_idmap rows[] = { { 0, 1000, 1 }, { 1, 100000, 65535 }, { 4294967294u, 5, 1 } };
+	struct spec_idmap rows[] = {
+		{0,	     1000,   1    },
+		{ 1,	     100000, 65535},
+		      { 4294967294u, 5,	1	  }
+	};
 	const struct spec_idmaps maps = { rows, ARRAY_LEN(rows) };
 	uint32_t host = 7;
 
@@ -89,20 +105,25 @@ TEST(ids_are_looked_up_at_their_borders)
 
 /* ---- device rules ---- */
 
-static struct spec_device_rule rule(bool allow, char type, int64_t major, int64_t minor, uint32_t access)
+static struct spec_device_rule rule(bool allow, char type, int64_t major, int64_t minor,
+				    uint32_t access)
 {
-	return (struct spec_device_rule){ .allow = allow,
-					  .type = type,
-					  .major = { major >= 0, major },
-					  .minor = { minor >= 0, minor },
-					  .access = access };
+	return (struct spec_device_rule){
+		.allow = allow,
+		.type = type,
+		.major = {major >= 0,  major},
+		.minor = { minor >= 0, minor},
+		.access = access
+	};
 }
 
 /* The access to a device under a list: the last rule that is about it decides, bit by bit. */
-static uint32_t granted(const struct spec_device_rule *r, size_t n, uint32_t start, char type, int64_t major, int64_t minor)
+static uint32_t granted(const struct spec_device_rule *r, size_t n, uint32_t start, char type,
+			int64_t major, int64_t minor)
 {
 	for (size_t i = 0; i < n; i++) {
-		if ((r[i].type != 'a' && r[i].type != type) || (r[i].major.set && r[i].major.v != major) ||
+		if ((r[i].type != 'a' && r[i].type != type) ||
+		    (r[i].major.set && r[i].major.v != major) ||
 		    (r[i].minor.set && r[i].minor.v != minor))
 			continue;
 		start = r[i].allow ? start | r[i].access : start & ~r[i].access;
@@ -112,17 +133,20 @@ static uint32_t granted(const struct spec_device_rule *r, size_t n, uint32_t sta
 
 enum { R = DEVICE_READ, W = DEVICE_WRITE, M = DEVICE_MKNOD };
 
-static uint32_t planned(const struct spec_device_rule *rules, size_t n, enum host_cgroups layout, char type, int64_t major,
-			int64_t minor)
+static uint32_t planned(const struct spec_device_rule *rules, size_t n, enum host_cgroups layout,
+			char type, int64_t major, int64_t minor)
 {
-	struct spec spec = { .os.resources = { .devices = (struct spec_device_rule *)rules, .n_devices = n } };
+	struct spec spec = {
+		.os.resources = {.devices = (struct spec_device_rule *)rules, .n_devices = n}
+	};
 	struct host host = { .cgroups = layout };
 	struct plan plan = { 0 };
 	struct arena a;
 	uint32_t got;
 
 	arena_init(&a);
-	plan_make_device_rules(&(struct maker){ .spec = &spec, .host = &host, .arena = &a, .plan = &plan });
+	plan_make_device_rules(
+		&(struct maker){ .spec = &spec, .host = &host, .arena = &a, .plan = &plan });
 	got = granted(plan.cgroup.devices, plan.cgroup.n_devices, 0, type, major, minor);
 	arena_free(&a);
 	return got;
@@ -133,7 +157,8 @@ TEST(default_devices_stay_open_unless_named)
 {
 	const struct spec_device_rule deny[] = { rule(false, 'a', -1, -1, R | W | M) };
 	const struct spec_device_rule zero[] = { deny[0], rule(true, 'c', 1, 5, R) };
-	const struct spec_device_rule none[] = { deny[0], rule(true, 'c', 1, 5, R), rule(false, 'c', 1, 5, R) };
+	const struct spec_device_rule none[] = { deny[0], rule(true, 'c', 1, 5, R),
+						 rule(false, 'c', 1, 5, R) };
 	const struct spec_device_rule make[] = { deny[0], rule(true, 'c', 1, 7, M) };
 
 	for (enum host_cgroups h = HOST_CGROUP_V1; h <= HOST_CGROUP_V2; h++) {
@@ -149,8 +174,8 @@ TEST(default_devices_stay_open_unless_named)
 	}
 }
 
-/* Whatever the list: a device that is none of the default ones gets what the config's rules say in their order, but
- * for making nodes, which is allowed first (v2) or last (v1). */
+/* Whatever the list: a device that is none of the default ones gets what the config's rules say in
+ * their order, but for making nodes, which is allowed first (v2) or last (v1). */
 TEST(device_rules_of_the_config_decide)
 {
 	uint32_t seed = 1;
@@ -162,15 +187,17 @@ TEST(device_rules_of_the_config_decide)
 
 		for (size_t i = 0; i < n; i++) {
 			seed = seed * 1664525 + 1013904223;
-			rules[i] = rule(seed >> 31, "acb"[(seed >> 29 & 3) % 3], seed >> 27 & 1 ? 8 : -1,
-					seed >> 26 & 1 ? 2 : -1, (seed >> 20) % 7 + 1);
+			rules[i] = rule(seed >> 31, "acb"[(seed >> 29 & 3) % 3],
+					seed >> 27 & 1 ? 8 : -1, seed >> 26 & 1 ? 2 : -1,
+					(seed >> 20) % 7 + 1);
 		}
-		/* the baseline: deny, nodes may be made; a deny-all of the config means the same baseline */
+		/* the baseline: deny, nodes may be made; a deny-all of the config means the same
+		 * baseline */
 		want = M;
 		for (size_t i = 0; i < n; i++) {
 			want = granted(&rules[i], 1, want, 'b', 8, 2);
-			if (!rules[i].allow && rules[i].type == 'a' && !rules[i].major.set && !rules[i].minor.set &&
-			    rules[i].access == (R | W | M))
+			if (!rules[i].allow && rules[i].type == 'a' && !rules[i].major.set &&
+			    !rules[i].minor.set && rules[i].access == (R | W | M))
 				want = M;
 		}
 		got = planned(rules, n, HOST_CGROUP_V2, 'b', 8, 2);
