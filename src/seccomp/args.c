@@ -15,6 +15,7 @@ enum {
 	CHUNK_RULES = 16,
 	CHUNK_TESTS = 64,
 	MEMO = 192,
+	SEARCH_MIN = 4, /* values for which halving beats asking one after the other */
 	BUDGET_PER_TERM = 12, /* more than that per term of a chunk: give up sharing knowledge */
 };
 enum { HOLD_NOTHING, HOLD_WORD }; /* HOLD_WORD + 2 * argument + (1: high half) */
@@ -211,7 +212,7 @@ static unsigned pick_test(const struct args_work *w, const struct facts *f,
  * False: the decision is *ret_target.
  */
 static bool next_test(const struct args_work *w, struct facts *f, unsigned hold, unsigned *ret_test,
-		      struct emit_target *ret_target)
+		      uint64_t *ret_open, struct emit_target *ret_target)
 {
 	uint64_t seen = 0, open = 0, first_open = 0;
 	const struct chunk_rule *first = NULL;
@@ -259,6 +260,7 @@ static bool next_test(const struct args_work *w, struct facts *f, unsigned hold,
 			f->min[i] = 0;
 			f->max[i] = w->arch->wide ? UINT64_MAX : UINT32_MAX;
 		}
+	*ret_open = open;
 	return true;
 }
 
@@ -389,9 +391,45 @@ static struct emit_target ask_low(struct args_work *w, const struct facts *f, un
 	return emit_masked(w->e, low(t->mask), low(t->value), yes, no);
 }
 
+/* Many values for one low half: the middle one of the open ones, by number. False: too few of them.
+ */
+static bool middle_value(const struct args_work *w, uint64_t open, unsigned arg, uint64_t *ret)
+{
+	unsigned n = 0, below;
+
+	for (unsigned i = 0; i < w->n_tests; i++)
+		if (w->tests[i].kind != TEST_EQ || w->tests[i].arg != arg)
+			open &= ~(1ULL << i);
+	n = (unsigned)__builtin_popcountll(open);
+	for (unsigned i = 0; i < w->n_tests && n >= SEARCH_MIN; i++) {
+		below = 0;
+		for (unsigned j = 0; j < w->n_tests; j++)
+			below += open & 1ULL << j && w->tests[j].value < w->tests[i].value;
+		if (open & 1ULL << i && below == n / 2) {
+			*ret = w->tests[i].value;
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct emit_target ask_half(struct args_work *w, const struct facts *f, unsigned arg,
+				   uint64_t middle, unsigned word)
+{
+	struct facts below = *f, above = *f;
+	struct emit_target yes, no;
+
+	below.max[arg] = middle - 1;
+	above.min[arg] = middle;
+	no = decide(w, below, word);
+	yes = decide(w, above, word);
+	return emit_jump(w->e, BPF_JGE, low(middle), yes, no);
+}
+
 static struct emit_target decide(struct args_work *w, struct facts f, unsigned hold)
 {
 	unsigned i = CHUNK_TESTS, word;
+	uint64_t open, middle;
 	const struct args_test *t;
 	struct emit_target r;
 	bool ask_the_high;
@@ -400,7 +438,7 @@ static struct emit_target decide(struct args_work *w, struct facts f, unsigned h
 		w->over = true;
 		return w->otherwise;
 	}
-	if (!next_test(w, &f, hold, &i, &r))
+	if (!next_test(w, &f, hold, &i, &open, &r))
 		return r;
 	for (unsigned j = 0; j < w->n_memo; j++)
 		if (w->memo[j].hold == hold && memcmp(&w->memo[j].facts, &f, sizeof(f)) == 0)
@@ -410,7 +448,12 @@ static struct emit_target decide(struct args_work *w, struct facts f, unsigned h
 	if (t->kind == TEST_MASK && (high(t->mask) == 0 || f.high_ok & 1ULL << i))
 		ask_the_high = false;
 	word = HOLD_WORD + 2U * t->arg + ask_the_high;
-	r = ask_the_high ? ask_high(w, &f, i, word) : ask_low(w, &f, i, word);
+	if (ask_the_high)
+		r = ask_high(w, &f, i, word);
+	else if (t->kind == TEST_EQ && middle_value(w, open, t->arg, &middle))
+		r = ask_half(w, &f, t->arg, middle, word);
+	else
+		r = ask_low(w, &f, i, word);
 	if (hold != word && !r.ret)
 		r = emit_insn(w->e, BPF_LD | BPF_W | BPF_ABS, word_offset(w, t->arg, ask_the_high),
 			      r);

@@ -38,7 +38,7 @@ struct conditional {
 
 struct slot {
 	uint32_t action; /* of the first rule without conditions */
-	bool decided;
+	bool decided, hot;
 	uint32_t first, last; /* conditional + 1, 0: none */
 };
 
@@ -47,8 +47,19 @@ struct interval {
 	uint32_t start;
 	uint32_t v; /* action; or index of the slot when @arch is not LEAF_ACTION */
 	uint32_t arch;
+	uint32_t weight; /* how often it is asked for; once all are there, of it and those before */
 };
 #define LEAF_ACTION ARCHS
+/* With as much weight on the hot calls together as on all others, no call is asked for much more
+ * than log2(n) times. */
+enum { WEIGHT = 4, WEIGHT_SLOT = 12, WEIGHT_HOT = 8 };
+static const char *const hot_names[] = {
+	"read",		 "write",	"close",	   "futex",   "mmap",	  "munmap",
+	"openat",	 "fstat",	"newfstatat",	   "statx",   "poll",	  "ppoll",
+	"epoll_wait",	 "epoll_pwait", "recvfrom",	   "sendto",  "recvmsg",  "sendmsg",
+	"pread64",	 "pwrite64",	"readv",	   "writev",  "lseek",	  "ioctl",
+	"clock_gettime", "nanosleep",	"clock_nanosleep", "madvise", "mprotect", "sched_yield",
+};
 
 struct compiler {
 	struct arena *a;
@@ -58,6 +69,7 @@ struct compiler {
 	uint32_t default_action;
 	bool enosys; /* for calls younger than the profile */
 	struct rule *rules;
+	int hot[ARRAY_LEN(hot_names)]; /* name indexes */
 	struct emit e;
 	struct slot *slots[2]; /* by table slot; the second is for x32 beside x86_64 */
 	struct conditional *conditionals;
@@ -283,7 +295,11 @@ static void add_interval(struct compiler *c, uint32_t start, uint32_t arch, uint
 	if (c->n_intervals && arch == LEAF_ACTION && i[c->n_intervals - 1].arch == LEAF_ACTION &&
 	    i[c->n_intervals - 1].v == v)
 		return;
-	i[c->n_intervals++] = (struct interval){ .start = start, .arch = arch, .v = v };
+	i[c->n_intervals++] =
+		(struct interval){ .start = start,
+				   .arch = arch,
+				   .v = v,
+				   .weight = arch == LEAF_ACTION ? WEIGHT : WEIGHT_SLOT };
 }
 
 static void add_action(struct compiler *c, uint32_t start, uint32_t action)
@@ -305,6 +321,8 @@ static void add_slot_range(struct compiler *c, enum spec_seccomp_arch id, unsign
 			add_interval(c, slot_number(t, i), id, i);
 		else
 			add_action(c, slot_number(t, i), c->default_action);
+		if (slots[i].hot)
+			c->intervals[c->n_intervals - 1].weight += WEIGHT_HOT;
 	}
 }
 
@@ -319,6 +337,9 @@ static void add_table(struct compiler *c, enum spec_seccomp_arch id)
 
 	c->slots[id == ARCH_X32] = slots;
 	fill_slots(c, arch, slots, &last);
+	for (size_t i = 0; i < ARRAY_LEN(c->hot); i++)
+		if (c->hot[i] >= 0 && t->slots[c->hot[i]] < t->n)
+			slots[t->slots[c->hot[i]]].hot = true;
 	if (last && c->enosys)
 		young = SECCOMP_RET_ERRNO | ENOSYS;
 	add_slot_range(c, id, 0, last);
@@ -336,21 +357,76 @@ static struct emit_target emit_leaf(struct compiler *c, const struct interval *i
 	return emit_slot(c, &seccomp_archs[i->arch], &c->slots[i->arch == ARCH_X32][i->v]);
 }
 
-/* A search tree over @n intervals; the accumulator holds the number. */
-static struct emit_target emit_tree(struct compiler *c, const struct interval *i, size_t n)
+/* Where to halve [@from, @to) by weight: the first interval of the right half. */
+static size_t halve(const struct interval *i, size_t from, size_t to)
 {
-	struct emit_target left, right;
-	size_t half = n / 2;
+	uint32_t before = from ? i[from - 1].weight : 0, middle = (before + i[to - 1].weight) / 2;
+	size_t at = from + 1;
 
-	if (n == 1)
-		return emit_leaf(c, i);
-	if (n == 3 && i[0].arch == LEAF_ACTION && i[2].arch == LEAF_ACTION && i[0].v == i[2].v &&
-	    i[2].start == i[1].start + 1)
-		return emit_jump(&c->e, BPF_JEQ, i[1].start, emit_leaf(c, &i[1]),
-				 emit_action(i[0].v));
-	right = emit_tree(c, i + half, n - half);
-	left = emit_tree(c, i, half);
-	return emit_jump(&c->e, BPF_JGE, i[half].start, right, left);
+	while (at + 1 < to && i[at].weight <= middle)
+		at++;
+	/* i[at - 1] is the last one of which half the weight is not beyond; is the next cut nearer?
+	 */
+	if (at + 1 < to && i[at].weight - middle < middle - MIN(i[at - 1].weight, middle))
+		at++;
+	return at;
+}
+
+/*
+ * Are the intervals [@from, @to) one action but for at most two single numbers? Then comparing with
+ * those takes fewer instructions than halving, and never more steps.
+ */
+static bool few_singles(const struct compiler *c, size_t from, size_t to, uint32_t *ret_action,
+			size_t ret_singles[2], size_t *ret_n)
+{
+	const struct interval *i = c->intervals;
+	bool found = false;
+	size_t n = 0;
+
+	for (size_t k = from; k < to; k++) {
+		uint32_t end = k + 1 < c->n_intervals ? i[k + 1].start : 0; /* 2^32 */
+		bool single = end == i[k].start + 1;
+
+		if (single)
+			continue;
+		if (i[k].arch != LEAF_ACTION || (found && i[k].v != *ret_action))
+			return false;
+		*ret_action = i[k].v;
+		found = true;
+	}
+	for (size_t k = from; k < to && found; k++) {
+		if (i[k].arch == LEAF_ACTION && i[k].v == *ret_action)
+			continue;
+		if (n == 2)
+			return false;
+		ret_singles[n++] = k;
+	}
+	*ret_n = n;
+	return found;
+}
+
+/* A search tree over the intervals [@from, @to); the accumulator holds the number. */
+static struct emit_target emit_tree(struct compiler *c, size_t from, size_t to)
+{
+	const struct interval *i = c->intervals;
+	struct emit_target left, right;
+	size_t at, singles[2], n;
+	uint32_t action;
+
+	if (to - from == 1)
+		return emit_leaf(c, &i[from]);
+	if (few_singles(c, from, to, &action, singles, &n)) {
+		right = emit_action(action);
+		while (n-- > 0) {
+			left = emit_leaf(c, &i[singles[n]]);
+			right = emit_jump(&c->e, BPF_JEQ, i[singles[n]].start, left, right);
+		}
+		return right;
+	}
+	at = halve(i, from, to);
+	right = emit_tree(c, at, to);
+	left = emit_tree(c, from, at);
+	return emit_jump(&c->e, BPF_JGE, i[at].start, right, left);
 }
 
 /* ---- architectures ---- */
@@ -363,6 +439,8 @@ static bool listed(const struct compiler *c, enum spec_seccomp_arch arch)
 /* All calls that carry the audit value of @id: the number is loaded and decided. */
 static struct emit_target emit_arch(struct compiler *c, enum spec_seccomp_arch id)
 {
+	struct emit_target tree;
+
 	c->n_intervals = 0;
 	c->n_conditionals = 0;
 	if (seccomp_archs[id].audit != seccomp_archs[ARCH_X32].audit) {
@@ -379,8 +457,12 @@ static struct emit_target emit_arch(struct compiler *c, enum spec_seccomp_arch i
 			add_table(c, ARCH_X32);
 	}
 	add_action(c, NUMBER_MAX, c->default_action);
-	return emit_insn(&c->e, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr),
-			 emit_tree(c, c->intervals, c->n_intervals));
+	for (size_t i = 1; i < c->n_intervals; i++)
+		c->intervals[i].weight += c->intervals[i - 1].weight;
+	tree = emit_tree(c, 0, c->n_intervals);
+	if (tree.ret) /* all the same: no need to look */
+		return tree;
+	return emit_insn(&c->e, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), tree);
 }
 
 static int emit_profile(struct compiler *c)
@@ -440,6 +522,8 @@ int seccomp_compile_for(enum spec_seccomp_arch native, const struct spec_seccomp
 	/* At most two intervals begin at a slot; x86_64 and x32 come together. */
 	c.intervals = arena_new_array(a, 4096, struct interval);
 	unknown = resolve_names(&c);
+	for (size_t i = 0; i < ARRAY_LEN(hot_names); i++)
+		c.hot[i] = seccomp_name_find(hot_names[i]);
 	r = emit_profile(&c);
 	if (r < 0)
 		return r;

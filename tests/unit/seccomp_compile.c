@@ -232,6 +232,60 @@ TEST(known_profiles_on_all_architectures)
 	arena_free(&a);
 }
 
+/*
+ * In the shape of an allow list no call may cost more than with libseccomp's binary tree, whatever
+ * its arguments; with any profile not all calls together, nor the dearest one. (Two full trees over
+ * a list of single calls cannot be better than each other everywhere.)
+ */
+TEST(calls_execute_no_more_than_in_a_binary_tree)
+{
+	struct random rnd = { 7 };
+	struct arena a;
+
+	arena_init(&a);
+	for (unsigned p = 0; p < PROFILES; p++) {
+		struct spec_seccomp s = profile_make(p, &a);
+		unsigned long sum_mine = 0, sum_theirs = 0;
+		unsigned max_mine = 0, max_theirs = 0;
+		struct seccomp_program hull;
+		struct err e = { 0 };
+
+		s.archs = family_of(seccomp_native());
+		CHECK_INT(seccomp_compile(&s, &a, &hull, NULL, &e), 0);
+		CHECK_INT(oracle_compile(seccomp_native(), &s, 2, &oracle), 0);
+		for (unsigned i = 0; i < 50 * ARCHS * seccomp_names; i++) {
+			const char *name = seccomp_name_text(i / ARCHS % seccomp_names);
+			long nr = seccomp_syscall(i % ARCHS, name);
+			unsigned mine, theirs;
+			uint64_t args[6];
+			struct bpf_call call;
+
+			random_args(&rnd, &s, args);
+			call = bpf_call(seccomp_archs[i % ARCHS].audit, (uint32_t)nr, args, false);
+			if (!(s.archs & 1U << i % ARCHS) || nr < 0 || !oracle_name(name))
+				continue;
+			bpf_run(hull.insns, &call, &mine);
+			bpf_run(oracle.insns, &call, &theirs);
+			if (mine > theirs && s.default_action != SECCOMP_RET_ALLOW)
+				FAIL_("%s, arch %u, %s(%#llx, %#llx, %#llx): %u, tree %u",
+				      profile_names[p], i % ARCHS, name,
+				      (unsigned long long)args[0], (unsigned long long)args[1],
+				      (unsigned long long)args[2], mine, theirs);
+			sum_mine += mine;
+			sum_theirs += theirs;
+			max_mine = MAX(max_mine, mine);
+			max_theirs = MAX(max_theirs, theirs);
+		}
+		printf("# %s: steps %lu, tree %lu; at most %u, tree %u; instructions %u, tree "
+		       "%zu\n",
+		       profile_names[p], sum_mine, sum_theirs, max_mine, max_theirs, hull.n,
+		       oracle.n);
+		CHECK(sum_mine <= sum_theirs);
+		CHECK(max_mine <= max_theirs);
+	}
+	arena_free(&a);
+}
+
 TEST(random_profiles)
 {
 	const char *text = getenv("HULL_SECCOMP_PROFILES"), *seed = getenv("HULL_SECCOMP_SEED");
