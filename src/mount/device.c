@@ -98,6 +98,22 @@ static int accept_existing(int dir, const char *name, const struct plan_device *
 		       kind_name(st.st_mode), kind_name(d->mode));
 }
 
+/* /dev is the host's: nothing is made there. */
+static int find_existing(struct mount_tree *t, const struct plan_device *d, struct err *e)
+{
+	_cleanup_fd_ int fd = path_resolve_strict(&t->root, d->path);
+	struct stat st;
+
+	if (fd < 0)
+		return err_sys(e, ERR_DEV_NODE, fd, "%s in the /dev that is mounted from the host", d->path);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, ERR_DEV_NODE, -errno, "%s", d->path);
+	if (!is_node(&st, d))
+		return err_set(e, ERR_DEV_OTHER, EEXIST, "%s is a %s, not the %s wanted", d->path,
+			       kind_name(st.st_mode), kind_name(d->mode));
+	return 0;
+}
+
 /*
  * Owner and mode of a node that was just made. In hull's own /dev nobody else can have touched it; elsewhere
  * it is opened and proved first (rule P8).
@@ -184,6 +200,8 @@ static int make_device(struct mount_tree *t, size_t i, struct err *e)
 	bool own;
 	int r;
 
+	if (d->existing)
+		return find_existing(t, d, e);
 	dir = open_parent(t, d->path, &name, &own, e);
 	if (dir < 0)
 		return dir;

@@ -132,18 +132,19 @@ static int open_null(struct mount_sources *s, struct err *e)
 
 static int open_device(const struct plan_device *d, int *ret, struct err *e)
 {
+	const char *path = d->source ? d->source : d->path;
 	_cleanup_fd_ int fd = -1;
 	int r;
 
-	fd = mnt_clone(AT_FDCWD, d->path, false, false);
+	fd = mnt_clone(AT_FDCWD, path, false, false);
 	if (fd < 0)
-		return err_sys(e, ERR_DEV_NODE, fd, "%s of the host, to be bound", d->path);
+		return err_sys(e, ERR_DEV_NODE, fd, "%s of the host, to be bound", path);
 	if (!path_is_device(fd, d->mode, d->major, d->minor))
-		return err_set(e, ERR_DEV_OTHER, 0, "%s of the host is not the device %u:%u", d->path,
+		return err_set(e, ERR_DEV_OTHER, 0, "%s of the host is not the device %u:%u", path,
 			       d->major, d->minor);
 	r = mnt_setattr(fd, false, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, MS_PRIVATE);
 	if (r < 0)
-		return err_sys(e, ERR_MNT_ATTR, r, "%s of the host", d->path);
+		return err_sys(e, ERR_MNT_ATTR, r, "%s of the host", path);
 	*ret = fd_take(&fd);
 	return 0;
 }
@@ -197,7 +198,7 @@ static int open_all(const struct plan *p, struct arena *a, mount_userns_fn *user
 			return err_at(e, r, "%s", p->mounts[i].pointer);
 	}
 	for (size_t i = 0; i < p->n_devices; i++) {
-		if (!p->devices[i].bind)
+		if (!p->devices[i].bind || p->devices[i].open_by_init)
 			continue;
 		r = open_device(&p->devices[i], &s->device[i], e);
 		if (r < 0 && !left_to_init(r, e))

@@ -436,6 +436,44 @@ BOX_TEST(devices_in_the_image)
 	}
 }
 
+static void inside_bound_dev(struct box *b)
+{
+	struct stat st;
+
+	(void)b;
+	CHECK_INT(stat("/dev/null", &st), 0);
+	CHECK(S_ISCHR(st.st_mode));
+	CHECK_INT(stat("/opt/zero", &st), 0);
+	CHECK(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 5));
+}
+
+BOX_TEST(a_dev_of_the_host_is_left_alone)
+{
+	static const char *const absent[] = { "/dev/hull-none", "/dev/none/x" };
+	struct plan_device *d;
+	struct box b;
+
+	box_init(&b);
+	add_bind(&b, "/dev", "/dev", true);
+	add_device(&b, "/dev/null", S_IFCHR | 0600, 1, 3)->existing = true;
+	d = add_device(&b, "/opt/zero", S_IFCHR | 0666, 1, 5);
+	d->bind = true;
+	d->source = "/dev/zero";
+	b.inside = inside_bound_dev;
+	RUN_OK(&b);
+	for (size_t i = 0; i < ARRAY_LEN(absent); i++) {
+		box_init(&b);
+		add_bind(&b, "/dev", "/dev", true);
+		add_device(&b, absent[i], S_IFCHR | 0666, 1, 3)->existing = true;
+		RUN_REFUSED(&b, ERR_DEV_NODE, "/linux/devices/0/path", absent[i]);
+		CHECK_INT(access(absent[i], F_OK), -1);
+	}
+	box_init(&b);
+	add_bind(&b, "/dev", "/dev", true);
+	add_device(&b, "/dev/null", S_IFCHR | 0666, 1, 5)->existing = true;
+	RUN_REFUSED(&b, ERR_DEV_OTHER, "/linux/devices/0/path", "/dev/null");
+}
+
 BOX_TEST(a_bound_device_must_be_the_one)
 {
 	struct box b;
