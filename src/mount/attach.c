@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/attach: from a destination in the config to a finished mount that is provably there. Hides how mount
- * points are found and made inside the root, what may not be mounted over, and the check afterwards.
+ * mount/attach: from a destination in the config to a finished mount that is provably there. Hides
+ * how mount points are found and made inside the root, what may not be mounted over, and the check
+ * afterwards.
  */
 #include "mount/room.h"
 
@@ -92,9 +93,10 @@ static int target_error(const struct plan_mount *m, int r, bool dir, struct err 
 	const char *d = m->destination;
 
 	if (mnt_is_strict(d) && (r == -ELOOP || (r == -ENOTDIR && only_first(d))))
-		return err_sys(e, ERR_MNT_PROTECTED, r,
-			       "%s must be a directory of the root file system, not a symlink or a file",
-			       d);
+		return err_sys(
+			e, ERR_MNT_PROTECTED, r,
+			"%s must be a directory of the root file system, not a symlink or a file",
+			d);
 	/* The kernel says ENOTDIR for both; clients look for these words. */
 	if (r == -EISDIR)
 		return err_set(e, ERR_MNT_TARGET, ENOTDIR, "mount a file on the directory %s", d);
@@ -103,11 +105,12 @@ static int target_error(const struct plan_mount *m, int r, bool dir, struct err 
 	return err_sys(e, ERR_MNT_TARGET, r, "mount point %s", d);
 }
 
-/* In hull's own tmpfs on /dev nobody else makes or renames anything: the name can be taken at once. */
+/* In hull's own tmpfs on /dev nobody else makes or renames anything: the name can be taken at once.
+ */
 static int target_in_own_dev(struct mount_tree *t, const char *name, bool dir)
 {
-	int r = dir ? sys_mkdirat(t->dev.fd, name, 0755) :
-		      sys_mknodat(t->dev.fd, name, S_IFREG | 0644, 0);
+	int r = dir ? sys_mkdirat(t->dev.fd, name, 0755)
+		    : sys_mknodat(t->dev.fd, name, S_IFREG | 0644, 0);
 
 	if (r < 0 && r != -EEXIST)
 		return r;
@@ -122,19 +125,19 @@ int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struc
 	bool strict = mnt_is_strict(m->destination);
 	struct mnt_noter noter = mnt_noter(t);
 
-	if (name && t->dev_own) { /* a fresh file system has no mount points yet, so this is no change of the image */
+	if (name && t->dev_own) { /* a fresh file system has no mount points yet, so this is no
+				     change of the image */
 		fd = target_in_own_dev(t, name, dir);
 	} else if (m->must_exist) {
-		fd = strict ? path_resolve_strict(&t->root, m->destination) :
-			      path_resolve(&t->root, m->destination, m->dest_nofollow);
+		fd = strict ? path_resolve_strict(&t->root, m->destination)
+			    : path_resolve(&t->root, m->destination, m->dest_nofollow);
 		if (fd == -ENOENT)
 			return err_sys(e, ERR_MNT_TARGET, fd,
 				       "mount point %s, and hull may not make it", m->destination);
 	} else if (strict) {
 		fd = path_make_strict(&t->root, m->destination, kind, &noter.made);
 	} else {
-		fd = path_make(&t->root, m->destination, kind, m->dest_nofollow,
-			       &noter.made);
+		fd = path_make(&t->root, m->destination, kind, m->dest_nofollow, &noter.made);
 	}
 	if (fd < 0)
 		return target_error(m, fd, dir, e);
@@ -144,8 +147,8 @@ int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struc
 /* ---- rule M5 ---- */
 
 /*
- * Files of /proc that may be covered, because system containers serve them per container (lxcfs). None of
- * them is read by hull or decides about confinement.
+ * Files of /proc that may be covered, because system containers serve them per container (lxcfs).
+ * None of them is read by hull or decides about confinement.
  */
 static const char *const proc_files[] = {
 	"/proc/cpuinfo",
@@ -177,7 +180,8 @@ static bool is_root_entry(struct mount_tree *t, const struct stat *st, const cha
 	       other.st_ino == st->st_ino && other.st_dev == st->st_dev;
 }
 
-/* SECURITY: CVE-2019-16884, CVE-2019-19921, CVE-2023-27561: nothing may stand in for /proc or parts of it. */
+/* SECURITY: CVE-2019-16884, CVE-2019-19921, CVE-2023-27561: nothing may stand in for /proc or parts
+ * of it. */
 static int guard(struct mount_tree *t, const struct plan_mount *m, int tree, int target,
 		 struct err *e)
 {
@@ -224,11 +228,11 @@ int mnt_prove(struct mount_tree *t, const char *path, bool nofollow, int tree, u
 	      struct err *e)
 {
 	_cleanup_fd_ int fd = -1;
-	uint64_t want, got;
+	uint64_t want = 0, got = 0;
 	int r;
 
-	fd = mnt_is_strict(path) ? path_resolve_strict(&t->root, path) :
-				   path_resolve(&t->root, path, nofollow);
+	fd = mnt_is_strict(path) ? path_resolve_strict(&t->root, path)
+				 : path_resolve(&t->root, path, nofollow);
 	if (fd < 0)
 		return err_sys(e, ERR_MNT_VERIFY, fd, "%s after mounting on it", path);
 	r = path_mount_id(tree, &want);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/bind: clones of existing mounts, and changes to mounts that exist: attributes, propagation, remount.
- * Hides how mount_setattr(2) wants its masks.
+ * mount/bind: clones of existing mounts, and changes to mounts that exist: attributes, propagation,
+ * remount. Hides how mount_setattr(2) wants its masks.
  */
 #include "mount/room.h"
 
@@ -23,7 +23,8 @@ int mnt_setattr(int fd, bool recursive, uint64_t set, uint64_t clear, unsigned l
 {
 	struct mount_attr attr = { .attr_set = set, .attr_clr = clear, .propagation = propagation };
 
-	/* KERNEL: access time is one field of two bits: to set it, all of it must be cleared. mount_setattr(2). */
+	/* KERNEL: access time is one field of two bits: to set it, all of it must be cleared.
+	 * mount_setattr(2). */
 	if ((set | clear) & MOUNT_ATTR__ATIME)
 		attr.attr_clr |= MOUNT_ATTR__ATIME;
 	if (!attr.attr_set && !attr.attr_clr && !attr.propagation)
@@ -54,8 +55,9 @@ unsigned mnt_fold_attrs(const struct plan_mount *m)
 }
 
 /*
- * Clones of the host are slaves, so that the container's own mounts never reach the host, unless the config
- * speaks of sharing: then they stay what the source is. A private or unbindable root asks for private ones.
+ * Clones of the host are slaves, so that the container's own mounts never reach the host, unless
+ * the config speaks of sharing: then they stay what the source is. A private or unbindable root
+ * asks for private ones.
  */
 unsigned long mnt_base_propagation(const struct plan *p, const struct plan_mount *m)
 {
@@ -95,9 +97,9 @@ int mnt_set_attrs(int fd, const struct plan_mount *m, unsigned long base, struct
 /* fd of the mount that is at the destination, for operations that change it. */
 static int open_mounted(struct mount_tree *t, const struct plan_mount *m, struct err *e)
 {
-	int fd = mnt_is_strict(m->destination) ?
-			 path_resolve_strict(&t->root, m->destination) :
-			 path_resolve(&t->root, m->destination, m->dest_nofollow);
+	int fd = mnt_is_strict(m->destination)
+			 ? path_resolve_strict(&t->root, m->destination)
+			 : path_resolve(&t->root, m->destination, m->dest_nofollow);
 
 	if (fd < 0)
 		return err_sys(e, ERR_MNT_TARGET, fd, "%s", m->destination);
@@ -134,8 +136,8 @@ static int reconfigure(int fd, const struct plan_mount *m, unsigned long set, un
 		return r;
 	r = mnt_fs_options(fs, m->data, e);
 	if (r == -E2BIG)
-		return err_set(e, ERR_MNT_ATTR, E2BIG, "remount %s: an option has more than 255 bytes",
-			       m->destination);
+		return err_set(e, ERR_MNT_ATTR, E2BIG,
+			       "remount %s: an option has more than 255 bytes", m->destination);
 	if (r < 0)
 		return r;
 	r = sys_fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0);
@@ -147,7 +149,8 @@ static int reconfigure(int fd, const struct plan_mount *m, unsigned long set, un
 int mnt_remount(struct mount_tree *t, const struct plan_mount *m, struct err *e)
 {
 	_cleanup_fd_ int fd = open_mounted(t, m, e);
-	/* SECURITY: read-only is made on the mount alone: the superblock may be one of the host's. */
+	/* SECURITY: read-only is made on the mount alone: the superblock may be one of the host's.
+	 */
 	unsigned long set = m->sb_set & ~(unsigned long)MS_RDONLY,
 		      clear = m->sb_clear & ~(unsigned long)MS_RDONLY;
 	int r;
@@ -158,7 +161,8 @@ int mnt_remount(struct mount_tree *t, const struct plan_mount *m, struct err *e)
 	if (r == 0)
 		r = mnt_setattr(fd, false, m->attr_set, m->attr_clear, type_of(m->propagation));
 	if (r == -EINVAL)
-		return err_sys(e, ERR_MNT_ATTR, r, "remount %s: nothing is mounted there, or the options do not fit",
+		return err_sys(e, ERR_MNT_ATTR, r,
+			       "remount %s: nothing is mounted there, or the options do not fit",
 			       m->destination);
 	if (r < 0)
 		return err_sys(e, ERR_MNT_ATTR, r, "remount %s", m->destination);

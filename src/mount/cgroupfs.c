@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/cgroupfs: the container's view of its cgroups, made for what the host has: cgroup2 alone, or a tmpfs
- * with one mount per hierarchy. Read-only unless the plan says otherwise (rule G3).
+ * mount/cgroupfs: the container's view of its cgroups, made for what the host has: cgroup2 alone,
+ * or a tmpfs with one mount per hierarchy. Read-only unless the plan says otherwise (rule G3).
  */
 #include "mount/room.h"
 
@@ -34,8 +34,7 @@ static int clone_own(const struct plan_mount *m, const struct mount_hierarchy *h
 	if (h->tree < 0 && !h->path)
 		return err_set(e, ERR_MNT_SOURCE, ENOENT,
 			       "the cgroup directory of the container in %s is not known", name);
-	tree = h->tree >= 0 ? fd_dup_above(h->tree, 3) :
-			      mnt_clone(AT_FDCWD, h->path, false, true);
+	tree = h->tree >= 0 ? fd_dup_above(h->tree, 3) : mnt_clone(AT_FDCWD, h->path, false, true);
 	if (tree < 0)
 		return err_sys(e, ERR_MNT_SOURCE, tree, "cgroup directory of %s", name);
 	r = mnt_setattr(tree, false, attrs_of(m), 0, MS_PRIVATE);
@@ -47,7 +46,8 @@ static int clone_own(const struct plan_mount *m, const struct mount_hierarchy *h
 static int view(struct mount_tree *t, const struct plan_mount *m, const struct mount_hierarchy *h,
 		struct err *e)
 {
-	/* KERNEL: a new mount shows the cgroup namespace's root as its root. cgroup_namespaces(7). */
+	/* KERNEL: a new mount shows the cgroup namespace's root as its root. cgroup_namespaces(7).
+	 */
 	if (!own_namespace(t))
 		return clone_own(m, h, e);
 	if (h->v2)
@@ -113,7 +113,8 @@ static int build_v1(struct mount_tree *t, const struct plan_mount *m, size_t i, 
 
 	if (m->data && *m->data)
 		return err_set(e, ERR_MNT_NEW, EINVAL,
-			       "options \"%s\" cannot be applied to cgroup v1 hierarchies", m->data);
+			       "options \"%s\" cannot be applied to cgroup v1 hierarchies",
+			       m->data);
 	dir = mnt_new_simple("tmpfs", m->source && *m->source ? m->source : "cgroup", "mode=755",
 			     attrs & ~(unsigned)MOUNT_ATTR_RDONLY, e);
 	if (dir < 0)

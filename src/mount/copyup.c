@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/copyup: the content of a directory into a new tmpfs (tmpcopyup). Works on fds with one component at a
- * time, so a hostile tree cannot lead it astray; depth is bounded, memory is the stack.
+ * mount/copyup: the content of a directory into a new tmpfs (tmpcopyup). Works on fds with one
+ * component at a time, so a hostile tree cannot lead it astray; depth is bounded, memory is the
+ * stack.
  */
 #include "mount/room.h"
 
@@ -60,7 +61,8 @@ static int copy_meta(int from, int to, const struct stat *st)
 {
 	const struct timespec times[2] = { st->st_atim, st->st_mtim };
 
-	/* KERNEL: an id without a mapping in the user namespace is EINVAL: then the owner stays hull's. chown(2). */
+	/* KERNEL: an id without a mapping in the user namespace is EINVAL: then the owner stays
+	 * hull's. chown(2). */
 	if (fchown(to, st->st_uid, st->st_gid) < 0 && errno != EINVAL)
 		return -errno;
 	if (fchmod(to, st->st_mode & 07777) < 0)

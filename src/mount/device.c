@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/device: nodes and links of /dev, and nodes elsewhere. Everything is made at a verified directory fd
- * with one component; what already stands there is accepted when it is the same, and never replaced (rule D1).
+ * mount/device: nodes and links of /dev, and nodes elsewhere. Everything is made at a verified
+ * directory fd with one component; what already stands there is accepted when it is the same, and
+ * never replaced (rule D1).
  */
 #include "mount/room.h"
 
@@ -14,7 +15,8 @@
 #include "base/str.h"
 #include "sys/call.h"
 
-/* The directory on /dev when no mount brought one: that of the rootfs itself, which must not be a link. */
+/* The directory on /dev when no mount brought one: that of the rootfs itself, which must not be a
+ * link. */
 static int need_dev(struct mount_tree *t, struct err *e)
 {
 	struct mnt_noter noter = mnt_noter(t);
@@ -23,19 +25,21 @@ static int need_dev(struct mount_tree *t, struct err *e)
 	if (t->dev.fd >= 0)
 		return 0;
 	/* SECURITY: an image with /dev as a symlink. CVE-2026-47766, CVE-2026-41579. */
-	fd = t->plan->root.create_mountpoints ?
-		     path_make_strict(&t->root, "/dev", PATH_MAKE_DIR, &noter.made) :
-		     path_resolve_strict(&t->root, "/dev");
+	fd = t->plan->root.create_mountpoints
+		     ? path_make_strict(&t->root, "/dev", PATH_MAKE_DIR, &noter.made)
+		     : path_resolve_strict(&t->root, "/dev");
 	if (fd == -ELOOP || fd == -ENOTDIR)
 		return err_sys(e, ERR_DEV_OTHER, fd,
-			       "/dev must be a directory of the root file system, not a symlink or a file");
+			       "/dev must be a directory of the root file system, not a symlink or "
+			       "a file");
 	if (fd < 0)
 		return err_sys(e, ERR_DEV_NODE, fd, "/dev");
 	t->dev.fd = fd;
 	return 0;
 }
 
-/* fd of the directory for @path; below /dev no component may be a symlink. *@ret_own: hull's own /dev itself. */
+/* fd of the directory for @path; below /dev no component may be a symlink. *@ret_own: hull's own
+ * /dev itself. */
 static int open_parent(struct mount_tree *t, const char *path, const char **ret_name, bool *ret_own,
 		       struct err *e)
 {
@@ -76,16 +80,17 @@ static bool is_node(const struct stat *st, const struct plan_device *d)
 
 static const char *kind_name(mode_t mode)
 {
-	return S_ISCHR(mode) ? "character device" :
-	       S_ISBLK(mode) ? "block device" :
-	       S_ISFIFO(mode) ? "fifo" :
-	       S_ISLNK(mode) ? "symlink" :
-	       S_ISDIR(mode) ? "directory" :
-	       S_ISSOCK(mode) ? "socket" :
-				"file";
+	return S_ISCHR(mode)	? "character device"
+	       : S_ISBLK(mode)	? "block device"
+	       : S_ISFIFO(mode) ? "fifo"
+	       : S_ISLNK(mode)	? "symlink"
+	       : S_ISDIR(mode)	? "directory"
+	       : S_ISSOCK(mode) ? "socket"
+				: "file";
 }
 
-/* Something stands there: fine when it is what was asked for. LNX-DEV-08 of config-linux.md, devices. */
+/* Something stands there: fine when it is what was asked for. LNX-DEV-08 of config-linux.md,
+ * devices. */
 static int accept_existing(int dir, const char *name, const struct plan_device *d, struct err *e)
 {
 	struct stat st;
@@ -105,7 +110,8 @@ static int find_existing(struct mount_tree *t, const struct plan_device *d, stru
 	struct stat st;
 
 	if (fd < 0)
-		return err_sys(e, ERR_DEV_NODE, fd, "%s in the /dev that is mounted from the host", d->path);
+		return err_sys(e, ERR_DEV_NODE, fd, "%s in the /dev that is mounted from the host",
+			       d->path);
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, ERR_DEV_NODE, -errno, "%s", d->path);
 	if (!is_node(&st, d))
@@ -115,8 +121,8 @@ static int find_existing(struct mount_tree *t, const struct plan_device *d, stru
 }
 
 /*
- * Owner and mode of a node that was just made. In hull's own /dev nobody else can have touched it; elsewhere
- * it is opened and proved first (rule P8).
+ * Owner and mode of a node that was just made. In hull's own /dev nobody else can have touched it;
+ * elsewhere it is opened and proved first (rule P8).
  */
 static int finish_node(struct mount_tree *t, int dir, const char *name, bool own,
 		       const struct plan_device *d, struct err *e)
@@ -138,7 +144,8 @@ static int finish_node(struct mount_tree *t, int dir, const char *name, bool own
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, ERR_DEV_NODE, -errno, "%s", d->path);
 	if (!is_node(&st, d))
-		return err_set(e, ERR_MNT_VERIFY, 0, "%s is not the node that was just made", d->path);
+		return err_set(e, ERR_MNT_VERIFY, 0, "%s is not the node that was just made",
+			       d->path);
 	if (st.st_uid != d->uid || st.st_gid != d->gid) {
 		r = sys_fchownat(fd, "", d->uid, d->gid, AT_EMPTY_PATH);
 		if (r < 0)
@@ -146,7 +153,8 @@ static int finish_node(struct mount_tree *t, int dir, const char *name, bool own
 	}
 	if ((st.st_mode & 07777) == (d->mode & 07777))
 		return 0;
-	/* A default ACL of the directory had a say. An O_PATH fd is changed through its entry in procfs. */
+	/* A default ACL of the directory had a say. An O_PATH fd is changed through its entry in
+	 * procfs. */
 	r = mnt_need_proc(t);
 	if (r == 0) {
 		fds = proc_openat(&t->proc, "self/fd", O_PATH | O_DIRECTORY);
@@ -257,12 +265,13 @@ static int make_link(struct mount_tree *t, const struct plan_link *l, struct err
 	if (sys_readlinkat(dir, name, have, sizeof(have)) >= 0) {
 		if (same_link(have, l->target))
 			return 0;
-		return err_set(e, ERR_DEV_OTHER, EEXIST, "%s is a link to %s, not to %s", l->path, have,
-			       l->target);
+		return err_set(e, ERR_DEV_OTHER, EEXIST, "%s is a link to %s, not to %s", l->path,
+			       have, l->target);
 	}
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(e, ERR_DEV_LINK, -errno, "%s", l->path);
-	/* KERNEL: opening 5:2 uses the devpts mounted on "pts" beside it, as the link would. Since 4.7; devpts. */
+	/* KERNEL: opening 5:2 uses the devpts mounted on "pts" beside it, as the link would.
+	 * Since 4.7; devpts. */
 	if (streq(name, "ptmx") && S_ISCHR(st.st_mode) && st.st_rdev == makedev(5, 2))
 		return 0;
 	return err_set(e, ERR_DEV_OTHER, EEXIST, "%s is a %s, not a link to %s", l->path,
@@ -302,7 +311,8 @@ static int console(struct mount_tree *t, int pty_slave, struct err *e)
 		return r;
 	if (fstat(pty_slave, &st) < 0 || !S_ISCHR(st.st_mode) ||
 	    sys_fs_magic(pty_slave) != HULL_DEVPTS_MAGIC)
-		return err_set(e, ERR_MNT_VERIFY, 0, "the terminal is no pty"); /* SECURITY: CVE-2025-52565 */
+		return err_set(e, ERR_MNT_VERIFY, 0,
+			       "the terminal is no pty"); /* SECURITY: CVE-2025-52565 */
 	r = sys_mknodat(t->dev.fd, "console", S_IFREG | 0620, 0);
 	if (r < 0 && r != -EEXIST)
 		return err_sys(e, ERR_DEV_NODE, r, "make /dev/console");
@@ -315,7 +325,8 @@ static int console(struct mount_tree *t, int pty_slave, struct err *e)
 	if (fstat(target, &st) < 0)
 		return err_sys(e, ERR_DEV_NODE, -errno, "/dev/console");
 	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode))
-		return err_set(e, ERR_DEV_OTHER, EEXIST, "/dev/console is a %s", kind_name(st.st_mode));
+		return err_set(e, ERR_DEV_OTHER, EEXIST, "/dev/console is a %s",
+			       kind_name(st.st_mode));
 	tree = mnt_clone(pty_slave, "", false, false);
 	if (tree < 0)
 		return err_sys(e, ERR_DEV_NODE, tree, "clone the pty");

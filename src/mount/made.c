@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/made: what init had to make inside the rootfs so that something could be mounted there. A create that
- * fails takes it away again (runtime.md, errors); the list is shared memory, so it survives init.
+ * mount/made: what init had to make inside the rootfs so that something could be mounted there. A
+ * create that fails takes it away again (runtime.md, errors); the list is shared memory, so it
+ * survives init.
  */
 #include "mount/room.h"
 
@@ -56,7 +57,8 @@ static void note(struct mount_made *list, int dir, const char *name, const char 
 	list->used += sizeof(rec) + rec.size;
 }
 
-static void note_made(struct path_made *made, int dir, const char *name, const char *path, size_t len)
+static void note_made(struct path_made *made, int dir, const char *name, const char *path,
+		      size_t len)
 {
 	note(((struct mnt_noter *)made)->list, dir, name, path, len);
 }
@@ -72,8 +74,8 @@ void mnt_note(struct mount_tree *t, int dir, const char *name, const char *path)
 }
 
 /*
- * What is found under the path now must be the very inode that was made, else it is left alone: a volume may
- * have been mounted over that part of the path. Directories go only when they are empty.
+ * What is found under the path now must be the very inode that was made, else it is left alone: a
+ * volume may have been mounted over that part of the path. Directories go only when they are empty.
  */
 static void remove_one(const struct rootfs *root, const struct record *rec, const char *path)
 {
@@ -90,7 +92,8 @@ static void remove_one(const struct rootfs *root, const struct record *rec, cons
 	(void)sys_unlinkat(dir, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0);
 }
 
-/* The last made goes first. Records have no back links, so each round walks to the end of what is left. */
+/* The last made goes first. Records have no back links, so each round walks to the end of what is
+ * left. */
 void mount_sources_undo(struct mount_sources *s)
 {
 	size_t end = s->made ? s->made->used : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/mask: linux.maskedPaths and linux.readonlyPaths. Every target is pinned by an fd before anything is
- * put on it, and what is put there was verified before the container existed (rule D3).
+ * mount/mask: linux.maskedPaths and linux.readonlyPaths. Every target is pinned by an fd before
+ * anything is put on it, and what is put there was verified before the container existed (rule D3).
  */
 #include "mount/room.h"
 
@@ -17,8 +17,8 @@ bool mnt_is_null(int fd)
 }
 
 /*
- * A name in the container's procfs or sysfs cannot be exchanged by anybody, so what was mounted on its fd is
- * found under its path. Elsewhere a volume may be shared with a hostile neighbour.
+ * A name in the container's procfs or sysfs cannot be exchanged by anybody, so what was mounted on
+ * its fd is found under its path. Elsewhere a volume may be shared with a hostile neighbour.
  */
 static bool must_prove(const struct mount_tree *t, const struct stat *st)
 {
@@ -27,7 +27,8 @@ static bool must_prove(const struct mount_tree *t, const struct stat *st)
 
 /*
  * One empty directory serves all masks: the first takes the mount itself, the others clones of it.
- * KERNEL: a clone can be made of a mount that is attached in the caller's namespace, so the fd is kept.
+ * KERNEL: a clone can be made of a mount that is attached in the caller's namespace, so the fd is
+ * kept.
  */
 static int next_empty_dir(struct mount_tree *t, struct err *e)
 {
@@ -37,10 +38,9 @@ static int next_empty_dir(struct mount_tree *t, struct err *e)
 		fd = mnt_clone(t->empty, "", false, false);
 		return fd < 0 ? err_sys(e, ERR_MNT_MASK, fd, "clone the empty directory") : fd;
 	}
-	t->empty = mnt_new_simple("tmpfs", "tmpfs", "nr_inodes=2,size=4096,mode=755,ro",
-				  MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-					  MOUNT_ATTR_NOEXEC,
-				  e);
+	t->empty = mnt_new_simple(
+		"tmpfs", "tmpfs", "nr_inodes=2,size=4096,mode=755,ro",
+		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, e);
 	if (t->empty < 0)
 		return t->empty;
 	fd = fd_dup_above(t->empty, 3);
@@ -49,8 +49,8 @@ static int next_empty_dir(struct mount_tree *t, struct err *e)
 
 static int next_null(struct mount_tree *t, bool *first, struct err *e)
 {
-	int fd = *first ? fd_dup_above(t->sources->null, 3) :
-			  mnt_clone(t->sources->null, "", false, false);
+	int fd = *first ? fd_dup_above(t->sources->null, 3)
+			: mnt_clone(t->sources->null, "", false, false);
 
 	if (fd < 0)
 		return err_sys(e, ERR_MNT_MASK, fd, "clone the null device");
@@ -106,7 +106,8 @@ static int readonly_one(struct mount_tree *t, const char *path, struct err *e)
 		return err_sys(e, ERR_MNT_MASK, target, "make %s read-only", path);
 	if (fstat(target, &st) < 0)
 		return err_sys(e, ERR_MNT_MASK, -errno, "make %s read-only", path);
-	/* With its submounts, as they are; only the path itself becomes read-only (config-linux.md, readonly paths). */
+	/* With its submounts, as they are; only the path itself becomes read-only (config-linux.md,
+	 * readonly paths). */
 	tree = mnt_clone(target, "", S_ISDIR(st.st_mode), false);
 	if (tree < 0)
 		return err_sys(e, ERR_MNT_MASK, tree, "clone %s", path);

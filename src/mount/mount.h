@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount: the root filesystem and everything mounted into it, through the new mount API, detached first
- * (rules M1 to M5, D1 to D3). The runtime opens sources before the clone; init builds and attaches.
+ * mount: the root filesystem and everything mounted into it, through the new mount API, detached
+ * first (rules M1 to M5, D1 to D3). The runtime opens sources before the clone; init builds and
+ * attaches.
  */
 #ifndef HULL_MOUNT_MOUNT_H
 #define HULL_MOUNT_MOUNT_H
@@ -11,66 +12,85 @@
 #include "sys/path.h"
 #include "sys/proc.h"
 
-/* Makes a throw-away user namespace with these maps and returns its fd (ns_userns_fd): given by the caller. */
-typedef int mount_userns_fn(const struct spec_idmaps *uid, const struct spec_idmaps *gid, struct err *e);
+/* Makes a throw-away user namespace with these maps and returns its fd (ns_userns_fd): given by the
+ * caller. */
+typedef int mount_userns_fn(const struct spec_idmaps *uid, const struct spec_idmaps *gid,
+			    struct err *e);
 
 /*
- * What the runtime opens on the host in PREPARE and the clone inherits. One per container. Where the runtime
- * has no right to clone mounts (rootless), trees stay -1 and init makes them in its own mount namespace,
- * before anything of the container is attached (rule M3).
+ * What the runtime opens on the host in PREPARE and the clone inherits. One per container. Where
+ * the runtime has no right to clone mounts (rootless), trees stay -1 and init makes them in its own
+ * mount namespace, before anything of the container is attached (rule M3).
  */
 struct mount_sources {
 	struct rootfs rootfs; /* root.path, O_PATH */
-	int root_tree;	      /* detached recursive clone of it, propagation set; -1: made by init */
-	int *bind;	      /* per plan mount: detached clone (open_tree) of the bind source with its attributes set, or -1 */
-	int *userns;	      /* per plan mount: user namespace for the id map of a new file system, or -1 */
-	const char **link;    /* per plan mount: text of the symlink that copy-symlink found as source, or NULL */
-	uint64_t *mnt_id;     /* per plan mount: unique id once attached, 0: none (written by init) */
-	int *device;	      /* per plan device that is bound: detached clone of the host's node, or -1 */
-	int null;	      /* detached clone of the host's verified /dev/null, or -1: made by init */
+	int root_tree; /* detached recursive clone of it, propagation set; -1: made by init */
+	int *bind; /* per plan mount: detached clone (open_tree) of the bind source with its
+		      attributes set, or -1 */
+	int *userns; /* per plan mount: user namespace for the id map of a new file system, or -1 */
+	const char **link; /* per plan mount: text of the symlink that copy-symlink found as source,
+			      or NULL */
+	uint64_t *mnt_id; /* per plan mount: unique id once attached, 0: none (written by init) */
+	int *device; /* per plan device that is bound: detached clone of the host's node, or -1 */
+	int null; /* detached clone of the host's verified /dev/null, or -1: made by init */
 	size_t n_bind, n_device;
-	struct mount_made *made; /* shared with init: mount points it made in the rootfs, for mount_sources_undo */
+	struct mount_made *made; /* shared with init: mount points it made in the rootfs, for
+				    mount_sources_undo */
 };
 
-/* Open everything named by @p on the host: root, bind sources (cloned, attributes set, idmapped with their own
- * mappings), device nodes to bind. MOUNT_IDMAP_CONTAINER is done later: mount_sources_idmap. Place = JSON pointer.
- * On failure everything is closed again. */
+/* Open everything named by @p on the host: root, bind sources (cloned, attributes set, idmapped
+ * with their own mappings), device nodes to bind. MOUNT_IDMAP_CONTAINER is done later:
+ * mount_sources_idmap. Place = JSON pointer. On failure everything is closed again. */
 int mount_sources_open(const struct plan *p, struct arena *a, mount_userns_fn *userns_for,
 		       struct mount_sources *ret, struct err *e);
-/* Second part for mounts mapped with the container's own user namespace, once init has one. @userns_fd: its fd. */
-int mount_sources_idmap(const struct plan *p, struct mount_sources *s, int userns_fd, struct err *e);
-/* After a failed create, when init and its mount namespace are gone: remove the mount points, placeholders and nodes
- * that init made in the rootfs and that are still empty and the same. What it made inside volumes stays. */
+/* Second part for mounts mapped with the container's own user namespace, once init has one.
+ * @userns_fd: its fd. */
+int mount_sources_idmap(const struct plan *p, struct mount_sources *s, int userns_fd,
+			struct err *e);
+/* After a failed create, when init and its mount namespace are gone: remove the mount points,
+ * placeholders and nodes that init made in the rootfs and that are still empty and the same. What
+ * it made inside volumes stays. */
 void mount_sources_undo(struct mount_sources *s);
 void mount_sources_close(struct mount_sources *s);
 
-/* One cgroup hierarchy of the host, filled by the caller from the cgroup room (for MOUNT_CGROUP only). */
+/* One cgroup hierarchy of the host, filled by the caller from the cgroup room (for MOUNT_CGROUP
+ * only). */
 struct mount_hierarchy {
-	const char *name;	 /* directory below /sys/fs/cgroup: "cpu,cpuacct", "systemd", "unified"; "" when v2 is alone */
-	const char *controllers; /* v1: mount options, "cpu,cpuacct" or "name=systemd"; NULL for v2 */
-	const char *path;	 /* host path of the container's own directory, used when tree is -1; NULL: unknown */
-	int dir;		 /* fd of that directory, or -1 */
-	int tree;		 /* detached clone of it, made by mount_hierarchies_open in the runtime; -1 */
+	const char *name; /* directory below /sys/fs/cgroup: "cpu,cpuacct", "systemd", "unified"; ""
+			     when v2 is alone */
+	const char
+		*controllers; /* v1: mount options, "cpu,cpuacct" or "name=systemd"; NULL for v2 */
+	const char *path; /* host path of the container's own directory, used when tree is -1; NULL:
+			     unknown */
+	int dir; /* fd of that directory, or -1 */
+	int tree; /* detached clone of it, made by mount_hierarchies_open in the runtime; -1 */
 	bool v2;
 };
-/* Runtime: clone the container's own cgroup directories, when the plan has a cgroup mount and they may be needed
- * (no cgroup namespace of its own, or the kernel may refuse a new mount). Without the right to do so trees stay -1. */
-int mount_hierarchies_open(const struct plan *p, struct mount_hierarchy *h, size_t n, struct err *e);
+/* Runtime: clone the container's own cgroup directories, when the plan has a cgroup mount and they
+ * may be needed (no cgroup namespace of its own, or the kernel may refuse a new mount). Without the
+ * right to do so trees stay -1. */
+int mount_hierarchies_open(const struct plan *p, struct mount_hierarchy *h, size_t n,
+			   struct err *e);
 
-/* The state of init while it builds the tree. Start with MOUNT_TREE_INIT, then plan, sources and hierarchies. */
+/* The state of init while it builds the tree. Start with MOUNT_TREE_INIT, then plan, sources and
+ * hierarchies. */
 struct mount_tree {
 	const struct plan *plan;
 	struct mount_sources *sources;
 	const struct mount_hierarchy *hierarchies;
 	size_t n_hierarchies;
-	struct rootfs root;	/* the attached clone of the rootfs; every later look-up starts here */
-	uint64_t root_mnt_id;	/* of that clone: the undo record needs it when the container has no mount namespace */
-	struct procfs proc;	/* private procfs (subset=pid) for reopening; opened when needed unless given */
-	struct rootfs dev;	/* what is on /dev (hull's own tmpfs, a bind, or the directory of the rootfs), fd kept (rule D1) */
-	bool dev_own;		/* it is a tmpfs hull made: nobody else can change names there */
-	uint64_t kernel_dev[2]; /* st_dev of the procfs on /proc and the sysfs on /sys: names there cannot be swapped */
-	int userns_fd;		/* of the container, for MOUNT_IDMAP_CONTAINER on new file systems; -1 */
-	int empty;		/* the shared empty directory for masks, once made */
+	struct rootfs root; /* the attached clone of the rootfs; every later look-up starts here */
+	uint64_t root_mnt_id; /* of that clone: the undo record needs it when the container has no
+				 mount namespace */
+	struct procfs proc; /* private procfs (subset=pid) for reopening; opened when needed unless
+			       given */
+	struct rootfs dev; /* what is on /dev (hull's own tmpfs, a bind, or the directory of the
+			      rootfs), fd kept (rule D1) */
+	bool dev_own; /* it is a tmpfs hull made: nobody else can change names there */
+	uint64_t kernel_dev[2]; /* st_dev of the procfs on /proc and the sysfs on /sys: names there
+				   cannot be swapped */
+	int userns_fd; /* of the container, for MOUNT_IDMAP_CONTAINER on new file systems; -1 */
+	int empty; /* the shared empty directory for masks, once made */
 };
 #define MOUNT_TREE_INIT                                                                            \
 	{                                                                                          \
@@ -78,21 +98,28 @@ struct mount_tree {
 	}
 
 /* In init, in order. Every function names the pointer of what failed. */
-int mount_root_attach(struct mount_tree *t, struct err *e);	/* propagation of "/", clone of the rootfs attached over itself */
-int mount_tree_build(struct mount_tree *t, struct err *e);	/* mounts[] in order, incl. tmpcopyup, cgroup views */
-int mount_tree_verify(struct mount_tree *t, struct err *e);	/* rule M2, after createContainer hooks too */
-int mount_devices(struct mount_tree *t, struct err *e);		/* default and configured devices, links, ptmx */
-int mount_pivot(struct mount_tree *t, struct err *e);		/* pivot_root by fd, detach the old root; or chroot */
+int mount_root_attach(
+	struct mount_tree *t,
+	struct err *e); /* propagation of "/", clone of the rootfs attached over itself */
+int mount_tree_build(struct mount_tree *t,
+		     struct err *e); /* mounts[] in order, incl. tmpcopyup, cgroup views */
+int mount_tree_verify(struct mount_tree *t,
+		      struct err *e); /* rule M2, after createContainer hooks too */
+int mount_devices(struct mount_tree *t,
+		  struct err *e); /* default and configured devices, links, ptmx */
+int mount_pivot(struct mount_tree *t,
+		struct err *e); /* pivot_root by fd, detach the old root; or chroot */
 int mount_readonly_paths(struct mount_tree *t, struct err *e);
 int mount_masked_paths(struct mount_tree *t, struct err *e);
 /* Bind the pty slave on /dev/console (rule D4): after mount_devices, before mount_root_finish. */
 int mount_console(struct mount_tree *t, int pty_slave, struct err *e);
-/* rootfsPropagation and read-only root. The last of all: an unbindable root cannot be cloned for readonlyPaths
- * and a read-only one takes no placeholder for the console. */
+/* rootfsPropagation and read-only root. The last of all: an unbindable root cannot be cloned for
+ * readonlyPaths and a read-only one takes no placeholder for the console. */
 int mount_root_finish(struct mount_tree *t, struct err *e);
 void mount_tree_close(struct mount_tree *t);
 
-/* Undo for a container without a mount namespace: detach the rootfs clone at @path whose unique mount id is @mnt_id. */
+/* Undo for a container without a mount namespace: detach the rootfs clone at @path whose unique
+ * mount id is @mnt_id. */
 int mount_host_detach(const char *path, uint64_t mnt_id, struct err *e);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/newfs: a new instance of a file system: fsopen, one fsconfig per option, fsmount. Hides how comma
- * lists are taken apart and where the kernel leaves its own words about a failure.
+ * mount/newfs: a new instance of a file system: fsopen, one fsconfig per option, fsmount. Hides how
+ * comma lists are taken apart and where the kernel leaves its own words about a failure.
  */
 #include "mount/room.h"
 
@@ -15,11 +15,13 @@
 #include "sys/call.h"
 
 enum {
-	VALUE_MAX = 256, /* KERNEL: size of a string for fsconfig(2), with its NUL; longer ones are EINVAL. */
+	VALUE_MAX = 256, /* KERNEL: size of a string for fsconfig(2), with its NUL; longer ones are
+			    EINVAL. */
 	WORDS_MAX = 400,
 };
 
-/* KERNEL: one message per read, "e text\n"; e error, w warning, i information; ENODATA at the end. fsopen(2). */
+/* KERNEL: one message per read, "e text\n"; e error, w warning, i information; ENODATA at the end.
+ * fsopen(2). */
 static void kernel_words(int fs, struct strbuf *b)
 {
 	char line[256];
@@ -56,20 +58,21 @@ static const struct {
 	unsigned long flag;
 	const char *set, *clear; /* parameters every file system takes; NULL: none */
 } sb_flags[] = {
-	{ MS_RDONLY, "ro", "rw" },
-	{ MS_SYNCHRONOUS, "sync", "async" },
-	{ MS_DIRSYNC, "dirsync", NULL },
-	{ MS_LAZYTIME, "lazytime", "nolazytime" },
-	{ MS_MANDLOCK, "mand", "nomand" },
+	{MS_RDONLY,	     "ro",	   "rw"	},
+	   { MS_SYNCHRONOUS, "sync",     "async"     },
+	{ MS_DIRSYNC,     "dirsync",	 NULL	      },
+	   { MS_LAZYTIME,	  "lazytime", "nolazytime"},
+	{ MS_MANDLOCK,    "mand",     "nomand"	},
 };
 
-/* MS_SILENT needs nothing: errors of a file system context are kept in the context. MS_I_VERSION: count_versions. */
+/* MS_SILENT needs nothing: errors of a file system context are kept in the context. MS_I_VERSION:
+ * count_versions. */
 int mnt_fs_flags(int fs, unsigned long set, unsigned long clear, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_LEN(sb_flags); i++) {
-		const char *name = set & sb_flags[i].flag   ? sb_flags[i].set :
-				   clear & sb_flags[i].flag ? sb_flags[i].clear :
-							      NULL;
+		const char *name = set & sb_flags[i].flag     ? sb_flags[i].set
+				   : clear & sb_flags[i].flag ? sb_flags[i].clear
+							      : NULL;
 		int r = name ? sys_fsconfig(fs, FSCONFIG_SET_FLAG, name, NULL, 0) : 0;
 
 		if (r < 0) {
@@ -106,7 +109,8 @@ static int set_option(int fs, char *option, struct err *e)
 		size_t n;
 
 		*value++ = '\0';
-		/* Quotes protect commas in a list (LSM contexts); alone the value stands without them. */
+		/* Quotes protect commas in a list (LSM contexts); alone the value stands without
+		 * them. */
 		n = strlen(value);
 		if (n >= 2 && value[0] == '"' && value[n - 1] == '"') {
 			value[n - 1] = '\0';
@@ -187,7 +191,8 @@ static const char *permission_hint(const char *fstype)
 	if (streq(fstype, "sysfs"))
 		return ": it needs a network namespace that the container's user namespace owns";
 	if (streq(fstype, "proc"))
-		return ": in a user namespace it needs a pid namespace of its own, and a /proc outside that nothing covers";
+		return ": in a user namespace it needs a pid namespace of its own, and a /proc "
+		       "outside that nothing covers";
 	return "";
 }
 
@@ -237,7 +242,8 @@ static int inherit_mode(int fs, const struct plan_mount *m, int target, struct e
 	return r < 0 ? mnt_fs_error(fs, e, ERR_MNT_NEW, r, "option mode") : 0;
 }
 
-/* Everything below the target is put into the new tree while it is writable and nobody can see it. */
+/* Everything below the target is put into the new tree while it is writable and nobody can see it.
+ */
 static int copy_up(int fs, int tree, const struct plan_mount *m, int target, unsigned attrs,
 		   struct err *e)
 {
@@ -260,10 +266,12 @@ static int copy_up(int fs, int tree, const struct plan_mount *m, int target, uns
 }
 
 /*
- * Options longer than fsconfig(2) takes (overlay with many layers): mount(2) puts it on the target at once, with
- * the strictest flags, and the real ones are set afterwards. Source and data go as they are.
+ * Options longer than fsconfig(2) takes (overlay with many layers): mount(2) puts it on the target
+ * at once, with the strictest flags, and the real ones are set afterwards. Source and data go as
+ * they are.
  */
-static int mount_old_way(struct mount_tree *t, const struct plan_mount *m, int target, struct err *e)
+static int mount_old_way(struct mount_tree *t, const struct plan_mount *m, int target,
+			 struct err *e)
 {
 	_cleanup_fd_ int fd = -1;
 	char path[40];
@@ -291,13 +299,14 @@ static int mount_old_way(struct mount_tree *t, const struct plan_mount *m, int t
 			(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC) &
 				~(uint64_t)mnt_fold_attrs(m),
 			0);
-	return r < 0 ? err_sys(e, ERR_MNT_ATTR, r, "set the options of %s", m->destination) :
-		       fd_take(&fd);
+	return r < 0 ? err_sys(e, ERR_MNT_ATTR, r, "set the options of %s", m->destination)
+		     : fd_take(&fd);
 }
 
 /*
- * KERNEL: iversion is no parameter of the VFS. xfs and btrfs always count versions, ext4 since 6.1 and before
- * with an option of its own, which later kernels may refuse; other file systems have nothing to switch on.
+ * KERNEL: iversion is no parameter of the VFS. xfs and btrfs always count versions, ext4 since 6.1
+ * and before with an option of its own, which later kernels may refuse; other file systems have
+ * nothing to switch on.
  */
 static void count_versions(int fs, const struct plan_mount *m)
 {
@@ -314,8 +323,9 @@ static int configure(int fs, const struct plan_mount *m, int target, struct err 
 	unsigned long set = m->sb_set;
 	int r;
 
-	/* As mount(2) does: the device may be read-only itself, and its journal must not be replayed. Without a
-	 * device the superblock may be shared with mounts that are writable (sysfs, mqueue): there the mount suffices. */
+	/* As mount(2) does: the device may be read-only itself, and its journal must not be
+	 * replayed. Without a device the superblock may be shared with mounts that are writable
+	 * (sysfs, mqueue): there the mount suffices. */
 	if ((mnt_fold_attrs(m) & MOUNT_ATTR_RDONLY) && m->source && m->source[0] == '/')
 		set |= MS_RDONLY;
 	if (m->copy_up)

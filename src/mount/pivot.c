@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/pivot: the clone of the rootfs becomes "/", and nothing of the host stays behind it. Also the last
- * changes to that root, and the way back for containers that live in the host's mount table.
+ * mount/pivot: the clone of the rootfs becomes "/", and nothing of the host stays behind it. Also
+ * the last changes to that root, and the way back for containers that live in the host's mount
+ * table.
  */
 #include "mount/room.h"
 
@@ -13,8 +14,8 @@
 #include "sys/call.h"
 
 /*
- * KERNEL: pivot_root(".", ".") stacks the old root on the new one, so no directory for it is needed and
- * umount(".") takes it away. pivot_root(2), notes.
+ * KERNEL: pivot_root(".", ".") stacks the old root on the new one, so no directory for it is needed
+ * and umount(".") takes it away. pivot_root(2), notes.
  */
 static int pivot(struct err *e)
 {
@@ -28,7 +29,8 @@ static int pivot(struct err *e)
 	return 0;
 }
 
-/* --no-pivot: on a ramfs root, which cannot be pivoted away. The host's tree stays below the new root. */
+/* --no-pivot: on a ramfs root, which cannot be pivoted away. The host's tree stays below the new
+ * root. */
 static int move_to_root(struct mount_tree *t, struct err *e)
 {
 	_cleanup_fd_ int slash = path_open_host("/", O_DIRECTORY);

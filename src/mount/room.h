@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/room: what the files of this room share. Nobody outside includes it. Functions return 0 or an fd,
- * or -errno with @e filled but for the place, which the loop over mounts, devices or paths adds.
+ * mount/room: what the files of this room share. Nobody outside includes it. Functions return 0 or
+ * an fd, or -errno with @e filled but for the place, which the loop over mounts, devices or paths
+ * adds.
  */
 #ifndef HULL_MOUNT_ROOM_H
 #define HULL_MOUNT_ROOM_H
@@ -10,13 +11,13 @@
 
 #include <sys/stat.h>
 
-/* Mode bits of what hull makes must not depend on the caller's umask: umask(0) until the scope ends. */
+/* Mode bits of what hull makes must not depend on the caller's umask: umask(0) until the scope
+ * ends. */
 struct saved_umask {
 	mode_t mask;
 };
 void umask_restore(const struct saved_umask *u);
-#define MOUNT_NO_UMASK                                                                             \
-	_cleanup_(umask_restore) _unused_ struct saved_umask no_umask_ = { umask(0) }
+#define MOUNT_NO_UMASK _cleanup_(umask_restore) _unused_ struct saved_umask no_umask_ = { umask(0) }
 
 /* ---- made.c ---- */
 struct mnt_noter {
@@ -33,7 +34,8 @@ void mnt_note(struct mount_tree *t, int dir, const char *name, const char *path)
 /* ---- attributes (bind.c) ---- */
 /* Propagation of clones that the config says nothing about. */
 unsigned long mnt_base_propagation(const struct plan *p, const struct plan_mount *m);
-/* Set attributes and propagation of a detached or attached mount; @base may be 0. At most two calls. */
+/* Set attributes and propagation of a detached or attached mount; @base may be 0. At most two
+ * calls. */
 int mnt_set_attrs(int fd, const struct plan_mount *m, unsigned long base, struct err *e);
 /* One mount_setattr(2) on what @fd is the root of. 0 or -errno. */
 int mnt_setattr(int fd, bool recursive, uint64_t set, uint64_t clear, unsigned long propagation);
@@ -54,7 +56,8 @@ int mnt_sources_late(struct mount_tree *t, struct err *e);
 int mnt_root_clone(const struct plan *p, int dir, int *ret, struct err *e);
 
 /* ---- attach.c ---- */
-/* Is @path at or below a directory that hull relies on (dev, proc, sys)? Then no component may be a symlink. */
+/* Is @path at or below a directory that hull relies on (dev, proc, sys)? Then no component may be a
+ * symlink. */
 bool mnt_is_strict(const char *path);
 /* Is @path "/@name", written in whatever way? */
 bool mnt_is_at(const char *path, const char *name);
@@ -62,21 +65,25 @@ bool mnt_is_at(const char *path, const char *name);
 bool mnt_is_below(const char *path, const char *top);
 /* Resolve the destination of @m, making it when it is missing. O_PATH fd. */
 int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struct err *e);
-/* Refuse what would get around rule M5; then move @tree onto @target, prove that it is there (rule M2) and note
- * its id as that of mount @i. */
+/* Refuse what would get around rule M5; then move @tree onto @target, prove that it is there (rule
+ * M2) and note its id as that of mount @i. */
 int mnt_attach(struct mount_tree *t, size_t i, int tree, int target, struct err *e);
 /* move_mount(2) with empty paths. 0 or -errno. */
 int mnt_move(int tree, int target);
-/* After an attach: @path must now lead to the mount that @tree is. *@ret_id (may be NULL): its id. */
-int mnt_prove(struct mount_tree *t, const char *path, bool nofollow, int tree, uint64_t *ret_id, struct err *e);
+/* After an attach: @path must now lead to the mount that @tree is. *@ret_id (may be NULL): its id.
+ */
+int mnt_prove(struct mount_tree *t, const char *path, bool nofollow, int tree, uint64_t *ret_id,
+	      struct err *e);
 
 /* ---- newfs.c ---- */
-/* A new detached instance for @m; @target gives a tmpfs its default mode. The fd, or -errno. *@ret_attached: the
- * options were too long for fsconfig(2), so mount(2) has put it on @target already and the fd is of that. */
-int mnt_new(struct mount_tree *t, const struct plan_mount *m, int userns_fd, int target, bool *ret_attached,
-	    struct err *e);
+/* A new detached instance for @m; @target gives a tmpfs its default mode. The fd, or -errno.
+ * *@ret_attached: the options were too long for fsconfig(2), so mount(2) has put it on @target
+ * already and the fd is of that. */
+int mnt_new(struct mount_tree *t, const struct plan_mount *m, int userns_fd, int target,
+	    bool *ret_attached, struct err *e);
 /* fsopen(2), options ("a,b=c"), create, fsmount(2). @source may be NULL. */
-int mnt_new_simple(const char *fstype, const char *source, const char *data, unsigned attrs, struct err *e);
+int mnt_new_simple(const char *fstype, const char *source, const char *data, unsigned attrs,
+		   struct err *e);
 /* fsconfig(2) of a comma list; -E2BIG when a value is longer than fsconfig takes. */
 int mnt_fs_options(int fs, const char *data, struct err *e);
 int mnt_fs_flags(int fs, unsigned long set, unsigned long clear, struct err *e);

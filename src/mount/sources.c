@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/sources: everything the config names on the host is opened once, by the runtime, before anybody
- * hostile runs (rule M3). Bind sources leave here as detached clones with their options set (rule M1).
+ * mount/sources: everything the config names on the host is opened once, by the runtime, before
+ * anybody hostile runs (rule M3). Bind sources leave here as detached clones with their options set
+ * (rule M1).
  */
 #include "mount/room.h"
 
@@ -58,7 +59,8 @@ static int clone_source(const struct plan *p, const struct plan_mount *m, int us
 	return 0;
 }
 
-/* KERNEL: cloning a mount needs CAP_SYS_ADMIN over the mount namespace; without it init does it in its own. */
+/* KERNEL: cloning a mount needs CAP_SYS_ADMIN over the mount namespace; without it init does it in
+ * its own. */
 static bool left_to_init(int r, struct err *e)
 {
 	if (r != -EPERM)
@@ -164,7 +166,8 @@ int mnt_root_clone(const struct plan *p, int dir, int *ret, struct err *e)
 		return err_sys(e, ERR_MNT_ROOTFS, fd, "root.path %s: clone", p->root.path);
 	r = mnt_setattr(fd, true, 0, 0, root_propagation(p));
 	if (r < 0)
-		return err_sys(e, ERR_MNT_ROOTFS, r, "root.path %s: set the propagation", p->root.path);
+		return err_sys(e, ERR_MNT_ROOTFS, r, "root.path %s: set the propagation",
+			       p->root.path);
 	*ret = fd_take(&fd);
 	return 0;
 }
@@ -270,14 +273,15 @@ int mount_hierarchies_open(const struct plan *p, struct mount_hierarchy *h, size
 	for (size_t i = 0; i < p->n_mounts && !wanted; i++)
 		if (p->mounts[i].kind == MOUNT_CGROUP)
 			wanted = p->mounts[i].pointer;
-	/* With a cgroup namespace of its own the container gets new mounts, which show only its part. */
+	/* With a cgroup namespace of its own the container gets new mounts, which show only its
+	 * part. */
 	if (!wanted || ((p->ns.created | p->ns.joined) & CLONE_NEWCGROUP))
 		return 0;
 	for (size_t i = 0; i < n; i++) {
 		if (h[i].dir < 0 && !h[i].path)
 			continue;
-		h[i].tree = h[i].dir >= 0 ? mnt_clone(h[i].dir, "", false, false) :
-					    mnt_clone(AT_FDCWD, h[i].path, false, true);
+		h[i].tree = h[i].dir >= 0 ? mnt_clone(h[i].dir, "", false, false)
+					  : mnt_clone(AT_FDCWD, h[i].path, false, true);
 		if (h[i].tree == -EPERM) {
 			h[i].tree = -1;
 			return 0;

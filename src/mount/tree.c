@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/tree: the order of things: the root first, then the mounts of the config one after the other. Keeps
- * what later steps rely on: the fd of /dev, the devices of procfs and sysfs, the ids of the mounts.
+ * mount/tree: the order of things: the root first, then the mounts of the config one after the
+ * other. Keeps what later steps rely on: the fd of /dev, the devices of procfs and sysfs, the ids
+ * of the mounts.
  */
 #include "mount/room.h"
 
@@ -28,12 +29,13 @@ int mnt_need_proc(struct mount_tree *t)
 /* In a mount namespace of its own nothing the container mounts may reach the host (rule M4). */
 static int set_propagation(struct mount_tree *t, struct err *e)
 {
-	unsigned long p = t->plan->root.propagation & (MS_PRIVATE | MS_UNBINDABLE) ? MS_PRIVATE :
-											     MS_SLAVE;
+	unsigned long p =
+		t->plan->root.propagation & (MS_PRIVATE | MS_UNBINDABLE) ? MS_PRIVATE : MS_SLAVE;
 	int r = sys_mount(NULL, "/", NULL, MS_REC | p, NULL);
 
 	if (r == -EINVAL)
-		return err_sys(e, ERR_MNT_ROOTFS, r, "/ is no mount point: hull cannot work in a chroot");
+		return err_sys(e, ERR_MNT_ROOTFS, r,
+			       "/ is no mount point: hull cannot work in a chroot");
 	return r < 0 ? err_sys(e, ERR_MNT_ROOTFS, r, "set the propagation of /") : 0;
 }
 
@@ -50,7 +52,8 @@ static int open_root_here(struct mount_tree *t, struct err *e)
 {
 	_cleanup_fd_ int fd = path_open_host(t->plan->root.path, O_DIRECTORY);
 
-	/* A user namespace may lack the right to walk to the rootfs; its clone is at hand, so "/" serves as place. */
+	/* A user namespace may lack the right to walk to the rootfs; its clone is at hand, so "/"
+	 * serves as place. */
 	if (fd == -EACCES && t->sources->root_tree >= 0 && t->plan->ns.has_mount_ns) {
 		fd = path_open_host("/", O_DIRECTORY);
 		if (fd >= 0)
@@ -173,8 +176,8 @@ static int mount_tree_of(struct mount_tree *t, const struct plan_mount *m, size_
 	if (target < 0)
 		return target;
 	if (m->kind == MOUNT_FS) {
-		int userns = m->idmap == MOUNT_IDMAP_CONTAINER ? t->userns_fd :
-								 t->sources->userns[i];
+		int userns =
+			m->idmap == MOUNT_IDMAP_CONTAINER ? t->userns_fd : t->sources->userns[i];
 
 		tree = mnt_new(t, m, userns, target, &attached, e);
 		if (tree < 0)
@@ -235,8 +238,8 @@ static bool is_covered(const struct plan *p, size_t i)
 }
 
 /*
- * What hull relies on must still be there after hooks have run: /dev, /proc, /sys and what is below them. Over
- * other places a hook may mount what it likes.
+ * What hull relies on must still be there after hooks have run: /dev, /proc, /sys and what is below
+ * them. Over other places a hook may mount what it likes.
  */
 int mount_tree_verify(struct mount_tree *t, struct err *e)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sys/path: look-up and creation of names beneath a root fd. Hides the resolve flags of openat2(2), the
- * retries a racing rename needs, and how missing parts of a path are made without ever leaving the root.
+ * sys/path: look-up and creation of names beneath a root fd. Hides the resolve flags of openat2(2),
+ * the retries a racing rename needs, and how missing parts of a path are made without ever leaving
+ * the root.
  */
 #include "sys/path.h"
 
@@ -19,9 +20,11 @@
 #include "sys/proc.h"
 
 enum {
-	PATH_RACE_MS = 100,   /* how long EAGAIN is answered by trying again (rule P6) */
-	PATH_LINKS_MAX = 40,  /* symlinks followed while making a path, as the kernel's MAXSYMLINKS */
-	PATH_ROUNDS_MAX = 8192, /* starts from the root while making one path: a bound, not a limit anybody meets */
+	PATH_RACE_MS = 100, /* how long EAGAIN is answered by trying again (rule P6) */
+	PATH_LINKS_MAX =
+		40, /* symlinks followed while making a path, as the kernel's MAXSYMLINKS */
+	PATH_ROUNDS_MAX = 8192, /* starts from the root while making one path: a bound, not a limit
+				   anybody meets */
 };
 
 #define IN_ROOT (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
@@ -34,7 +37,8 @@ int path_openat2(int dirfd, const char *path, uint64_t flags, uint64_t resolve)
 	for (;;) {
 		int fd = sys_openat2(dirfd, path, flags | O_CLOEXEC, 0, resolve);
 
-		/* KERNEL: EAGAIN: a rename or mount raced with "..", so containment could not be proved. openat2(2). */
+		/* KERNEL: EAGAIN: a rename or mount raced with "..", so containment could not be
+		 * proved. openat2(2). */
 		if (fd != -EAGAIN)
 			return fd;
 		if (deadline == 0)
@@ -66,7 +70,8 @@ int path_resolve_strict(const struct rootfs *root, const char *path)
 
 struct maker {
 	const struct rootfs *root;
-	char path[PATH_MAX]; /* what is left to do, from the root; grows when a dangling symlink is read */
+	char path[PATH_MAX]; /* what is left to do, from the root; grows when a dangling symlink is
+				read */
 	enum path_make kind;
 	uint64_t resolve; /* IN_ROOT or STRICT */
 	bool nofollow;
@@ -101,7 +106,8 @@ static int open_whole(const struct maker *m)
 	return r < 0 ? r : fd_take(&fd);
 }
 
-/* O_PATH fd of the longest prefix that exists; *@ret_rest is the offset of what follows it in m->path. */
+/* O_PATH fd of the longest prefix that exists; *@ret_rest is the offset of what follows it in
+ * m->path. */
 static int open_prefix(struct maker *m, size_t *ret_rest)
 {
 	size_t end = strlen(m->path);
@@ -149,8 +155,9 @@ static int expand_link(struct maker *m, int dir, const char *name, size_t at, si
 }
 
 /*
- * One round: open the prefix that exists, make components behind it until the end. Returns an fd, -EAGAIN
- * when the path must be looked at again from the root (a link was read, or ".." follows), or an error.
+ * One round: open the prefix that exists, make components behind it until the end. Returns an fd,
+ * -EAGAIN when the path must be looked at again from the root (a link was read, or ".." follows),
+ * or an error.
  */
 static int make_round(struct maker *m)
 {
@@ -201,9 +208,9 @@ static int make_round(struct maker *m)
 			if (fd >= 0)
 				close(fd);
 			r = expand_link(m, dir, name, at, len);
-			return r < 0 && !(r == -ENOTDIR && last && m->kind == PATH_MAKE_FILE) ?
-				       r :
-				       -EAGAIN;
+			return r < 0 && !(r == -ENOTDIR && last && m->kind == PATH_MAKE_FILE)
+				       ? r
+				       : -EAGAIN;
 		}
 		if (fd < 0)
 			return fd;
@@ -289,7 +296,8 @@ int path_reopen_at(const struct procfs *proc, int path_fd, int flags)
 	char name[16];
 	int r;
 
-	/* "self/fd" is a directory that no mount can cover here; only its last step is a magic link. */
+	/* "self/fd" is a directory that no mount can cover here; only its last step is a magic
+	 * link. */
 	dir = proc_openat(proc, "self/fd", O_PATH | O_DIRECTORY);
 	if (dir < 0)
 		return dir;
@@ -322,7 +330,8 @@ int path_mount_id(int fd, uint64_t *ret)
 	struct statx stx;
 	int r;
 
-	/* KERNEL: an id that is never used again. Since 6.8; statx(2). Before: unique while the mount lives. */
+	/* KERNEL: an id that is never used again. Since 6.8; statx(2). Before: unique while the
+	 * mount lives. */
 	r = sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &stx);
 	if (r < 0)
 		return r;
@@ -349,8 +358,8 @@ int path_mkdir_host(int base, const char *path, mode_t mode)
 	_cleanup_fd_ int dir = -1;
 	const char *p = path;
 
-	dir = *p == '/' ? sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0) :
-			  sys_openat(base, ".", O_PATH | O_DIRECTORY, 0);
+	dir = *p == '/' ? sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0)
+			: sys_openat(base, ".", O_PATH | O_DIRECTORY, 0);
 	if (dir < 0)
 		return dir;
 	for (;;) {

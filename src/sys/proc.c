@@ -28,7 +28,8 @@ static int new_instance(bool full)
 	if (fs < 0)
 		return fs;
 	if (!full) {
-		/* KERNEL: only process directories: no sys/, no sysrq-trigger. Since 5.8; proc(5). */
+		/* KERNEL: only process directories: no sys/, no sysrq-trigger. Since 5.8; proc(5).
+		 */
 		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "subset", "pid", 0);
 		if (r < 0)
 			return r;
@@ -88,7 +89,6 @@ int proc_open(bool full, struct procfs *ret)
 {
 	int fd = new_instance(full);
 
-
 	if (out_of_resources(fd))
 		return fd;
 	if (fd < 0) /* a clone without submounts: what covered parts of it stays behind */
@@ -114,7 +114,8 @@ int proc_openat(const struct procfs *p, const char *path, int flags)
 			  RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
 	if (fd < 0)
 		return fd;
-	/* SECURITY: rule F2: the file system and the mount are proved, not presumed. CVE-2025-52881. */
+	/* SECURITY: rule F2: the file system and the mount are proved, not presumed.
+	 * CVE-2025-52881. */
 	magic = sys_fs_magic(fd);
 	if (magic < 0)
 		return (int)magic;
@@ -140,7 +141,8 @@ int proc_write(const struct procfs *p, const char *path, const char *value, size
 
 	if (fd < 0)
 		return fd;
-	/* KERNEL: one write is one value; the rest of a split one would be taken as another. proc(5). */
+	/* KERNEL: one write is one value; the rest of a split one would be taken as another.
+	 * proc(5). */
 	do
 		r = write(fd, value, n);
 	while (r < 0 && errno == EINTR);
@@ -164,7 +166,8 @@ int proc_start_time(const struct procfs *p, pid_t pid, uint64_t *ret_start, char
 		return -ESRCH;
 	if (n < 0)
 		return (int)n;
-	/* The name in field 2 may hold blanks and brackets: fields are counted behind its last bracket. */
+	/* The name in field 2 may hold blanks and brackets: fields are counted behind its last
+	 * bracket. */
 	s = strrchr(buf, ')');
 	if (!s || s[1] != ' ' || s[2] == '\0' || s[3] != ' ')
 		return -EBADMSG;
@@ -193,7 +196,8 @@ int proc_boot_id(char ret[static 37])
 	ssize_t n;
 	long magic;
 
-	/* Inside another container /proc/sys is a mount of its own: the file system is checked, not the mount. */
+	/* Inside another container /proc/sys is a mount of its own: the file system is checked, not
+	 * the mount. */
 	fd = sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_NOCTTY, 0);
 	if (fd < 0)
 		return fd;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sys/proc: a private procfs that no mount can cover (rules F1, F2), and the few reads and writes of /proc
- * that hull needs. The full handle exists only while sysctls are written.
+ * sys/proc: a private procfs that no mount can cover (rules F1, F2), and the few reads and writes
+ * of /proc that hull needs. The full handle exists only while sysctls are written.
  */
 #ifndef HULL_SYS_PROC_H
 #define HULL_SYS_PROC_H
@@ -12,20 +12,22 @@
 #include <sys/types.h>
 
 struct procfs {
-	int fd;		 /* the root of the procfs, -1: not open */
+	int fd; /* the root of the procfs, -1: not open */
 	uint64_t mnt_id; /* of that root: every file opened below it must have the same */
 };
 
-/* A private, detached procfs of the caller's pid namespace (fsopen). @full: with /proc/sys; else subset=pid.
- * Where the kernel refuses (no rights in the owning user namespace) the ambient /proc is opened and proved to be
- * a procfs root (magic, inode 1); lookups then refuse to cross mounts. 0 or -errno. */
+/* A private, detached procfs of the caller's pid namespace (fsopen). @full: with /proc/sys; else
+ * subset=pid. Where the kernel refuses (no rights in the owning user namespace) the ambient /proc
+ * is opened and proved to be a procfs root (magic, inode 1); lookups then refuse to cross mounts. 0
+ * or -errno. */
 int proc_open(bool full, struct procfs *ret);
 void proc_close(struct procfs *p);
-/* The ambient /proc, proved to be a procfs root: for the runtime's reads about other processes, before it has
- * entered anything. Cheaper than proc_open. */
+/* The ambient /proc, proved to be a procfs root: for the runtime's reads about other processes,
+ * before it has entered anything. Cheaper than proc_open. */
 int proc_open_ambient(struct procfs *ret);
 
-/* Open @path below the handle: RESOLVE_BENEATH|NO_XDEV|NO_MAGICLINKS ("self" is allowed), then magic and mount id verified. */
+/* Open @path below the handle: RESOLVE_BENEATH|NO_XDEV|NO_MAGICLINKS ("self" is allowed), then
+ * magic and mount id verified. */
 int proc_openat(const struct procfs *p, const char *path, int flags);
 /* Read a small file as text without its final newline; length or -errno. */
 ssize_t proc_read(const struct procfs *p, const char *path, char *buf, size_t size);

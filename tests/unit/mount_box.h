@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tests/unit/mount_box: a world for the mount room. A child process gets a mount namespace of its own with a
- * tmpfs as playground ("the host"); a grandchild plays init: its own mount namespace, the tree, the pivot,
- * then the checks from inside. Nothing survives the processes.
+ * tests/unit/mount_box: a world for the mount room. A child process gets a mount namespace of its
+ * own with a tmpfs as playground ("the host"); a grandchild plays init: its own mount namespace,
+ * the tree, the pivot, then the checks from inside. Nothing survives the processes.
  */
 #ifndef HULL_TESTS_MOUNT_BOX_H
 #define HULL_TESTS_MOUNT_BOX_H
@@ -41,7 +41,7 @@ struct box {
 	struct mount_tree tree;
 	struct arena arena;
 	struct err err;
-	uint64_t flags;		       /* CLONE_NEW* of init besides the mount namespace */
+	uint64_t flags; /* CLONE_NEW* of init besides the mount namespace */
 	void (*inside)(struct box *b); /* checks after the pivot */
 	void (*before_pivot)(struct box *b);
 };
@@ -146,8 +146,8 @@ static bool parse_line(const char *line, size_t len, struct mount_line *m)
 		else if (field == 5)
 			snprintf(m->opts, sizeof(m->opts), "%s", word);
 		else if (field >= 6 && field < 100 && !streq(word, "-"))
-			snprintf(m->tags + strlen(m->tags), sizeof(m->tags) - strlen(m->tags), "%s ",
-				 word);
+			snprintf(m->tags + strlen(m->tags), sizeof(m->tags) - strlen(m->tags),
+				 "%s ", word);
 		else if (field >= 6 && field < 100)
 			field = 99; /* the next one is 100 */
 		else if (field == 100)
@@ -334,7 +334,8 @@ _unused_ static int box_run_with(struct box *b, mount_userns_fn *userns_for)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		_exit(99);
 	pid = fork();
-	if (pid == 0 && (b->flags & CLONE_NEWPID)) { /* its child is the first of the pid namespace */
+	if (pid == 0 &&
+	    (b->flags & CLONE_NEWPID)) { /* its child is the first of the pid namespace */
 		must(sys_unshare(CLONE_NEWPID), "unshare pid");
 		pid = fork();
 		if (pid > 0) {
@@ -343,7 +344,8 @@ _unused_ static int box_run_with(struct box *b, mount_userns_fn *userns_for)
 		}
 	}
 	if (pid == 0) {
-		must(sys_unshare(CLONE_NEWNS | (int)(b->flags & ~(uint64_t)CLONE_NEWPID)), "unshare");
+		must(sys_unshare(CLONE_NEWNS | (int)(b->flags & ~(uint64_t)CLONE_NEWPID)),
+		     "unshare");
 		r = init_steps(b);
 		if (write(fds[1], &b->err, sizeof(b->err)) < 0)
 			_exit(99);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mount room against hostile root file systems: nothing leaves the root, nothing stands in for /proc. */
+/* The mount room against hostile root file systems: nothing leaves the root, nothing stands in for
+ * /proc. */
 #include "mount_box.h"
 
 #include <dirent.h>
@@ -119,10 +120,17 @@ BOX_TEST(nothing_stands_in_for_proc)
 		const char *destination;
 		bool with_proc;
 	} rows[] = {
-		{ "/proc", false },	     { "//./proc/.", false },  { "/p", false },
-		{ "/x/../proc", false },     { "/proc", true },	       { "/p", true },
-		{ "/proc/self/attr", true }, { "/p/sys", true },       { "/proc/sys", true },
-		{ "/proc/1", true },	     { "/x/../proc/sys", true },
+		{"/proc",		   false},
+		     { "//./proc/.",	     false},
+		 { "/p",		 false},
+		{ "/x/../proc",	false},
+		     { "/proc",		true },
+		 { "/p",		 true },
+		{ "/proc/self/attr", true },
+		     { "/p/sys",		 true },
+		 { "/proc/sys",	true },
+		{ "/proc/1",	     true },
+		     { "/x/../proc/sys",	 true },
 	};
 
 	make_link("/proc", TOP "/root/p");
@@ -459,14 +467,16 @@ BOX_TEST(the_console_follows_nothing)
 
 static void inside_race(struct box *b)
 {
-	/* wherever it went, it is inside: the link's target as seen from here, or the directory under either name */
+	/* wherever it went, it is inside: the link's target as seen from here, or the directory
+	 * under either name */
 	(void)b;
 	read_mountinfo();
 	CHECK(strstr(mountinfo, " /vol/a/m ") || strstr(mountinfo, " /vol/b/m ") ||
 	      strstr(mountinfo, " " TOP "/canary/m "));
 }
 
-/* A neighbour exchanges part of the destination with a link to the host. CVE-2021-30465, CVE-2024-45310. */
+/* A neighbour exchanges part of the destination with a link to the host. CVE-2021-30465,
+ * CVE-2024-45310. */
 BOX_TEST(racing_neighbours)
 {
 	int mounts = count_mounts(), good = 0, refused = 0;

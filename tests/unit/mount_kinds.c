@@ -30,7 +30,10 @@ static void inside_copy(struct box *b)
 
 static void fill_data(void)
 {
-	const struct timespec times[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
+	const struct timespec times[2] = {
+		{1000000000,  0},
+		   { 1000000000, 0}
+	};
 
 	make_dir(TOP "/root/data");
 	make_dir(TOP "/root/data/dir");
@@ -100,7 +103,8 @@ BOX_TEST(tmpcopyup_that_does_not_fit)
 
 /* ---- id maps ---- */
 
-static int userns_of_map(const struct spec_idmaps *uid, const struct spec_idmaps *gid, struct err *e)
+static int userns_of_map(const struct spec_idmaps *uid, const struct spec_idmaps *gid,
+			 struct err *e)
 {
 	int go[2], ready[2], fd = -1;
 	char path[64], text[256], c;
@@ -143,7 +147,10 @@ static int userns_of_map(const struct spec_idmaps *uid, const struct spec_idmaps
 	return fd;
 }
 
-static struct spec_idmap ranges[2] = { { 0, 1000, 10 }, { 100, 5000, 10 } };
+static struct spec_idmap ranges[2] = {
+	{0,    1000, 10},
+	 { 100, 5000, 10}
+};
 
 static void owned(const char *path, uid_t id)
 {
@@ -253,7 +260,8 @@ BOX_TEST(symlinks_as_sources)
 	struct plan_mount *m;
 	struct box b;
 
-	for (int again = 0; again < 2; again++) { /* the second time the copied link is there already */
+	for (int again = 0; again < 2;
+	     again++) { /* the second time the copied link is there already */
 		box_init(&b);
 		if (!again) {
 			put(TOP "/zone", "zone");
@@ -337,7 +345,8 @@ static void inside_overlay(struct box *b)
 	(void)b;
 	CHECK_INT(find_mount("/merged", &m), 1);
 	CHECK_STR(m.type, "overlay");
-	CHECK(has_word(m.opts, "nosuid") && !has_word(m.opts, "nodev") && !has_word(m.opts, "noexec"));
+	CHECK(has_word(m.opts, "nosuid") && !has_word(m.opts, "nodev") &&
+	      !has_word(m.opts, "noexec"));
 	CHECK_STR(get("/merged/one"), "1");
 	CHECK_STR(get("/merged/two"), "2");
 	CHECK_INT(write_errno("/merged/new"), 0);
@@ -490,8 +499,9 @@ static bool fake_v2(struct box *b)
 	/* any directory will do for the clone: only its being shown read-only is checked here */
 	make_dir(TOP "/cg");
 	put(TOP "/cg/cgroup.procs", "");
-	b->hierarchies[0] = (struct mount_hierarchy){ .name = "", .path = TOP "/cg", .dir = -1,
-						      .tree = -1, .v2 = true };
+	b->hierarchies[0] = (struct mount_hierarchy){
+		.name = "", .path = TOP "/cg", .dir = -1, .tree = -1, .v2 = true
+	};
 	b->n_hierarchies = 1;
 	return true;
 }
@@ -540,7 +550,8 @@ BOX_TEST(cgroup2_with_a_namespace)
 		b.plan.ns.created = CLONE_NEWCGROUP;
 		add_fs(&b, "sysfs", "/sys", "");
 		add_mount(&b, MOUNT_CGROUP, "/sys/fs/cgroup")->cgroup_rw = rw;
-		b.hierarchies[0] = (struct mount_hierarchy){ .name = "", .dir = -1, .tree = -1, .v2 = true };
+		b.hierarchies[0] =
+			(struct mount_hierarchy){ .name = "", .dir = -1, .tree = -1, .v2 = true };
 		b.n_hierarchies = 1;
 		b.inside = inside_cgroup2;
 		RUN_OK(&b);
@@ -577,8 +588,11 @@ BOX_TEST(cgroup_v1_without_a_namespace)
 	add_fs(&b, "sysfs", "/sys", "");
 	add_mount(&b, MOUNT_CGROUP, "/sys/fs/cgroup");
 	for (size_t i = 0; i < 3; i++)
-		b.hierarchies[i] = (struct mount_hierarchy){ .name = names[i], .controllers = names[i],
-							     .path = TOP "/cg", .dir = -1, .tree = -1,
+		b.hierarchies[i] = (struct mount_hierarchy){ .name = names[i],
+							     .controllers = names[i],
+							     .path = TOP "/cg",
+							     .dir = -1,
+							     .tree = -1,
 							     .v2 = i == 2 };
 	b.n_hierarchies = 3;
 	b.inside = inside_v1;
@@ -629,8 +643,9 @@ BOX_TEST(cgroup_v1_with_a_namespace)
 	b.plan.ns.created = CLONE_NEWCGROUP;
 	add_fs(&b, "sysfs", "/sys", "");
 	add_mount(&b, MOUNT_CGROUP, "/sys/fs/cgroup");
-	b.hierarchies[0] = (struct mount_hierarchy){ .name = v1_name, .controllers = v1_name, .dir = -1,
-						     .tree = -1 };
+	b.hierarchies[0] = (struct mount_hierarchy){
+		.name = v1_name, .controllers = v1_name, .dir = -1, .tree = -1
+	};
 	b.n_hierarchies = 1;
 	b.inside = inside_new_v1;
 	RUN_OK(&b);

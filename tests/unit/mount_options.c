@@ -8,17 +8,21 @@ static const struct attr_row {
 	uint64_t set;
 	const char *shown;
 } attr_rows[] = {
-	{ MOUNT_ATTR_RDONLY, "ro" },	       { MOUNT_ATTR_NOSUID, "nosuid" },
-	{ MOUNT_ATTR_NODEV, "nodev" },	       { MOUNT_ATTR_NOEXEC, "noexec" },
-	{ MOUNT_ATTR_NOATIME, "noatime" },     { MOUNT_ATTR_NODIRATIME, "nodiratime" },
-	{ MOUNT_ATTR_RELATIME, "relatime" },   { MOUNT_ATTR_STRICTATIME, NULL },
-	{ MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow" },
+	{MOUNT_ATTR_RDONLY,	     "ro"	  },
+	{ MOUNT_ATTR_NOSUID,	     "nosuid"     },
+	{ MOUNT_ATTR_NODEV,	    "nodev"	    },
+	{ MOUNT_ATTR_NOEXEC,	     "noexec"     },
+	{ MOUNT_ATTR_NOATIME,     "noatime"	},
+	{ MOUNT_ATTR_NODIRATIME,	 "nodiratime" },
+	{ MOUNT_ATTR_RELATIME,    "relatime"	  },
+	{ MOUNT_ATTR_STRICTATIME, NULL	       },
+	{ MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"},
 };
 
 static uint64_t clear_of(uint64_t set)
 {
-	return set & ~(uint64_t)MOUNT_ATTR__ATIME && !(set & MOUNT_ATTR__ATIME) ? 0 :
-										  MOUNT_ATTR__ATIME;
+	return set & ~(uint64_t)MOUNT_ATTR__ATIME && !(set & MOUNT_ATTR__ATIME) ? 0
+										: MOUNT_ATTR__ATIME;
 }
 
 static void check_attr(const char *point, const struct attr_row *row)
@@ -54,8 +58,8 @@ static void run_attrs(bool bind)
 		struct plan_mount *m;
 
 		snprintf(paths[i], 16, "/m%zu", i);
-		m = bind ? add_bind(&b, TOP "/src", paths[i], false) :
-			   add_fs(&b, "tmpfs", paths[i], "");
+		m = bind ? add_bind(&b, TOP "/src", paths[i], false)
+			 : add_fs(&b, "tmpfs", paths[i], "");
 		m->attr_set = attr_rows[i].set;
 		m->attr_clear = clear_of(m->attr_set);
 	}
@@ -137,8 +141,11 @@ BOX_TEST(recursive_clearing)
 
 	box_init(&b);
 	make_tree(MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME);
-	must(sys_mount("none", TOP "/src/sub", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID |
-			       MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME, NULL), "ro");
+	must(sys_mount("none", TOP "/src/sub", NULL,
+		       MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC |
+			       MS_NOATIME | MS_NODIRATIME,
+		       NULL),
+	     "ro");
 	m = add_bind(&b, TOP "/src", "/t", true);
 	m->rec_attr_clear = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
 			    MOUNT_ATTR_NOEXEC | MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
@@ -211,7 +218,8 @@ static void inside_mode(struct box *b)
 	CHECK_INT(st.st_mode & 07777, 01777);
 }
 
-/* A tmpfs looks like what it covers unless the config gives a mode; the caller's umask has no say. */
+/* A tmpfs looks like what it covers unless the config gives a mode; the caller's umask has no say.
+ */
 BOX_TEST(tmpfs_inherits_the_mode)
 {
 	struct box b;
@@ -419,10 +427,10 @@ BOX_TEST(root_propagation)
 		unsigned long value;
 		void (*inside)(struct box *b);
 	} rows[] = {
-		{ 0, inside_root_private },
-		{ MS_PRIVATE, inside_root_private },
-		{ MS_SHARED, inside_root_shared },
-		{ MS_UNBINDABLE, inside_root_unbindable },
+		{0,		     inside_root_private	 },
+		{ MS_PRIVATE,    inside_root_private	  },
+		{ MS_SHARED,     inside_root_shared	},
+		{ MS_UNBINDABLE, inside_root_unbindable},
 	};
 
 	root_on_a_shared_mount();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The mount room in other settings than a mount namespace of root: none at all, no pivot, a user namespace,
- * without privilege; and what a failed create leaves. */
+/* The mount room in other settings than a mount namespace of root: none at all, no pivot, a user
+ * namespace, without privilege; and what a failed create leaves. */
 #include "mount_box.h"
 
 static void inside_chroot(struct box *b)
@@ -24,7 +24,8 @@ BOX_TEST(no_pivot)
 	RUN_OK(&b);
 }
 
-/* Without a mount namespace the mounts are in the host's table, and can be taken away by their id. */
+/* Without a mount namespace the mounts are in the host's table, and can be taken away by their id.
+ */
 BOX_TEST(no_mount_namespace)
 {
 	struct mount_line line;
@@ -128,7 +129,8 @@ static void inside_userns(struct box *b)
 	CHECK_INT(find_mount("/rodir", &m), 1);
 }
 
-/* A child that is root of a new user namespace, mapped from 0: then everything of init happens there. */
+/* A child that is root of a new user namespace, mapped from 0: then everything of init happens
+ * there. */
 static void enter_userns(uid_t outside)
 {
 	char text[64];
@@ -178,7 +180,8 @@ static int run_userns(struct box *b, bool rootless)
 	pid_t pid;
 
 	if (!rootless)
-		must(mount_sources_open(&b->plan, &b->arena, no_userns, &b->sources, &b->err), "sources");
+		must(mount_sources_open(&b->plan, &b->arena, no_userns, &b->sources, &b->err),
+		     "sources");
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
@@ -186,7 +189,8 @@ static int run_userns(struct box *b, bool rootless)
 			must(sys_setresgid(1000, 1000, 1000), "gid");
 			must(sys_setresuid(1000, 1000, 1000), "uid");
 			must(sys_prctl(4 /* PR_SET_DUMPABLE */, 1, 0, 0, 0), "dumpable");
-			must(mount_sources_open(&b->plan, &b->arena, no_userns, &b->sources, &b->err),
+			must(mount_sources_open(&b->plan, &b->arena, no_userns, &b->sources,
+						&b->err),
 			     "sources without rights");
 			if (b->sources.root_tree >= 0 || b->sources.null >= 0)
 				_exit(97);

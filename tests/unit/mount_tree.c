@@ -65,7 +65,8 @@ static void inside_defaults(struct box *b)
 	CHECK_INT(find_mount("/", &m), 1);
 	CHECK_INT(find_mount("/proc", &m), 1);
 	CHECK_STR(m.type, "proc");
-	CHECK(has_word(m.opts, "nosuid") && has_word(m.opts, "nodev") && has_word(m.opts, "noexec"));
+	CHECK(has_word(m.opts, "nosuid") && has_word(m.opts, "nodev") &&
+	      has_word(m.opts, "noexec"));
 	CHECK(has_word(m.opts, "relatime"));
 	CHECK_INT(find_mount("/dev", &m), 1);
 	CHECK(has_word(m.sb, "size=65536k") && has_word(m.sb, "mode=755"));

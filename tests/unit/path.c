@@ -108,10 +108,17 @@ TEST(resolve_follows_links_inside_the_root)
 	static const struct {
 		const char *path, *same;
 	} rows[] = {
-		{ "/a/b", "a/b" },	   { "a/b", "a/b" },	    { "/abs", "a/b" },
-		{ "/rel", "a/b" },	   { "/", "." },	    { "", "." },
-		{ "/../..", "." },	   { "/a/../a/./b", "a/b" }, { "/file", "file" },
-		{ "/../../../file", "file" }, { "//a//b//", "a/b" },
+		{"/a/b",		  "a/b" },
+		       { "a/b",		"a/b" },
+		{ "/abs",		  "a/b" },
+		       { "/rel",		 "a/b" },
+		{ "/",	       "."   },
+		       { "",		     "."	 },
+		{ "/../..",	    "."	},
+		       { "/a/../a/./b",	"a/b" },
+		{ "/file",	   "file"},
+		       { "/../../../file", "file"},
+		{ "//a//b//",	      "a/b" },
 	};
 
 	CHECK_INT(forest_open(), 0);
@@ -173,7 +180,8 @@ struct counter {
 	char last[PATH_MAX];
 };
 
-static void count_made(struct path_made *made, int dir, const char *name, const char *path, size_t len)
+static void count_made(struct path_made *made, int dir, const char *name, const char *path,
+		       size_t len)
 {
 	struct counter *c = (struct counter *)made;
 
@@ -188,20 +196,21 @@ TEST(make_creates_inside_only)
 		enum path_make kind;
 		const char *same; /* where it must be now */
 	} rows[] = {
-		{ "/x/y/z", PATH_MAKE_DIR, "x/y/z" },
-		{ "/x/y/f", PATH_MAKE_FILE, "x/y/f" },
-		{ "/abs/n1", PATH_MAKE_DIR, "a/b/n1" },
-		{ "/rel/back/n2/", PATH_MAKE_FILE, "a/a/n2" }, /* a/b/back -> ../a is dangling: a/a */
-		{ "/up", PATH_MAKE_DIR, "out" },
-		{ "/absup/deep/er", PATH_MAKE_DIR, "out/deep/er" },
-		{ "/dangling", PATH_MAKE_DIR, "new/deep" },
-		{ "/dangling-abs", PATH_MAKE_FILE, "new2/deep" },
-		{ "/twice/more", PATH_MAKE_DIR, "new/deep/more" },
-		{ "/m1/../m2", PATH_MAKE_DIR, "m2" },
-		{ "/m3/../../../m4/./f", PATH_MAKE_FILE, "m4/f" },
-		{ "/m5/..", PATH_MAKE_DIR, "." },
-		{ "/m6/.", PATH_MAKE_DIR, "m6" },
-		{ "/magic/etc/nothing", PATH_MAKE_DIR, "proc/self/root/etc/nothing" },
+		{"/x/y/z",		    PATH_MAKE_DIR,  "x/y/z"			   },
+		{ "/x/y/f",		    PATH_MAKE_FILE, "x/y/f"			    },
+		{ "/abs/n1",	     PATH_MAKE_DIR,  "a/b/n1"		     },
+		{ "/rel/back/n2/",	   PATH_MAKE_FILE,
+		  "a/a/n2"							    }, /* a/b/back -> ../a is dangling: a/a */
+		{ "/up",		 PATH_MAKE_DIR,	"out"			      },
+		{ "/absup/deep/er",	    PATH_MAKE_DIR,  "out/deep/er"		 },
+		{ "/dangling",	       PATH_MAKE_DIR,  "new/deep"			 },
+		{ "/dangling-abs",	   PATH_MAKE_FILE, "new2/deep"		       },
+		{ "/twice/more",	 PATH_MAKE_DIR,	"new/deep/more"		},
+		{ "/m1/../m2",	       PATH_MAKE_DIR,  "m2"			   },
+		{ "/m3/../../../m4/./f", PATH_MAKE_FILE, "m4/f"			},
+		{ "/m5/..",		    PATH_MAKE_DIR,  "."			       },
+		{ "/m6/.",		   PATH_MAKE_DIR,  "m6"			       },
+		{ "/magic/etc/nothing",	PATH_MAKE_DIR,  "proc/self/root/etc/nothing"},
 	};
 
 	CHECK_INT(forest_open(), 0);
@@ -213,8 +222,8 @@ TEST(make_creates_inside_only)
 		if (fd < 0 || inode_of(fd) != inode(root.fd, rows[i].same) || c.n == 0)
 			FAIL_("%s: %d", rows[i].path, fd);
 		CHECK_INT(fstat(fd, &st), 0);
-		CHECK_INT(st.st_mode, rows[i].kind == PATH_MAKE_DIR ? S_IFDIR | 0755 :
-								       S_IFREG | 0644);
+		CHECK_INT(st.st_mode,
+			  rows[i].kind == PATH_MAKE_DIR ? S_IFDIR | 0755 : S_IFREG | 0644);
 	}
 	CHECK(empty_dir(top_fd, "out"));
 	forest_close();
@@ -379,8 +388,8 @@ TEST(mkdir_on_the_host)
 }
 
 /*
- * A second process exchanges a directory with a symlink to the canary while paths are made. Every result
- * is either an error or inside the root; the canary stays empty (rule P4, CVE-2024-45310).
+ * A second process exchanges a directory with a symlink to the canary while paths are made. Every
+ * result is either an error or inside the root; the canary stays empty (rule P4, CVE-2024-45310).
  */
 TEST(racing_renames_never_lead_out)
 {

@@ -55,7 +55,8 @@ TEST(the_small_handle_has_no_sysctls)
 	CHECK(fd >= 0);
 }
 
-/* What covers /proc/self/attr in the mount namespace is not there in the private instance (rule F1). */
+/* What covers /proc/self/attr in the mount namespace is not there in the private instance (rule
+ * F1). */
 TEST(covers_are_invisible)
 {
 	int status = -1;
@@ -65,7 +66,8 @@ TEST(covers_are_invisible)
 		struct procfs p = { .fd = -1 };
 		char buf[64];
 
-		if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		if (unshare(CLONE_NEWNS) < 0 ||
+		    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 			_exit(77);
 		if (mount("none", "/proc/self", "tmpfs", 0, NULL) < 0 &&
 		    mount("/dev/null", "/proc/self/comm", NULL, MS_BIND, NULL) < 0)
