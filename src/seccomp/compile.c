@@ -504,7 +504,10 @@ int seccomp_compile_for(enum spec_seccomp_arch native, const struct spec_seccomp
 			struct err *e)
 {
 	struct compiler c = { .a = a, .err = e, .s = s, .native = native };
-	struct seccomp_program p = { .flags = s->flags };
+	struct seccomp_program p = {
+		/* Silent about flags: what runc and crun do, and what kernels since 5.16 do anyway. */
+		.flags = s->flags_set ? s->flags : SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+	};
 	unsigned unknown;
 	int r;
 

@@ -26,24 +26,32 @@ struct seccomp_program {
  *
  * 1. seccomp_data.arch is checked first. Listed are the native architecture, always, and those of
  * the profile; any other kills the thread. A call with the x32 bit is of another architecture, too.
- *    Architectures that a kernel of this machine never reports need no code and get none.
+ * Architectures that a kernel of this machine never reports need no code and get none.
+ *
  * 2. A rule whose action equals the default action has no effect, but for point 5.
+ *
  * 3. The first rule of a call that has no condition decides; where there is none, every rule whose
  * conditions all hold matches. If matching rules have different actions the strictest wins, in the
  * order of the kernel: KILL_PROCESS, KILL(_THREAD), TRAP, ERRNO, NOTIFY, TRACE, LOG, ALLOW; among
  * equals the first. (libseccomp, where these conflict, takes one of them by an order of its own;
  * hull never decides more loosely.)
+ *
  * 4. When conditions of one rule name an argument twice, each condition becomes a rule of its own,
  * as in all runtimes: existing profiles mean "or" by that. Comparisons are unsigned and of 64 bits;
  * on 32 bit architectures, and x32 and n32, of the low 32 bits of value and argument. On
  * architectures with socketcall(2) and ipc(2) a rule for a call behind them also applies there: its
  * number takes the place of argument 0, and conditions on arguments 1 to 5 are asked of the
  * multiplexer's registers (they cannot see what is behind a pointer), as libseccomp does.
+ *
  * 5. A call whose number is above the highest one that any rule names on that architecture is
- * younger than the profile and gets ENOSYS, so that libraries fall back; unless the default action
- * is ALLOW, LOG or TRACE, or the profile names no call of that architecture. Number -1 (a tracer
- * skips the call) is not young.
+ * younger than the profile and gets ENOSYS, so that libraries fall back, as with runc; unless the
+ * default action is ALLOW, LOG or TRACE, or the profile names no call of that architecture. Number
+ * -1 (a tracer skips the call) and arm's private calls are not young.
+ *
  * 6. All the rest gets the default action.
+ *
+ * Without `flags` the filter is loaded with SPEC_ALLOW, as by runc and crun; an empty list means no
+ * flag at all.
  */
 
 /* Pure. ERR_SEC_PROFILE: seccomp_check; ERR_SEC_SIZE with both counts. Names that no architecture
@@ -69,10 +77,9 @@ int seccomp_from_base64(const char *text, struct arena *a, struct seccomp_progra
  * namespace. */
 int seccomp_load(const struct seccomp_program *p, int *ret_listener, struct err *e);
 
-/* Runtime: hand the listener with the container process state
- * (config-linux.md#containerprocessstate) to the agent at
- * @path: one connection, closed afterwards. An agent that does not listen or take it fails after 10
- * s. */
+/* Runtime: hand the listener with the container process state, @state_json
+ * (config-linux.md#containerprocessstate), to the agent at @path: one connection, closed
+ * afterwards. An agent that does not listen, or not take it within 10 s, is an error. */
 int seccomp_send_listener(const char *path, const char *state_json, size_t len, int listener,
 			  struct err *e);
 
