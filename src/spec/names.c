@@ -278,8 +278,10 @@ static int real_time_offset(const char *s, int *ret)
 
 int spec_signal(const char *text, int *ret)
 {
-	/* KERNEL: 1 to 64; libc hides two of them from SIGRTMIN on. signal(7). */
-	enum { LAST = 64 };
+	/* KERNEL: 1 to 64, real-time from 32 on, of which glibc keeps two and musl three for itself.
+	 * Images name them as glibc does ("SIGRTMIN+3" for systemd), whatever hull is linked with.
+	 * signal(7). */
+	enum { RT_FIRST = 34, LAST = 64 };
 	int sig, offset;
 	uint32_t n;
 
@@ -293,7 +295,7 @@ int spec_signal(const char *text, int *ret)
 		else if (real_time_offset(text + 5, &offset) < 0)
 			return -EINVAL;
 		else
-			sig = (strncasecmp(text, "RTMIN", 5) ? SIGRTMAX : SIGRTMIN) + offset;
+			sig = (strncasecmp(text, "RTMIN", 5) ? LAST : RT_FIRST) + offset;
 	}
 	if (sig < 1 || sig > LAST)
 		return -EINVAL;

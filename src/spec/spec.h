@@ -16,7 +16,7 @@
 
 #define SPEC_VERSION "1.3.0"
 #define SPEC_VERSION_MIN "1.0.0"
-enum { SPEC_MAX_BYTES = 16 * 1024 * 1024, SPEC_MAX_DEPTH = 64 };
+enum { SPEC_MAX_BYTES = 16 * 1024 * 1024 }; /* the usual cap of a config; fault J1 */
 
 /* Read config.json from an open fd (regular file, or a pipe for "-"); at most @max bytes.
  * Everything of *ret lives in @a. Errors: ERR_CFG_*, place = JSON pointer. Not yet cross-checked.
