@@ -51,6 +51,13 @@ def runtime(environment):
 
 
 @pytest.fixture
+def needs_exec(runtime):
+    """For tests of exec: skipped where the runtime has no such command."""
+    if not runtime.has("exec"):
+        pytest.skip("planned: the runtime has no exec")
+
+
+@pytest.fixture
 def make_ctr(environment, request):
     """Function that makes further containers: make_ctr(root=..., bundle=...)."""
     made = []

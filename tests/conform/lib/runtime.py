@@ -1,5 +1,6 @@
 """Calls of the runtime under test: command line, streams in files, exit status, time limit."""
 
+import functools
 import os
 import shlex
 import subprocess
@@ -52,6 +53,12 @@ class Runtime:
         self.version = (out.stdout or out.stderr).strip().splitlines()[0] if out.stdout else "?"
         self.is_hull = self.version.startswith("hull")
         self.name = self.version.replace(" version", "").strip()
+
+    @functools.cache
+    def has(self, command):
+        """Does the runtime know this command?"""
+        return not subprocess.run([self.path, command, "--help"], stdin=subprocess.DEVNULL,
+                                  capture_output=True, timeout=TIMEOUT).returncode
 
     def argv(self, words, root, public=None):
         argv = [self.path] + self.args + ["--root", root]
