@@ -2,6 +2,7 @@
 /* The mount room against hostile root file systems: nothing leaves the root, nothing stands in for
  * /proc. */
 #include "mount_box.h"
+#include "mount/room.h"
 
 #include <dirent.h>
 #include <signal.h>
@@ -513,6 +514,43 @@ BOX_TEST(racing_neighbours)
 	CHECK_INT(good + refused, 100);
 	CHECK(canary_is_empty());
 	CHECK_INT(count_mounts(), mounts);
+}
+
+/* The target was moved between its look-up and the mount: the path leads elsewhere now. */
+static void moved_away(struct box *b)
+{
+	_cleanup_fd_ int tree = path_resolve(&b->tree.root, "/vol/a", false);
+	struct err e = { 0 };
+	uint64_t id = 0;
+
+	CHECK(tree >= 0);
+	CHECK_INT(mnt_prove(&b->tree, "/vol/a", false, tree, &id, &e), 0);
+	CHECK(id == b->sources.mnt_id[0]);
+	must(rename(TOP "/root/vol", TOP "/root/away"), "rename");
+	make_dir(TOP "/root/vol");
+	make_dir(TOP "/root/vol/a");
+	CHECK_INT(mnt_prove(&b->tree, "/vol/a", false, tree, NULL, &e), -EINVAL);
+	CHECK_INT(e.id, ERR_MNT_VERIFY);
+	memset(&e, 0, sizeof(e));
+	must(rmdir(TOP "/root/vol/a"), "rmdir");
+	CHECK_INT(mnt_prove(&b->tree, "/vol/a", false, tree, NULL, &e), -ENOENT);
+	CHECK_INT(e.id, ERR_MNT_VERIFY);
+}
+
+static void nothing(struct box *b)
+{
+	(void)b; /* what before_pivot found is what counts */
+}
+
+BOX_TEST(a_moved_target_is_noticed)
+{
+	struct box b;
+
+	box_init(&b);
+	add_fs(&b, "tmpfs", "/vol/a", "");
+	b.before_pivot = moved_away;
+	b.inside = nothing;
+	RUN_OK(&b);
 }
 
 /* ---- after hooks ---- */

@@ -421,6 +421,32 @@ static void inside_root_unbindable(struct box *b)
 	CHECK_INT(sys_mount("/", "/late", NULL, MS_BIND, NULL), -EINVAL);
 }
 
+static void inside_base(struct box *b)
+{
+	bool private = b->plan.root.propagation & (MS_PRIVATE | MS_UNBINDABLE);
+	bool shared = b->plan.root.propagation & MS_SHARED;
+
+	CHECK_INT(tag("/bound", "master:"), !private && !shared);
+	CHECK_INT(tag("/bound", "shared:"), shared);
+}
+
+/* What the config says nothing about follows rootfsPropagation. */
+BOX_TEST(binds_follow_the_root)
+{
+	static const unsigned long rows[] = { 0, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, MS_SHARED };
+
+	share_source();
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct box b;
+
+		box_init(&b);
+		b.plan.root.propagation = rows[i];
+		add_bind(&b, TOP "/src", "/bound", false);
+		b.inside = inside_base;
+		RUN_OK(&b);
+	}
+}
+
 BOX_TEST(root_propagation)
 {
 	static const struct {
