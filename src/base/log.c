@@ -40,12 +40,9 @@ static const char *level_name(enum log_level level)
 static void add_time(struct strbuf *b)
 {
 	struct timespec ts;
-	struct tm tm;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	sb_printf(b, "%04d-%02d-%02dT%02d:%02d:%02d.%06ldZ", tm.tm_year + 1900, tm.tm_mon + 1,
-		  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ts.tv_nsec / 1000);
+	sb_time(b, ts.tv_sec, ts.tv_nsec, 6);
 }
 
 static void add_json(struct strbuf *b, const char *key, const char *value)

@@ -185,6 +185,37 @@ void sb_escape(struct strbuf *b, const char *s)
 	}
 }
 
+static unsigned days_in_year(unsigned year)
+{
+	return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 366 : 365;
+}
+
+void sb_time(struct strbuf *b, int64_t seconds, long nanoseconds, unsigned digits)
+{
+	static const unsigned char months[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	uint64_t t = seconds < 0 ? 0 : (uint64_t)seconds;
+	uint64_t days = t / 86400, of_day = t % 86400;
+	unsigned year = 1970, month = 0;
+	char fraction[16];
+
+	for (; days >= days_in_year(year); year++)
+		days -= days_in_year(year);
+	for (;; month++) {
+		unsigned n = months[month] + (month == 1 && days_in_year(year) == 366);
+
+		if (days < n)
+			break;
+		days -= n;
+	}
+	sb_printf(b, "%04u-%02u-%02uT%02u:%02u:%02u", year, month + 1, (unsigned)days + 1,
+		  (unsigned)(of_day / 3600), (unsigned)(of_day / 60 % 60), (unsigned)(of_day % 60));
+	if (digits) {
+		snprintf(fraction, sizeof(fraction), ".%09ld", nanoseconds);
+		sb_addn(b, fraction, 1 + MIN(digits, 9u));
+	}
+	sb_char(b, 'Z');
+}
+
 int str_format(char *buf, size_t size, const char *fmt, ...)
 {
 	va_list ap;

@@ -48,6 +48,9 @@ void sb_char(struct strbuf *b, char c);
 void sb_printf(struct strbuf *b, const char *fmt, ...) _printf_(2, 3);
 /* Add @s with control bytes, DEL and invalid UTF-8 written as \xNN. */
 void sb_escape(struct strbuf *b, const char *s);
+/* Add a time since the epoch as RFC 3339 in UTC, with @digits (0 to 9) digits of a second. Own arithmetic:
+ * libc's gmtime_r brings its time zone files, sscanf and floating point along, 100 KB of a static program. */
+void sb_time(struct strbuf *b, int64_t seconds, long nanoseconds, unsigned digits);
 
 /* snprintf that reports truncation: 0 or -ENAMETOOLONG. */
 int str_format(char *buf, size_t size, const char *fmt, ...) _printf_(3, 4);

@@ -76,12 +76,12 @@ static int step_claim(struct spawn *sp, struct err *e)
 static const char *rfc3339_now(struct arena *a)
 {
 	struct timespec ts;
-	struct tm tm;
+	char text[40];
+	struct strbuf b = STRBUF(text);
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	return arena_printf(a, "%04d-%02d-%02dT%02d:%02d:%02d.%09ldZ", tm.tm_year + 1900, tm.tm_mon + 1,
-			    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, ts.tv_nsec);
+	sb_time(&b, ts.tv_sec, ts.tv_nsec, 9);
+	return arena_strdup(a, text);
 }
 
 int mount_id_at(const char *path, uint64_t *ret)

@@ -110,4 +110,30 @@ TEST(error_ids_are_unique)
 			CHECK(strcmp(t[i].text, t[j].text) != 0);
 }
 
+TEST(times)
+{
+	static const struct {
+		int64_t at;
+		const char *text;
+	} rows[] = {
+		{ 0, "1970-01-01T00:00:00.000012Z" },	      { 951782399, "2000-02-28T23:59:59.000012Z" },
+		{ 951782400, "2000-02-29T00:00:00.000012Z" }, { 951868800, "2000-03-01T00:00:00.000012Z" },
+		{ 1735689599, "2024-12-31T23:59:59.000012Z" }, { 4102444800, "2100-01-01T00:00:00.000012Z" },
+		{ 4107542400, "2100-03-01T00:00:00.000012Z" }, { -5, "1970-01-01T00:00:00.000012Z" },
+	};
+	char buf[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct strbuf b = STRBUF(buf);
+
+		sb_time(&b, rows[i].at, 12345, 6);
+		CHECK_STR(buf, rows[i].text);
+	}
+	struct strbuf b = STRBUF(buf);
+
+	sb_time(&b, 1735689599, 987654321, 9);
+	sb_time(&b, 1735689599, 987654321, 0);
+	CHECK_STR(buf, "2024-12-31T23:59:59.987654321Z2024-12-31T23:59:59Z");
+}
+
 UNIT_MAIN
