@@ -57,9 +57,8 @@ def needs_exec(runtime):
         pytest.skip("planned: the runtime has no exec")
 
 
-@pytest.fixture
-def make_ctr(environment, request):
-    """Function that makes further containers: make_ctr(root=..., bundle=...)."""
+def factory(environment):
+    """Function that makes containers, and the list of those it made."""
     made = []
 
     def make(bundle=None, env=None):
@@ -71,10 +70,30 @@ def make_ctr(environment, request):
         ctr = Container(environment.runtime, top, cid, bundle, env)
         made.append(ctr)
         return ctr
-    yield make
+    return make, made
+
+
+def clean(made, environment):
     for ctr in reversed(made):
         ctr.clean(environment.keep)
     reap_strays()
+
+
+@pytest.fixture
+def make_ctr(environment):
+    """Function that makes further containers: make_ctr(root=..., bundle=...)."""
+    make, made = factory(environment)
+    yield make
+    clean(made, environment)
+
+
+@pytest.fixture(scope="module")
+def make_shared(environment):
+    """The same for fixtures of a module: one run whose outcome several tests look at. What lives
+    on between tests counts as a stray and is ended: the run must be over when it returns."""
+    make, made = factory(environment)
+    yield make
+    clean(made, environment)
 
 
 @pytest.fixture
