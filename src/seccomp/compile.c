@@ -275,7 +275,7 @@ static struct emit_target emit_slot(struct compiler *c, const struct seccomp_arc
 		struct args_rule r;
 
 		for (size_t i = 0; i < rule_parts(rule); i++) {
-			args_normalize(arch, rule->spec->args + i,
+			args_normalize(arch, rule->split ? &rule->spec->args[i] : rule->spec->args,
 				       rule->split ? 1 : rule->spec->n_args, rule->action, mux, &r);
 			if (!r.never)
 				chain_add(c, &n, &r);

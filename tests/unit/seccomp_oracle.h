@@ -359,7 +359,7 @@ static inline struct verdict naive_decide(const struct reading *r, uint32_t nr,
 			if ((pass ? r->names[i].mux_number : r->names[i].number) != (long)nr)
 				continue;
 			for (size_t k = 0; k < (split ? rule->n_args : 1); k++)
-				naive_rule(&o, arch, action, rule->args + k,
+				naive_rule(&o, arch, action, split ? &rule->args[k] : rule->args,
 					   split ? 1 : rule->n_args, pass ? r->names[i].mux : 0,
 					   call);
 		}
@@ -402,7 +402,7 @@ static inline bool oracle_one_by_one(const struct reading *r, enum spec_seccomp_
 			single.rules = &part;
 			single.n_rules = 1;
 			part.names = (struct strv){ .v = (char **)&r->names[i].text, .n = 1 };
-			part.args = rule->args + j;
+			part.args = split ? &rule->args[j] : rule->args;
 			part.n_args = split ? 1 : rule->n_args;
 			if (oracle_compile(native, &single, 0, &one) < 0)
 				return false;

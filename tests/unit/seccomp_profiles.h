@@ -15,14 +15,26 @@
 #include "seccomp/tables.h"
 #include "spec/types.h"
 
+/* A seed; or bytes to be used up first, each eight of them one number. */
 struct random {
 	uint64_t state;
+	const unsigned char *bytes;
+	size_t n;
 };
 
 static inline uint64_t random_u64(struct random *r)
 {
-	r->state += 0x9e3779b97f4a7c15ULL; /* splitmix64 */
-	uint64_t z = r->state;
+	uint64_t z = 0;
+
+	if (r->n > 0) {
+		size_t take = r->n < sizeof(z) ? r->n : sizeof(z);
+
+		memcpy(&z, r->bytes, take);
+		r->bytes += take;
+		r->n -= take;
+		return z;
+	}
+	z = r->state += 0x9e3779b97f4a7c15ULL; /* splitmix64 */
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
@@ -31,6 +43,13 @@ static inline uint64_t random_u64(struct random *r)
 
 static inline uint32_t random_below(struct random *r, uint32_t n)
 {
+	if (r->n > 1) { /* two bytes are enough for what is chosen from here */
+		uint32_t two = r->bytes[0] | (uint32_t)r->bytes[1] << 8;
+
+		r->bytes += 2;
+		r->n -= 2;
+		return two % n;
+	}
 	return (uint32_t)(random_u64(r) % n);
 }
 
