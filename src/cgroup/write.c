@@ -334,6 +334,7 @@ static int write_all(struct writer *x, struct err *e)
 				return r;
 		}
 		r = write_step(x, &x->v[k]);
+		shrink_end(x); /* at once: a later write may be to memory.high */
 		if (r < 0 && r != -EINVAL && r != -EBUSY && r != -ERANGE && r != -ENOSPC)
 			return explain(x, &x->v[k], r, e);
 		if (r < 0 && again == n)

@@ -281,6 +281,61 @@ TEST(what_was_used_is_counted)
 	arena_free(&a);
 }
 
+static int hold(void *arg)
+{
+	size_t n = *(size_t *)arg;
+	volatile char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (size_t i = 0; i < n; i += 4096)
+		p[i] = 1;
+	pause();
+	return 0;
+}
+
+/* A limit below the use is an error that changes nothing, not a kill. LNX-MEM-17 with check_memory. */
+TEST(memory_never_shrinks_by_killing)
+{
+	BEGIN(f, "/shrink");
+	struct plan_cgroup_write w[] = {
+		W("/unified/memory.high", "memory.high", "67108864", "memory"),
+		W("/memory/limit", "memory.max", "2097152", "memory"),
+	};
+	const char *have = f.host.layout == HOST_CGROUP_V2 ? get(&f, 0, "", "cgroup.controllers") : NULL;
+	struct cgroup_stats s;
+	struct arena a;
+	size_t n = 16 << 20;
+	pid_t pid;
+
+	if (!have || !strstr(have, "memory"))
+		SKIP("no memory controller in cgroup v2 here");
+	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
+	pid = spawn(&f, hold, &n);
+	CHECK(pid > 0);
+	arena_init(&a);
+	do
+		CHECK_INT(f.g.ops->stats(&f.g, &a, &s, &f.e), 0);
+	while (s.memory.usage < n);
+	f.p.writes = w;
+	f.p.n_writes = 2;
+	for (int check = 0; check < 2; check++) {
+		f.p.check_memory = check;
+		CHECK_INT(f.g.ops->apply(&f.g, &f.p, io_now() + SECOND / 3, &a, NULL, NULL, &f.e), -EBUSY);
+		CHECK_STR(f.e.at, RES "/memory/limit");
+		err_clear(&f.e);
+		CHECK_STR(get(&f, 0, f.path, "memory.max"), "max");
+		CHECK_STR(get(&f, 0, f.path, "memory.high"), "max");
+		CHECK_INT(kill(pid, 0), 0);
+		CHECK_INT(waitpid(pid, NULL, WNOHANG), 0);
+	}
+	f.p.check_memory = false;
+	w[1] = w[0];
+	w[0] = (struct plan_cgroup_write)W("/memory/limit", "memory.max", "50331648", "memory");
+	CHECK_INT(f.g.ops->apply(&f.g, &f.p, in(5), &a, NULL, NULL, &f.e), 0);
+	CHECK_STR(get(&f, 0, f.path, "memory.max"), "50331648");
+	CHECK_STR(get(&f, 0, f.path, "memory.high"), "67108864");
+	arena_free(&a);
+}
+
 TEST(the_oom_killer_is_noticed)
 {
 	BEGIN(f, "/oom");

@@ -41,11 +41,16 @@ static unsigned read_set(int dir, const char *file)
 	return set;
 }
 
+/* "+cpu +pids" with @prefix "+". */
 static void list_set(struct strbuf *b, unsigned set, const char *prefix)
 {
+	bool first = true;
+
 	for (unsigned i = 0; i < ARRAY_LEN(controllers); i++)
-		if (set & 1u << i)
-			sb_printf(b, "%s%s%s", b->len ? " " : "", prefix, controllers[i]);
+		if (set & 1u << i) {
+			sb_printf(b, "%s%s%s", first ? "" : " ", prefix, controllers[i]);
+			first = false;
+		}
 }
 
 /* "user@1000.service" in a path: who decides there is systemd. */
@@ -85,7 +90,8 @@ static int explain(const struct cgroup *g, unsigned i, int dir, const char *path
 
 	list_set(&bn, set, "");
 	if (r == -ENOENT) {
-		sb_add(&b, ": it has only");
+		sb_add(&b, ": it has only these itself:");
+		sb_char(&b, ' ');
 		list_set(&b, read_set(dir, "cgroup.controllers"), "");
 		hint_delegate(&b, path, names);
 	} else if (r == -EBUSY || r == -EOPNOTSUPP) {
@@ -121,34 +127,42 @@ static unsigned needed(const struct plan_cgroup *p, const char **ret_pointer)
 	return set;
 }
 
-/* Enable @want, and @need at any price, for the children of one ancestor. */
+/* Does the group hold processes itself? One that cannot be asked (it is threaded) counts as such. */
+static bool is_inhabited(int dir)
+{
+	char first[2];
+
+	return cgroup_file_read(dir, "cgroup.procs", first, sizeof(first)) != 0;
+}
+
+/* Enable @need, and @want if that is all the same, for the children of one ancestor. */
 static int enable_at(const struct cgroup *g, unsigned i, int dir, const char *path, unsigned need, unsigned want,
 		     struct err *e)
 {
-	unsigned have = read_set(dir, "cgroup.subtree_control");
+	unsigned have = read_set(dir, "cgroup.subtree_control"), can = read_set(dir, "cgroup.controllers");
 	char value[160];
 	struct strbuf b = STRBUF(value);
 	int r;
 
 	need &= ~have;
-	want &= ~have & read_set(dir, "cgroup.controllers");
+	want &= ~have & can;
 	if (!(need | want))
 		return 0;
+	/* KERNEL: cpu, cpuset and pids can be enabled over processes, and turn the group into a threaded domain then: its
+	 * children take no process any more (EOPNOTSUPP). cgroups(7), since 4.14. The root is exempt. */
+	if (path[0] && is_inhabited(dir))
+		return need ? explain(g, i, dir, path, need, -EBUSY, e) : 0;
+	if (need & ~can)
+		return explain(g, i, dir, path, need & ~can, -ENOENT, e);
 	list_set(&b, need | want, "+");
 	r = cgroup_file_write(dir, "cgroup.subtree_control", value);
-	if (r >= 0)
-		return 0;
-	/* KERNEL: the write is all or nothing. One by one: what is only wanted must not hold up what is needed. */
-	for (unsigned bit = 1; bit <= (need | want); bit <<= 1) {
-		if (!((need | want) & bit))
-			continue;
+	/* KERNEL: the write is all or nothing; what is only wanted must not hold up what is needed. */
+	if (r < 0 && need && want) {
 		b = STRBUF(value);
-		list_set(&b, bit, "+");
+		list_set(&b, need, "+");
 		r = cgroup_file_write(dir, "cgroup.subtree_control", value);
-		if (r < 0 && (need & bit))
-			return explain(g, i, dir, path, bit, r, e);
 	}
-	return 0;
+	return r < 0 && need ? explain(g, i, dir, path, need, r, e) : 0;
 }
 
 int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p, struct err *e)
