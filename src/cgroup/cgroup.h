@@ -46,8 +46,12 @@ struct cgroup {
 	} dir[CGROUP_HIERARCHIES];
 	int v2_fd;		   /* open directory of the v2 group for CLONE_INTO_CGROUP, or -1 */
 	bool v2_placed;		   /* set by the caller: clone3 put the process into v2_fd, join leaves v2 alone */
+	bool v2_no_clone;	   /* the caller may not clone into v2_fd: join moves the process (systemd --user) */
 	bool devices_enforced;	   /* false: no filter, or the kernel refused it (devices_optional) */
-	char unit[256];		   /* systemd */
+	char unit[256];		   /* systemd; recorded, as are the next two */
+	char bus[108];		   /* the socket of systemd that answered on create; "@" begins an abstract one */
+	bool bus_user;		   /* that of the user's own systemd */
+	int helper;		   /* a process of hull's that holds the unit until cgroup_settle; 0: none */
 };
 
 /* One file that apply wrote. Texts as the kernel shows them, lines included. */
@@ -146,6 +150,9 @@ int cgroup_open(struct cgroup *g, struct err *e);
  * init writes to before it enters any namespace. */
 int cgroup_doors_open(const struct cgroup *g, int *ret_fds, struct err *e);
 int cgroup_doors_enter(const struct cgroup *g, int *fds, struct err *e);
+/* The container's process is in the group: what kept the unit alive until then can go. Also done by join and destroy,
+ * and harmless where there is nothing to do. To be called after clone3 into v2_fd. */
+void cgroup_settle(struct cgroup *g);
 void cgroup_close(struct cgroup *g);
 /* Is the group the container's alone: hull made its last component? Rule for kill and destroy (faults P6). */
 bool cgroup_is_own(const struct cgroup *g);

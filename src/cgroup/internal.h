@@ -10,7 +10,7 @@
 
 #include "cgroup/cgroup.h"
 
-extern const struct cgroup_ops cgroup_ops_none, cgroup_ops_v1, cgroup_ops_hybrid, cgroup_ops_v2;
+extern const struct cgroup_ops cgroup_ops_none, cgroup_ops_v1, cgroup_ops_hybrid, cgroup_ops_v2, cgroup_ops_systemd;
 
 enum { CGROUP_NAME_SIZE = 640 }; /* mount + path + NUL */
 
@@ -125,6 +125,7 @@ int cgroup_v2_kill(const struct cgroup *g, unsigned i, int sig, uint64_t deadlin
 int cgroup_v1_cpuset_inherit(const struct cgroup *g, unsigned i, struct err *e);
 void cgroup_v1_realtime_parents(const struct cgroup *g, unsigned i, const char *runtime, const char *period);
 int cgroup_v1_devices(struct cgroup *g, unsigned i, int dir, bool fresh, const struct plan_cgroup *p, struct err *e);
+int cgroup_v1_devices_live(struct cgroup *g, const struct plan_cgroup *p, struct err *e);
 int cgroup_v1_freeze(const struct cgroup *g, unsigned i, bool on, uint64_t deadline, struct err *e);
 int cgroup_v1_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *e);
 int cgroup_v1_kill(const struct cgroup *g, int sig, uint64_t deadline, struct err *e);

@@ -246,22 +246,21 @@ int cgroup_restore(struct cgroup *g, struct err *e)
 			return r;
 	}
 	g->v2_fd = -1;
-	if (g->manager == CGROUP_SYSTEMD)
-		return err_set(e, ERR_GEN_LATER, ENOTSUP, "cgroups by systemd are not part of this build");
-	g->ops = g->manager == CGROUP_DISABLED || !g->n ? &cgroup_ops_none : by_layout[g->layout];
+	g->helper = 0;
+	if (g->manager == CGROUP_SYSTEMD && g->n)
+		g->ops = &cgroup_ops_systemd;
+	else
+		g->ops = g->manager == CGROUP_DISABLED || !g->n ? &cgroup_ops_none : by_layout[g->layout];
 	return 0;
 }
 
 int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struct cgroup *ret, struct err *e)
 {
-	if (m == CGROUP_SYSTEMD) {
-		err_set(e, ERR_GEN_LATER, ENOTSUP, "cgroups by systemd are not part of this build; use --cgroup-manager cgroupfs");
-		return err_at(e, -ENOTSUP, "--systemd-cgroup");
-	}
+	(void)e;
 	memset(ret, 0, sizeof(*ret));
 	ret->manager = m;
 	ret->layout = h->layout;
 	ret->v2_fd = -1;
-	ret->ops = m == CGROUP_DISABLED ? &cgroup_ops_none : by_layout[h->layout];
+	ret->ops = m == CGROUP_DISABLED ? &cgroup_ops_none : m == CGROUP_SYSTEMD ? &cgroup_ops_systemd : by_layout[h->layout];
 	return 0;
 }

@@ -82,6 +82,9 @@ static void write_cgroup(struct jw *w, const struct cgroup *g)
 	jw_bool(w, "devicesEnforced", g->devices_enforced);
 	if (g->unit[0])
 		jw_string(w, "unit", g->unit);
+	if (g->bus[0])
+		jw_string(w, "bus", g->bus);
+	jw_bool(w, "busUser", g->bus_user);
 	jw_array(w, "dirs");
 	for (unsigned i = 0; i < g->n; i++) {
 		jw_object(w, NULL);
@@ -278,6 +281,10 @@ static int read_cgroup(struct jv o, struct cgroup *g, struct err *e)
 		r = jv_need_bool(v, "devicesEnforced", &g->devices_enforced, e);
 	if (r == 0 && jv_find(v, "unit", &dirs))
 		r = copy_text(v, "unit", g->unit, sizeof(g->unit), e);
+	if (r == 0 && jv_find(v, "bus", &dirs))
+		r = copy_text(v, "bus", g->bus, sizeof(g->bus), e);
+	if (r == 0 && jv_find(v, "busUser", &dirs))
+		r = jv_need_bool(v, "busUser", &g->bus_user, e);
 	if (r == 0)
 		r = jv_need(v, "dirs", &dirs, e);
 	if (r == 0)

@@ -237,7 +237,7 @@ static int step_cgroup(struct spawn *sp, struct err *e)
 	if (r < 0)
 		return r;
 	if (sp->bp.plan.cgroup.delegate)
-		r = cgroup_delegate(&rec->cgroup, sp->bp.plan.ids.host_root_uid, (gid_t)-1, e);
+		r = cgroup_delegate(&rec->cgroup, sp->bp.plan.cgroup.owner_uid, (gid_t)-1, e);
 	return r == 0 && rec->cgroup.manager == CGROUP_CGROUPFS ? cgroup_doors_open(&rec->cgroup, sp->doors, e) : r;
 }
 
@@ -307,7 +307,8 @@ static void prepare_init(struct spawn *sp)
 	arena_init(&in->arena);
 	/* The runtime has to act on the pid before init goes on. */
 	in->place = p->os->n_net_devices || p->os->rdt.set;
-	in->place |= rec->cgroup.manager == CGROUP_SYSTEMD;
+	in->place |= rec->cgroup.manager == CGROUP_SYSTEMD &&
+		     (rec->cgroup.layout != HOST_CGROUP_V2 || rec->cgroup.v2_no_clone);
 	in->cgroup = &rec->cgroup;
 	in->cgroup_doors = sp->doors;
 }
@@ -340,7 +341,7 @@ static int step_clone(struct spawn *sp, struct err *e)
 	if (r == 0) {
 		args.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
 		args.pidfd = (uint64_t)(uintptr_t)&sp->pidfd;
-		if (rec->cgroup.v2_fd >= 0) {
+		if (rec->cgroup.v2_fd >= 0 && !rec->cgroup.v2_no_clone) {
 			args.flags |= CLONE_INTO_CGROUP;
 			args.cgroup = (uint64_t)rec->cgroup.v2_fd;
 			rec->cgroup.v2_placed = true;
@@ -357,6 +358,8 @@ static int step_clone(struct spawn *sp, struct err *e)
 	if (r < 0 || back < 0)
 		return r < 0 ? r : back;
 	sp->pid = r;
+	if (rec->cgroup.v2_placed)
+		cgroup_settle(&rec->cgroup);
 	fd_close(&sp->init_chan);
 	close_doors(sp);
 	fd_close(&sp->start_sock);

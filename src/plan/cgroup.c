@@ -93,8 +93,30 @@ static bool valid_slice(const char *s)
 	       !strstr(s, "--") && s[n - strlen(".slice") - 1] != '-';
 }
 
-/* LNX-CGPATH-09: slice:prefix:name. The unit is prefix-name.scope, or name when that is a slice
- * itself. */
+/* On v2 the container's group is one level below its scope, where systemd writes nothing. An annotation names it. */
+static int make_subgroup(struct maker *m, struct err *e)
+{
+	const char *key = "run.oci.systemd.subgroup", *name = "container";
+	struct plan_cgroup *c = &m->plan->cgroup;
+	const struct spec_kvs *kvs = &m->spec->annotations;
+	int r;
+
+	if (m->host->cgroups != HOST_CGROUP_V2 || str_ends(c->unit, ".slice"))
+		return 0;
+	for (size_t i = 0; i < kvs->n; i++)
+		if (streq(kvs->v[i].key, key))
+			name = kvs->v[i].value;
+	if (!*name)
+		return 0;
+	if (!valid_unit(name) || name[0] == '.') {
+		r = err_set(e, ERR_CGR_PATH, 0, "\"%s\" is no name of a cgroup", name);
+		return err_at(e, r, "/annotations/%s", key);
+	}
+	c->subgroup = name;
+	return 0;
+}
+
+/* LNX-CGPATH-09: slice:prefix:name. The unit is prefix-name.scope, or name when that is a slice itself. */
 static int make_unit(struct maker *m, struct err *e)
 {
 	struct plan_cgroup *c = &m->plan->cgroup;
@@ -129,7 +151,8 @@ static int make_unit(struct maker *m, struct err *e)
 	if (!valid_unit(c->unit))
 		return err_set(e, ERR_CGR_PATH, 0, "\"%s\" is no name of a systemd unit", c->unit);
 	c->path = arena_printf(m->arena, "%s/%s", slice_path(m->arena, slice), c->unit);
-	return 0;
+	c->user = is_rootless(m->host);
+	return make_subgroup(m, e);
 }
 
 /* LNX-CGOWN: on v2, with a new cgroup namespace and the cgroup filesystem mounted writable in its
@@ -203,11 +226,5 @@ int plan_make_cgroup(struct maker *m, struct err *e)
 		c->n_writes == 0 && (is_rootless(m->host) || m->host->cgroups == HOST_CGROUP_NONE);
 	c->check_memory = res->memory.check_before_update.set && res->memory.check_before_update.v;
 	make_owner(m);
-	if (c->manager == CGROUP_SYSTEMD) {
-		r = err_set(
-			e, ERR_GEN_LATER, 0,
-			"this build manages cgroups through cgroupfs only, not through systemd");
-		return err_at(e, r, "--systemd-cgroup");
-	}
 	return 0;
 }

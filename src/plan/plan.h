@@ -124,6 +124,8 @@ struct plan_cgroup {
 	enum plan_cgroup_manager manager;
 	const char *path;	 /* below the mount point, "/a/b"; NULL with CGROUP_DISABLED */
 	const char *unit, *slice; /* systemd */
+	const char *subgroup;	 /* systemd: the container's group one level below the unit's; NULL: the unit's own */
+	bool user;		 /* systemd: the user's own manager */
 	struct plan_cgroup_write *writes; /* in order, v2 file names on v2, v1 names with controller on v1 */
 	size_t n_writes;
 	struct spec_device_rule *devices; /* full ordered list with the defaults added; n 0: no filter */

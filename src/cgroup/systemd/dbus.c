@@ -111,39 +111,39 @@ static int read_line(struct dbus *b, char *line, size_t size, uint64_t deadline)
 	}
 }
 
-/* Send a line and read the answer, which must begin with @want. -EACCES: the server said something else. */
-static int exchange(struct dbus *b, const char *say, const char *want, uint64_t deadline)
+/* The next line must begin with @want. -EACCES: the server says something else. */
+static int expect(struct dbus *b, const char *want, uint64_t deadline)
 {
 	char line[256];
-	int r = send_all(b, say, strlen(say), deadline);
+	int r = read_line(b, line, sizeof(line), deadline);
 
-	if (r == 0)
-		r = read_line(b, line, sizeof(line), deadline);
-	if (r < 0)
-		return r;
-	return str_starts(line, want) ? 0 : -EACCES;
+	return r < 0 ? r : str_starts(line, want) ? 0 : -EACCES;
 }
 
-/* The socket tells who we are; an identity of our own is only named when the server insists. In a user namespace it
- * would be the wrong number. */
-static int authenticate(struct dbus *b, uint64_t deadline)
+/*
+ * Without @uid the socket tells who we are; in a user namespace a number of our own would be the wrong one. All lines
+ * go out at once, as those of systemd's own clients do: its server forgets about a message that it reads together
+ * with BEGIN until something else arrives.
+ */
+static int authenticate(struct dbus *b, const char *uid, uint64_t deadline)
 {
-	char uid[16], line[64] = "AUTH EXTERNAL ";
-	struct strbuf s = { .buf = line, .size = sizeof(line), .len = strlen(line) };
-	int r = send_all(b, "", 1, deadline);
+	static const char plain[] = "\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n";
+	char named[96] = "";
+	struct strbuf s = { .buf = named + 1, .size = sizeof(named) - 1 };
+	int r;
 
-	if (r == 0)
-		r = exchange(b, "AUTH EXTERNAL\r\n", "DATA", deadline);
-	if (r == 0)
-		r = exchange(b, "DATA\r\n", "OK", deadline);
-	if (r == -EACCES) {
-		str_format(uid, sizeof(uid), "%u", geteuid());
-		for (const char *p = uid; *p; p++)
-			sb_printf(&s, "%02x", *p);
-		sb_add(&s, "\r\n");
-		r = exchange(b, line, "OK", deadline);
+	if (!uid) {
+		r = send_all(b, plain, sizeof(plain) - 1, deadline);
+		if (r == 0)
+			r = expect(b, "DATA", deadline);
+		return r < 0 ? r : expect(b, "OK", deadline);
 	}
-	return r < 0 ? r : send_all(b, "BEGIN\r\n", 7, deadline);
+	sb_add(&s, "AUTH EXTERNAL ");
+	for (; *uid; uid++)
+		sb_printf(&s, "%02x", *uid);
+	sb_add(&s, "\r\nBEGIN\r\n");
+	r = send_all(b, named, s.len + 1, deadline);
+	return r < 0 ? r : expect(b, "OK", deadline);
 }
 
 static int connect_to(const char *path, uint64_t deadline)
@@ -176,43 +176,63 @@ static int connect_to(const char *path, uint64_t deadline)
 	}
 }
 
+/* Connect and authenticate, the second time with our number. */
+static int dial(struct dbus *b, const char *path, uint64_t deadline)
+{
+	char uid[16];
+	int r = 0;
+
+	str_format(uid, sizeof(uid), "%u", geteuid());
+	for (int named = 0; named < 2; named++) {
+		fd_close(&b->fd);
+		b->n = 0;
+		r = connect_to(path, deadline);
+		if (r < 0)
+			return r;
+		b->fd = r;
+		r = authenticate(b, named ? uid : NULL, deadline);
+		if (r != -EACCES && r != -EPIPE && r != -ECONNRESET)
+			break;
+	}
+	return r;
+}
+
+static int bus_method(struct dbus *b, const char *member, const char *text, uint64_t deadline)
+{
+	struct dbus_out body = { .a = b->a }, o;
+	int r;
+
+	if (text)
+		dbus_put_string(&body, text);
+	r = dbus_build_call(b->a, ++b->serial, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", member,
+			    text ? "s" : NULL, text ? &body : NULL, &o);
+	return r < 0 ? r : send_all(b, o.v, o.n, deadline);
+}
+
+/* A bus wants to be greeted, and sends signals only to those who ask. The first two answers are skipped with all that
+ * is not ours: a refused one shows in the next. */
+static int greet(struct dbus *b, uint64_t deadline)
+{
+	struct dbus_in reply;
+	int r = bus_method(b, "Hello", NULL, deadline);
+
+	if (r == 0)
+		r = bus_method(b, "AddMatch",
+			       "type='signal',sender='" SYSTEMD "',interface='" SYSTEMD ".Manager',"
+			       "member='JobRemoved',path='/org/freedesktop/systemd1'",
+			       deadline);
+	if (r == 0)
+		r = dbus_call(b, "/org/freedesktop/systemd1", SYSTEMD ".Manager", "Subscribe", NULL, NULL, deadline, &reply);
+	return r == -EREMOTEIO && streq(reply.error, SYSTEMD ".AlreadySubscribed") ? 0 : r;
+}
+
 int dbus_open(struct dbus *ret, struct arena *a, const char *path, bool broker, uint64_t deadline)
 {
 	struct dbus b = { .fd = -1, .broker = broker, .a = a };
-	struct dbus_in reply;
-	int r = connect_to(path, deadline);
+	int r = dial(&b, path, deadline);
 
-	if (r < 0)
-		return r;
-	b.fd = r;
-	r = authenticate(&b, deadline);
-	if (r == 0 && broker) {
-		struct dbus_out o;
-
-		r = dbus_build_call(a, ++b.serial, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-				    "Hello", NULL, NULL, &o);
-		if (r == 0)
-			r = send_all(&b, o.v, o.n, deadline);
-		/* the answer is read with that of the first call; a refused Hello ends the connection */
-	}
-	if (r == 0 && broker) {
-		struct dbus_out body = { .a = a };
-
-		dbus_put_string(&body, "type='signal',sender='" SYSTEMD "',interface='" SYSTEMD ".Manager',"
-				       "member='JobRemoved',path='/org/freedesktop/systemd1'");
-		struct dbus_out o;
-
-		r = dbus_build_call(a, ++b.serial, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-				    "AddMatch", "s", &body, &o);
-		if (r == 0)
-			r = send_all(&b, o.v, o.n, deadline);
-	}
-	/* systemd sends its signals to a bus only once somebody subscribed; on its own socket always */
-	if (r == 0 && broker) {
-		r = dbus_call(&b, "/org/freedesktop/systemd1", SYSTEMD ".Manager", "Subscribe", NULL, NULL, deadline, &reply);
-		if (r == -EREMOTEIO && streq(reply.error, SYSTEMD ".AlreadySubscribed"))
-			r = 0;
-	}
+	if (r == 0 && broker)
+		r = greet(&b, deadline);
 	if (r < 0) {
 		dbus_close(&b);
 		return r;
@@ -256,16 +276,19 @@ static int next_message(struct dbus *b, uint64_t deadline, struct dbus_in *ret)
 static void take_signal(struct dbus *b, const struct dbus_in *signal)
 {
 	struct dbus_in m = *signal;
-	const char *job, *unit, *result;
+	const char *path, *unit, *result;
+	struct dbus_job *job;
 	uint32_t id;
 
 	if (!b->watch_unit || m.type != DBUS_SIGNAL || !streq(m.member, "JobRemoved") || !streq(m.signature, "uoss") ||
 	    !streq(m.interface, SYSTEMD ".Manager"))
 		return;
-	if (dbus_get_u32(&m, &id) < 0 || dbus_get_string(&m, &job) < 0 || dbus_get_string(&m, &unit) < 0 ||
+	if (dbus_get_u32(&m, &id) < 0 || dbus_get_string(&m, &path) < 0 || dbus_get_string(&m, &unit) < 0 ||
 	    dbus_get_string(&m, &result) < 0 || !streq(unit, b->watch_unit))
 		return;
-	str_format(b->watch_result, sizeof(b->watch_result), "%s", result);
+	job = &b->jobs[b->n_jobs++ % DBUS_JOBS];
+	str_format(job->path, sizeof(job->path), "%s", path);
+	str_format(job->result, sizeof(job->result), "%s", result);
 }
 
 int dbus_call(struct dbus *b, const char *path, const char *interface, const char *member, const char *signature,
@@ -292,15 +315,21 @@ int dbus_call(struct dbus *b, const char *path, const char *interface, const cha
 	return r;
 }
 
-int dbus_wait_job(struct dbus *b, uint64_t deadline)
+int dbus_wait_job(struct dbus *b, const char *path, uint64_t deadline, const char **ret)
 {
-	while (!b->watch_result[0]) {
+	for (;;) {
 		struct dbus_in m;
-		int r = io_now() < deadline ? next_message(b, deadline, &m) : -ETIMEDOUT;
+		int r;
 
+		for (unsigned i = 0; i < DBUS_JOBS; i++)
+			if (streq(b->jobs[i].path, path)) {
+				*ret = b->jobs[i].result;
+				return 0;
+			}
+		/* a peer that only ever sends signals does not hold us beyond the deadline */
+		r = io_now() < deadline ? next_message(b, deadline, &m) : -ETIMEDOUT;
 		if (r < 0)
 			return r;
 		take_signal(b, &m);
 	}
-	return 0;
 }

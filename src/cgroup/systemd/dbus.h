@@ -13,7 +13,10 @@
 
 #include "base/arena.h"
 
-enum { DBUS_MESSAGE_MAX = 1 << 20 }; /* of what hull takes; the protocol allows 128 MiB */
+enum {
+	DBUS_MESSAGE_MAX = 1 << 20, /* of what hull takes; the protocol allows 128 MiB */
+	DBUS_JOBS = 4,
+};
 
 /* ---- building ---- */
 struct dbus_out {
@@ -61,8 +64,11 @@ struct dbus {
 	struct arena *a;
 	uint8_t *buf;	   /* received */
 	size_t n, cap, parsed; /* the first @parsed bytes are the last message */
-	const char *watch_unit; /* the result of this unit's next job is kept */
-	char watch_result[32];
+	const char *watch_unit; /* of this unit's jobs that ended, the last few are kept */
+	struct dbus_job {
+		char path[96], result[32];
+	} jobs[DBUS_JOBS];
+	unsigned n_jobs;
 };
 /* Connect to @path ("@..." is abstract), authenticate as this user and, on a bus, say Hello. 0 or -errno. */
 int dbus_open(struct dbus *ret, struct arena *a, const char *path, bool broker, uint64_t deadline);
@@ -72,7 +78,7 @@ void dbus_close(struct dbus *b);
  * call or wait. */
 int dbus_call(struct dbus *b, const char *path, const char *interface, const char *member, const char *signature,
 	      const struct dbus_out *body, uint64_t deadline, struct dbus_in *ret);
-/* Wait until the job of watch_unit was removed; watch_result says how it ended. */
-int dbus_wait_job(struct dbus *b, uint64_t deadline);
+/* Wait until the job @path of watch_unit ended; *ret is systemd's word for how, and lives as long as @b. */
+int dbus_wait_job(struct dbus *b, const char *path, uint64_t deadline, const char **ret);
 
 #endif

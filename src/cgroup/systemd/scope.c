@@ -81,16 +81,17 @@ static bool scope_busy(const struct cgroup *g)
 
 static int helper_start(struct cgroup *g, struct err *e)
 {
-	struct clone_args args = { .exit_signal = SIGCHLD };
+	struct clone_args args = { .flags = CLONE_CLEAR_SIGHAND, .exit_signal = SIGCHLD };
 	pid_t parent = getpid();
 	int pid = sys_clone3(&args);
 
 	if (pid == 0) {
-		sigset_t all;
+		sigset_t mask;
 
 		/* Only raw calls. Faults K1: the scope must not outlive a runtime that is killed here. */
-		sigfillset(&all);
-		(void)sigprocmask(SIG_SETMASK, &all, NULL);
+		sigfillset(&mask);
+		sigdelset(&mask, SIGTERM); /* systemd stops a unit with it */
+		(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 		(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 		(void)sys_close_range(0, ~0u, 0);
 		for (;;) {
@@ -205,7 +206,7 @@ static int systemd_plan(struct cgroup *g, const struct plan_cgroup *p, const str
 }
 
 /* Is a process of ours allowed into the group? KERNEL: clone3 and cgroup.procs want write access to the cgroup.procs of
- * the nearest common ancestor. cgroups(7), since 4.? for delegation. */
+ * the nearest common ancestor. Documentation/admin-guide/cgroup-v2.rst#delegation-containment */
 static bool may_enter(const struct cgroup *g)
 {
 	_cleanup_fd_ int root = -1, dir = -1;

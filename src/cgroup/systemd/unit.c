@@ -52,9 +52,9 @@ static bool parse_address(const char *s, char *ret, size_t size)
 	return p && b.len > (q ? 1u : 0u) && !b.cut;
 }
 
-static void add(struct candidate *v, size_t *n, bool broker, const char *fmt, const char *dir)
+static void add(struct candidate *v, size_t *n, bool broker, const char *dir, const char *name)
 {
-	if (*n < TRIED && str_format(v[*n].path, sizeof(v[0].path), fmt, dir) >= 0)
+	if (*n < TRIED && str_format(v[*n].path, sizeof(v[0].path), "%s%s", dir, name) >= 0)
 		v[(*n)++].broker = broker;
 }
 
@@ -66,23 +66,23 @@ static size_t candidates(const struct cgroup *g, struct candidate *v)
 	size_t n = 0;
 
 	if (g->bus[0]) {
-		add(v, &n, !str_ends(g->bus, "/systemd/private"), "%s", g->bus);
+		add(v, &n, !str_ends(g->bus, "/systemd/private"), g->bus, "");
 		return n;
 	}
 	if (g->bus_user) {
 		if (runtime && runtime[0] == '/')
-			add(v, &n, false, "%s/systemd/private", runtime);
+			add(v, &n, false, runtime, "/systemd/private");
 		if (address && parse_address(address, v[n].path, sizeof(v[n].path)))
 			v[n++].broker = true;
 		else if (runtime && runtime[0] == '/')
-			add(v, &n, true, "%s/bus", runtime);
+			add(v, &n, true, runtime, "/bus");
 		return n;
 	}
-	add(v, &n, false, "%s", "/run/systemd/private");
+	add(v, &n, false, "/run", "/systemd/private");
 	if (address && parse_address(address, v[n].path, sizeof(v[n].path)))
 		v[n++].broker = true;
 	else
-		add(v, &n, true, "%s", "/run/dbus/system_bus_socket");
+		add(v, &n, true, "/run", "/dbus/system_bus_socket");
 	return n;
 }
 
@@ -180,7 +180,6 @@ static int start_once(const struct cgroup *g, const struct plan_cgroup *p, struc
 	struct dbus_out body = { .a = b->a };
 
 	b->watch_unit = g->unit;
-	b->watch_result[0] = '\0';
 	dbus_put_string(&body, g->unit);
 	dbus_put_string(&body, "fail");
 	put_properties(&body, g, p, helper, limits);
@@ -217,7 +216,9 @@ int unit_start(const struct cgroup *g, const struct plan_cgroup *p, struct dbus 
 	       bool (*busy)(const struct cgroup *g), struct err *e)
 {
 	struct dbus_in reply;
+	const char *job, *result;
 	bool limits = true;
+	char path[96];
 	int r;
 
 	while ((r = start_once(g, p, b, helper, limits, deadline, &reply)) == -EREMOTEIO) {
@@ -235,12 +236,15 @@ int unit_start(const struct cgroup *g, const struct plan_cgroup *p, struct dbus 
 	}
 	if (r < 0)
 		return failed(&reply, r, "start the unit", g->unit, e);
-	r = dbus_wait_job(b, deadline);
+	if (!streq(reply.signature, "o") || dbus_get_string(&reply, &job) < 0 ||
+	    str_format(path, sizeof(path), "%s", job) < 0)
+		return err_set(e, ERR_CGR_SYSTEMD, EBADMSG, "start the unit %s: no job in the answer", g->unit);
+	r = dbus_wait_job(b, path, deadline, &result);
 	if (r < 0)
 		return err_sys(e, ERR_CGR_SYSTEMD, r, "wait for the start of the unit %s", g->unit);
-	if (!streq(b->watch_result, "done"))
-		return err_set(e, ERR_CGR_SYSTEMD, 0, "the start of the unit %s ended with \"%s\"; see journalctl -u %s", g->unit,
-			       b->watch_result, g->unit);
+	if (!streq(result, "done"))
+		return err_set(e, ERR_CGR_SYSTEMD, 0, "the start of the unit %s ended with \"%s\"; see journalctl -u %s", g->unit, result,
+			       g->unit);
 	return 0;
 }
 

@@ -36,7 +36,8 @@ static void put(struct dbus_out *o, const void *p, size_t n)
 		o->v = v;
 		o->cap = cap;
 	}
-	memcpy(o->v + o->n, p, n);
+	if (n)
+		memcpy(o->v + o->n, p, n);
 	o->n += n;
 }
 

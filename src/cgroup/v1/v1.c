@@ -41,7 +41,7 @@ static int devices_fresh(struct cgroup *g, const struct plan_cgroup *p, struct e
 	return set_devices(g, p, true, e);
 }
 
-static int devices_live(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
+int cgroup_v1_devices_live(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
 {
 	return set_devices(g, p, false, e);
 }
@@ -49,7 +49,7 @@ static int devices_live(struct cgroup *g, const struct plan_cgroup *p, struct er
 static int v1_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline, struct arena *a,
 		    struct cgroup_change **ret_changes, size_t *ret_n, struct err *e)
 {
-	struct cgroup_write_options o = { .arena = a, .live = true, .deadline = deadline, .devices = devices_live,
+	struct cgroup_write_options o = { .arena = a, .live = true, .deadline = deadline, .devices = cgroup_v1_devices_live,
 					  .changes = ret_changes, .n_changes = ret_n };
 
 	return cgroup_write_list(g, p, &o, e);
@@ -75,7 +75,7 @@ static int make_dir(struct cgroup *g, unsigned i, const struct plan_cgroup *p, s
 		*e = err_is(e) ? *e : own;
 		return dir;
 	}
-	if (!g->dir[i].created) {
+	if (!g->dir[i].created && !g->unit[0]) {
 		r = cgroup_check_fit(g, i, dir, e);
 		if (r >= 0 && cgroup_dir_has(g, i, "freezer"))
 			r = cgroup_v1_frozen(g, i, &frozen, e);
@@ -103,7 +103,7 @@ static int v1_create(struct cgroup *g, const struct plan_cgroup *p, struct err *
 	for (unsigned i = 0; i < g->n; i++)
 		o.live |= !g->dir[i].created;
 	if (o.live)
-		o.devices = devices_live;
+		o.devices = cgroup_v1_devices_live;
 	arena_init(&a);
 	o.arena = &a;
 	if (r >= 0)

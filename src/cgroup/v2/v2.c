@@ -57,7 +57,8 @@ static int set_up(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
 	bool fresh = g->dir[0].created > 0;
 	struct cgroup_write_options o = { .live = !fresh, .devices = fresh ? devices_fresh : devices_live };
 	struct arena a;
-	int r = fresh ? 0 : cgroup_check_fit(g, 0, g->v2_fd, e);
+	/* the group of a unit was made by systemd a moment ago */
+	int r = fresh || g->unit[0] ? 0 : cgroup_check_fit(g, 0, g->v2_fd, e);
 
 	if (r >= 0)
 		r = cgroup_v2_enable(g, 0, g->v2_fd, p, e);
