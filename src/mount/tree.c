@@ -212,6 +212,15 @@ static int build_one(struct mount_tree *t, size_t i, struct err *e)
 	return err_set(e, ERR_GEN_INTERNAL, EINVAL, "mount kind %d", (int)m->kind);
 }
 
+/* The index alone makes people count: the message names the destination too. */
+static void name_destination(const struct plan_mount *m, struct err *e)
+{
+	size_t n = strlen(e->msg);
+
+	if (!strstr(e->msg, m->destination))
+		(void)str_format(e->msg + n, sizeof(e->msg) - n, ", for %s", m->destination);
+}
+
 int mount_tree_build(struct mount_tree *t, struct err *e)
 {
 	MOUNT_NO_UMASK;
@@ -219,8 +228,10 @@ int mount_tree_build(struct mount_tree *t, struct err *e)
 	for (size_t i = 0; i < t->plan->n_mounts; i++) {
 		int r = build_one(t, i, e);
 
-		if (r < 0)
+		if (r < 0) {
+			name_destination(&t->plan->mounts[i], e);
 			return err_at(e, r, "%s", t->plan->mounts[i].pointer);
+		}
 	}
 	return 0;
 }

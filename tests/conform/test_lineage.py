@@ -349,6 +349,12 @@ def test_no_create_mountpoints(ctr):
     ctr.create().ok()
 
 
+@req("S-37", needs=["root|userns"])
+def test_mountpoints_in_a_new_filesystem(ctr):
+    """What the config itself mounted cannot bring mount points: /dev/pts on a tmpfs."""
+    ctr.create("--no-create-mountpoints").ok()
+
+
 @req("S-03", needs=["root|userns"])
 def test_version_is_a_constant(ctr):
     ctr.config["ociVersion"] = "1.0.2"
