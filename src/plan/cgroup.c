@@ -150,7 +150,12 @@ static int make_unit(struct maker *m, struct err *e)
 					   : arena_printf(m->arena, "%s.scope", name);
 	if (!valid_unit(c->unit))
 		return err_set(e, ERR_CGR_PATH, 0, "\"%s\" is no name of a systemd unit", c->unit);
-	c->path = arena_printf(m->arena, "%s/%s", slice_path(m->arena, slice), c->unit);
+	if (str_ends(c->unit, ".slice") && !valid_slice(c->unit))
+		return err_set(e, ERR_CGR_PATH, 0, "\"%s\" is no name of a slice", c->unit);
+	/* the place of a slice is in its own name */
+	c->path = str_ends(c->unit, ".slice") ?
+			  slice_path(m->arena, c->unit) :
+			  arena_printf(m->arena, "%s/%s", slice_path(m->arena, slice), c->unit);
 	c->user = is_rootless(m->host);
 	return make_subgroup(m, e);
 }

@@ -207,6 +207,8 @@ static void cgroup(struct dump *d, const struct plan_cgroup *c)
 	text(d, "path", c->path);
 	text(d, "slice", c->slice);
 	text(d, "unit", c->unit);
+	text(d, "subgroup", c->subgroup);
+	yes(d, "userManager", c->user);
 	if (c->n_writes) {
 		jw_array(&d->w, "writes");
 		for (size_t i = 0; i < c->n_writes; i++) {
