@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "cgroup/systemd/unit.h"
 #include "sys/call.h"
+#include "sys/proc.h"
 
 #define SETUP "hull-setup" /* where the helper waits on v2: the scope itself must hold no process */
 enum { START_SECONDS = 30 };
@@ -131,20 +132,25 @@ static int helper_check(const struct cgroup *g, const struct cgroup *view, struc
 {
 	char path[64], want[sizeof(view->dir[0].path) + 16], *text;
 	_cleanup_fd_ int fd = -1;
+	struct procfs proc;
 	struct arena a;
 	size_t n;
 	bool ok;
 	int r;
 
-	str_format(path, sizeof(path), "/proc/%d/cgroup", g->helper);
+	str_format(path, sizeof(path), "%d/cgroup", g->helper);
 	str_format(want, sizeof(want), "%s:%s\n", view->dir[0].v2 ? "0:" : view->dir[0].controllers, view->dir[0].path);
-	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 	arena_init(&a);
-	r = fd < 0 ? fd : io_read_all(fd, 1 << 20, &a, &text, &n);
+	r = proc_open_ambient(&proc);
+	if (r >= 0) {
+		fd = proc_openat(&proc, path, O_RDONLY);
+		proc_close(&proc);
+		r = fd < 0 ? fd : io_read_all(fd, 1 << 20, &a, &text, &n);
+	}
 	ok = r >= 0 && strstr(text, want);
 	arena_free(&a);
 	if (r < 0)
-		return err_sys(e, ERR_CGR_SYSTEMD, r, "read %s", path);
+		return err_sys(e, ERR_CGR_SYSTEMD, r, "read /proc/%s", path);
 	if (!ok)
 		return err_set(e, ERR_CGR_SYSTEMD, ENOENT, "systemd started %s, but not in the group %s", g->unit,
 			       view->dir[0].path);
