@@ -30,13 +30,12 @@
 
 static int step_filter(struct spawn *sp, struct err *e)
 {
-	const struct spec_seccomp *s = &sp->bp.spec.os.seccomp;
 	unsigned unknown = 0;
 	int r;
 
-	if (!s->set || !sp->bp.plan.process.set)
+	if (!sp->bp.plan.process.set)
 		return 0;
-	r = seccomp_compile(s, &sp->c->a, &sp->filter, &unknown, e);
+	r = seccomp_prepare(&sp->bp.spec, &sp->c->a, &sp->filter, &unknown, e);
 	if (r == 0 && unknown)
 		log_debug("linux.seccomp: %u system call names are unknown and were skipped", unknown);
 	return r;
@@ -125,7 +124,7 @@ static int step_intent(struct spawn *sp, struct err *e)
 	rec->terminal = sp->bp.plan.process.terminal;
 	rec->shared_pidns = !(sp->bp.plan.ns.created & CLONE_NEWPID);
 	rec->stop_signal = spec_annotation(&sp->bp.spec, "org.opencontainers.image.stopSignal");
-	rec->seccomp_listener = sp->bp.spec.os.seccomp.listener_path;
+	rec->seccomp_listener = seccomp_receiver(&sp->bp.spec);
 	rec->seccomp_metadata = sp->bp.spec.os.seccomp.listener_metadata;
 	if (!sp->bp.plan.ns.has_mount_ns) { /* what lies there before: anything else later is ours to undo */
 		rec->host_mount = rec->rootfs;

@@ -499,15 +499,18 @@ static bool permissive(uint32_t action)
 	       (action & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE;
 }
 
+uint32_t seccomp_flags(const struct spec_seccomp *s)
+{
+	/* Silent about flags: what runc and crun do, and what kernels since 5.16 do anyway. */
+	return s->set && s->flags_set ? s->flags : SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+}
+
 int seccomp_compile_for(enum spec_seccomp_arch native, const struct spec_seccomp *s,
 			struct arena *a, struct seccomp_program *ret, unsigned *ret_unknown,
 			struct err *e)
 {
 	struct compiler c = { .a = a, .err = e, .s = s, .native = native };
-	struct seccomp_program p = {
-		/* Silent about flags: what runc and crun do, and what kernels since 5.16 do anyway. */
-		.flags = s->flags_set ? s->flags : SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-	};
+	struct seccomp_program p = { .flags = seccomp_flags(s) };
 	unsigned unknown;
 	int r;
 

@@ -54,6 +54,18 @@ struct seccomp_program {
  * flag at all.
  */
 
+/*
+ * The filter of a config: seccomp_compile of its profile; or, by annotation, the ready program of
+ * run.oci.seccomp_bpf_data in its place, or with run.oci.seccomp_fail_unknown_syscall an error for
+ * a name that no architecture has.
+ */
+int seccomp_prepare(const struct spec *s, struct arena *a, struct seccomp_program *ret,
+		    unsigned *ret_unknown, struct err *e);
+/* Where the listener goes: listenerPath, else run.oci.seccomp.receiver; NULL: nowhere. */
+const char *seccomp_receiver(const struct spec *s);
+/* SECCOMP_FILTER_FLAG_* of a profile, SPEC_ALLOW when it does not speak of them. */
+uint32_t seccomp_flags(const struct spec_seccomp *s);
+
 /* Pure. ERR_SEC_PROFILE: seccomp_check; ERR_SEC_SIZE with both counts. Names that no architecture
  * has are skipped as the field does, and counted in *ret_unknown (may be NULL). */
 int seccomp_compile(const struct spec_seccomp *s, struct arena *a, struct seccomp_program *ret,
@@ -65,11 +77,10 @@ int seccomp_compile_for(enum spec_seccomp_arch native, const struct spec_seccomp
 /* What hull cannot do (notify by default, or about the calls that carry the listener); part of
  * seccomp_compile. ERR_SEC_PROFILE with its JSON pointer. */
 int seccomp_check(const struct spec_seccomp *s, struct err *e);
-/* Strict mode (run.oci.seccomp_fail_unknown_syscall): fail at the first name that no architecture
- * has. */
+/* Fail at the first name that no architecture has. */
 int seccomp_check_names(const struct spec_seccomp *s, struct err *e);
-/* A ready program instead of a profile (run.oci.seccomp_bpf_data): base64 of struct sock_filter[].
- * The kernel checks the instructions when it loads them. */
+/* Base64 of struct sock_filter[]. The kernel checks the instructions when it loads them. No flags.
+ */
 int seccomp_from_base64(const char *text, struct arena *a, struct seccomp_program *ret,
 			struct err *e);
 

@@ -27,6 +27,9 @@ enum {
 static const char *const unsafe[] = {
 	"org.opencontainers.image.stopSignal",
 	"run.oci.keep_original_groups",
+	"run.oci.seccomp.receiver",
+	"run.oci.seccomp_bpf_data",
+	"run.oci.seccomp_fail_unknown_syscall",
 };
 
 static void write_names(struct jw *w, const char *key, const struct name_table *t)

@@ -140,7 +140,7 @@ static int check_listener(const struct spec *s, struct err *e)
 {
 	const struct spec_seccomp *p = &s->os.seccomp;
 
-	if (!p->set || p->listener_path || !notifies(p))
+	if (!p->set || p->listener_path || spec_annotation(s, "run.oci.seccomp.receiver") || !notifies(p))
 		return 0;
 	err_set(e, ERR_CFG_MISSING, 0, "is required, as the profile uses SCMP_ACT_NOTIFY");
 	return err_at(e, -EINVAL, "/linux/seccomp/listenerPath");

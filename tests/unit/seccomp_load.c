@@ -458,9 +458,7 @@ TEST(long_programs)
 	for (unsigned i = 0; i < 700; i++) {
 		uint32_t audit = seccomp_archs[seccomp_native()].audit;
 		uint32_t nr = (uint32_t)seccomp_syscall(seccomp_native(), "ioctl");
-		struct seccomp_data d = {
-			.nr = (int)nr, .arch = audit, .args = {0, i * spread}
-		};
+		struct seccomp_data d = { .nr = (int)nr, .arch = audit, .args = { 0, i * spread } };
 		uint32_t want = i < 600 ? SECCOMP_RET_ERRNO | i % 100 : SECCOMP_RET_ALLOW;
 
 		CHECK_INT(seccomp_decide(&p, &d), want);
@@ -537,6 +535,43 @@ TEST(a_program_in_base64)
 	err_clear(&e);
 	CHECK_INT(seccomp_from_base64("IAA=AAAAAAA=", &a, &p, &e), -EINVAL);
 	CHECK_INT(e.id, ERR_SEC_PROFILE);
+	arena_free(&a);
+}
+
+TEST(annotations)
+{
+	struct spec_kv kv = { "run.oci.seccomp.receiver", "/run/agent" };
+	struct seccomp_program p;
+	struct err e = { 0 };
+	struct spec s = { 0 };
+	unsigned unknown = 0;
+	struct arena a;
+
+	arena_init(&a);
+	CHECK_INT(seccomp_prepare(&s, &a, &p, &unknown, &e), 0);
+	CHECK_INT(p.n, 0);
+	CHECK(!seccomp_receiver(&s));
+	s.annotations = (struct spec_kvs){ &kv, 1 };
+	s.os.seccomp = one_rule(&a, SECCOMP_RET_ERRNO, "nosuchcall");
+	s.os.seccomp.listener_path = NULL;
+	CHECK_INT(seccomp_prepare(&s, &a, &p, &unknown, &e), 0);
+	CHECK_INT(unknown, 1);
+	CHECK_STR(seccomp_receiver(&s), "/run/agent");
+	kv.value = "agent";
+	CHECK_INT(seccomp_prepare(&s, &a, &p, &unknown, &e), -EINVAL);
+	CHECK_STR(e.at, "/annotations/run.oci.seccomp.receiver");
+	err_clear(&e);
+	kv = (struct spec_kv){ "run.oci.seccomp_fail_unknown_syscall", "1" };
+	CHECK_INT(seccomp_prepare(&s, &a, &p, &unknown, &e), -EINVAL);
+	CHECK_STR(e.at, "/linux/seccomp/syscalls/0/names/0");
+	err_clear(&e);
+	kv = (struct spec_kv){ "run.oci.seccomp_bpf_data", "BgAAAAAA/38=" };
+	CHECK_INT(seccomp_prepare(&s, &a, &p, &unknown, &e), 0);
+	CHECK_INT(p.n, 1);
+	CHECK_INT(p.insns[0].k, SECCOMP_RET_ALLOW);
+	kv.value = "BgAAAAAA/38";
+	CHECK_INT(seccomp_prepare(&s, &a, &p, &unknown, &e), -EINVAL);
+	CHECK_STR(e.at, "/annotations/run.oci.seccomp_bpf_data");
 	arena_free(&a);
 }
 

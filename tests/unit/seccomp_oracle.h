@@ -401,6 +401,9 @@ static inline bool oracle_one_by_one(const struct reading *r, enum spec_seccomp_
 				continue;
 			single.rules = &part;
 			single.n_rules = 1;
+			/* Not the others: x86_64 beside an x32 without rules forgets to load the
+			 * number. */
+			single.archs = 1U << r->id;
 			part.names = (struct strv){ .v = (char **)&r->names[i].text, .n = 1 };
 			part.args = split ? &rule->args[j] : rule->args;
 			part.n_args = split ? 1 : rule->n_args;
