@@ -98,6 +98,28 @@ static int prepare(struct writer *x, struct step *s, struct err *e)
 	return 0;
 }
 
+static uint64_t read_number(int dir, const char *file)
+{
+	char text[32];
+	uint64_t v;
+
+	if (cgroup_file_read(dir, file, text, sizeof(text)) < 0 || str_to_u64(text, UINT64_MAX, &v) < 0)
+		return UINT64_MAX;
+	return v;
+}
+
+/*
+ * KERNEL: memory.kmem.limit_in_bytes takes any value and limits nothing. Since 6.6; mm/memcontrol-v1.c. No limit
+ * that was asked for is dropped in silence.
+ */
+static bool is_dead_file(int dir, const struct step *s)
+{
+	uint64_t want;
+
+	return streq(s->file, "memory.kmem.limit_in_bytes") && str_to_u64(s->value, UINT64_MAX, &want) >= 0 &&
+	       want <= INT64_MAX / 2 && read_number(dir, s->file) > INT64_MAX / 2;
+}
+
 static int write_step(struct writer *x, struct step *s)
 {
 	int dir, r;
@@ -119,6 +141,8 @@ static int write_step(struct writer *x, struct step *s)
 		s->i = -1; /* what the kernel does not count is not limited */
 		return 0;
 	}
+	if (r >= 0 && is_dead_file(dir, s))
+		r = -EOPNOTSUPP;
 	if (r >= 0)
 		s->done = true;
 	return r;
@@ -150,16 +174,6 @@ static int explain(const struct writer *x, const struct step *s, int r, struct e
 }
 
 /* ---- shrinking memory without a kill ---- */
-
-static uint64_t read_number(int dir, const char *file)
-{
-	char text[32];
-	uint64_t v;
-
-	if (cgroup_file_read(dir, file, text, sizeof(text)) < 0 || str_to_u64(text, UINT64_MAX, &v) < 0)
-		return UINT64_MAX;
-	return v;
-}
 
 static int too_small(const struct step *s, uint64_t current, struct err *e)
 {

@@ -12,7 +12,8 @@ sys.path.insert(0, HERE)
 
 from lib import runtime as rt  # noqa: E402
 from lib.bundle import Bundle, Template  # noqa: E402
-from lib.container import Container, reap_strays  # noqa: E402
+from lib.cgroups import Foreign  # noqa: E402
+from lib.container import Container, reap_strays, remove_cgroup  # noqa: E402
 from lib.host import facts  # noqa: E402
 from lib.table import ids_of, needs_of  # noqa: E402
 
@@ -100,6 +101,21 @@ def make_shared(environment):
 def ctr(make_ctr):
     """A container that does not exist yet, with a base bundle, a unique id and a private root."""
     return make_ctr()
+
+
+@pytest.fixture
+def make_group():
+    """Function that makes a cgroup of the suite's own, /ID-g or below it, for the container of
+    this ID: make_group(ctr, controller, path). Removed with all that is in it."""
+    made = []
+
+    def make(ctr, controller=None, path=None):
+        made.append(Foreign(path or f"/{ctr.id}-g", controller))
+        return made[-1]
+    yield make
+    for group in reversed(made):
+        group.end()
+        remove_cgroup(group.dir)
 
 
 @pytest.fixture
