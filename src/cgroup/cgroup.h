@@ -146,6 +146,11 @@ int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struc
 int cgroup_restore(struct cgroup *g, struct err *e);
 /* Open v2_fd of a restored group, for exec. 0 also when the group has no v2 part. */
 int cgroup_open(struct cgroup *g, struct err *e);
+/* As cgroup_open, but the group that process @pid of the container is in: for exec when the container's own group takes no
+ * process any more (EBUSY, EOPNOTSUPP: the payload enabled controllers for groups below it). -EXDEV and ERR_CGR_JOIN
+ * when that is not below the container's group: a process that walked out is not followed. *ret_path (of @size) is
+ * the group, below the mount. v2 only. */
+int cgroup_open_beside(struct cgroup *g, int pid, char *ret_path, size_t size, struct err *e);
 /* The way in for a process that moves itself: files the runtime opens (one per dir[], -1 where clone3 places it) and
  * init writes to before it enters any namespace. */
 int cgroup_doors_open(const struct cgroup *g, int *ret_fds, struct err *e);

@@ -12,6 +12,7 @@
 #include "base/str.h"
 #include "cgroup/internal.h"
 #include "sys/call.h"
+#include "sys/proc.h"
 
 int cgroup_common_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h, struct err *e)
 {
@@ -102,6 +103,66 @@ int cgroup_open(struct cgroup *g, struct err *e)
 	if (fd < 0)
 		return err_sys(e, ERR_CGR_JOIN, fd, "open cgroup %s", cgroup_dir_name(g, (unsigned)i, name));
 	g->v2_fd = fd;
+	return 0;
+}
+
+/* The v2 path of a process, from the line "0::/path". */
+static int path_of(int pid, char *ret, size_t size)
+{
+	struct procfs proc;
+	char path[32], *text, *line;
+	_cleanup_fd_ int fd = -1;
+	struct arena a;
+	size_t n;
+	int r = proc_open_ambient(&proc);
+
+	if (r < 0)
+		return r;
+	str_format(path, sizeof(path), "%d/cgroup", pid);
+	fd = proc_openat(&proc, path, O_RDONLY);
+	proc_close(&proc);
+	if (fd < 0)
+		return fd;
+	arena_init(&a);
+	r = io_read_all(fd, 1 << 20, &a, &text, &n);
+	if (r == 0) {
+		line = str_starts(text, "0::") ? text : strstr(text, "\n0::");
+		r = -ENOENT;
+		if (line) {
+			line += *line == '\n' ? 4 : 3;
+			*strchrnul(line, '\n') = '\0';
+			r = str_format(ret, size, "%s", line);
+		}
+	}
+	arena_free(&a);
+	return r;
+}
+
+int cgroup_open_beside(struct cgroup *g, int pid, char *ret_path, size_t size, struct err *e)
+{
+	_cleanup_fd_ int own = -1, fd = -1;
+	char name[CGROUP_NAME_SIZE], path[sizeof(g->dir[0].path) * 2];
+	const char *below;
+	int i = cgroup_dir_v2(g), r;
+
+	if (i < 0)
+		return err_set(e, ERR_CGR_JOIN, ENOTSUP, "the container has no group in cgroup v2");
+	r = path_of(pid, path, sizeof(path));
+	if (r < 0)
+		return err_sys(e, ERR_CGR_JOIN, r, "find the cgroup of process %d", pid);
+	below = str_skip(path, g->dir[i].path);
+	if (!below || (*below && *below != '/'))
+		return err_set(e, ERR_CGR_JOIN, EXDEV, "process %d is in the cgroup %s, not below %s", pid, path,
+			       cgroup_dir_name(g, (unsigned)i, name));
+	own = cgroup_dir_open(g, (unsigned)i);
+	fd = own < 0 ? own : cgroup_beneath_open(own, *below ? below + 1 : "", O_RDONLY | O_DIRECTORY);
+	if (fd < 0)
+		return err_sys(e, ERR_CGR_JOIN, fd, "open the cgroup %s%s", g->dir[i].mount, path);
+	r = str_format(ret_path, size, "%s", path);
+	if (r < 0)
+		return err_sys(e, ERR_CGR_JOIN, r, "the cgroup path of process %d", pid);
+	fd_close(&g->v2_fd);
+	g->v2_fd = fd_take(&fd);
 	return 0;
 }
 

@@ -268,6 +268,37 @@ TEST(a_restored_record_works)
 }
 
 /* LNX-CGOWN rows */
+/* The payload enabled controllers, so that its group takes nobody: exec goes to where init is, and nowhere else. */
+TEST(the_group_beside_is_below_the_containers)
+{
+	BEGIN(f, "/beside");
+	char path[256], want[256], pid[16];
+	int i = cgroup_dir_v2(&f.g);
+	pid_t one;
+
+	if (i < 0)
+		SKIP("no cgroup v2 here");
+	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
+	one = spawn(&f, NULL, NULL);
+	CHECK(one > 0);
+	CHECK_INT(cgroup_open_beside(&f.g, one, path, sizeof(path), &f.e), 0);
+	CHECK_STR(path, f.path);
+	str_format(want, sizeof(want), "%s/in", f.path);
+	CHECK_INT(sys_mkdirat(f.g.v2_fd, "in", 0755), 0);
+	str_format(pid, sizeof(pid), "%d", one);
+	CHECK_INT(put(&f, f.host.n - 1, want, "cgroup.procs", pid), 0);
+	CHECK_INT(cgroup_open_beside(&f.g, one, path, sizeof(path), &f.e), 0);
+	CHECK_STR(path, want);
+	CHECK(spawn(&f, NULL, NULL) > 0);
+	/* "-x" is a neighbour, not a child: containment is by component */
+	str_format(want, sizeof(want), "%s-x", f.path);
+	CHECK_INT(make_in_all(&f, want), 0);
+	CHECK_INT(put(&f, f.host.n - 1, want, "cgroup.procs", pid), 0);
+	CHECK_INT(cgroup_open_beside(&f.g, one, path, sizeof(path), &f.e), -EXDEV);
+	CHECK_INT(f.e.id, ERR_CGR_JOIN);
+	err_clear(&f.e);
+}
+
 TEST(ownership_is_given_by_the_kernels_list)
 {
 	BEGIN(f, "/own");
