@@ -97,7 +97,7 @@ TEST(calls_execute_no_more_than_in_a_binary_tree)
 TEST(random_profiles)
 {
 	const char *text = getenv("HULL_SECCOMP_PROFILES"), *seed = getenv("HULL_SECCOMP_SEED");
-	uint32_t count = 200, first = 1;
+	uint32_t count = 120, first = 1;
 
 	if (text)
 		CHECK_INT(str_to_u32(text, &count), 0);

@@ -152,11 +152,9 @@ static inline void profile_allow_rest(struct spec_seccomp *s, struct arena *a)
 static inline struct spec_seccomp profile_make(enum profile p, struct arena *a)
 {
 	static const uint64_t personalities[] = { 0, 8, 0x20000, 0x20008, 0xffffffff };
-	struct spec_seccomp s = {
-		.set = true,
-		.default_action = SECCOMP_RET_ERRNO,
-		.default_errno_ret = {true, ENOSYS}
-	};
+	struct spec_seccomp s = { .set = true,
+				  .default_action = SECCOMP_RET_ERRNO,
+				  .default_errno_ret = { true, ENOSYS } };
 	struct spec_seccomp_rule *r;
 
 	if (p == PROFILE_DENY_LIST || p == PROFILE_EMPTY) {
@@ -279,6 +277,39 @@ static inline uint32_t random_action(struct random *rnd)
 	return actions[random_below(rnd, ARRAY_LEN(actions))];
 }
 
+/* A profile whose conditions meet: few calls, few arguments, values next to each other, masks that
+ * overlap. */
+static inline struct spec_seccomp random_dense_profile(struct random *rnd, struct arena *a)
+{
+	static const char *const calls[] = { "personality", "socket", "shmat" };
+	static const uint64_t masks[] = { 3, 6, 0xc, 0x700000003, 0x300000000, 0x600000006 };
+	struct spec_seccomp s = { .set = true, .default_action = SECCOMP_RET_ERRNO };
+	uint64_t base[2] = { random_value(rnd), random_value(rnd) };
+	unsigned rules = 2 + random_below(rnd, 20);
+	bool one_action = random_below(rnd, 4);
+
+	s.default_errno_ret = (struct opt_u32){ true, 99 };
+	for (unsigned i = 0; i < rules; i++) {
+		struct spec_seccomp_rule *r =
+			profile_rule(&s, a, one_action ? SECCOMP_RET_ALLOW : random_action(rnd));
+		unsigned n_args = 1 + random_below(rnd, 3);
+
+		profile_name(r, a, calls[random_below(rnd, ARRAY_LEN(calls))]);
+		for (unsigned j = 0; j < n_args; j++) {
+			enum spec_seccomp_op op = (enum spec_seccomp_op)random_below(rnd, 7);
+			uint64_t near = base[random_below(rnd, 2)] + random_below(rnd, 4);
+			uint64_t mask = masks[random_below(rnd, ARRAY_LEN(masks))];
+
+			if (op == SECCOMP_OP_MASKED_EQ)
+				profile_arg(r, a, j, op, mask, near);
+			else
+				profile_arg(r, a, j, op, near, 0);
+		}
+	}
+	s.listener_path = "/nowhere";
+	return s;
+}
+
 static inline struct spec_seccomp random_profile(struct random *rnd, struct arena *a)
 {
 	static const char *const favourites[] = { "personality", "socket", "clone", "socketcall",
@@ -288,6 +319,8 @@ static inline struct spec_seccomp random_profile(struct random *rnd, struct aren
 	bool one_action = random_below(rnd, 2);
 	uint32_t action = random_action(rnd);
 
+	if (random_below(rnd, 3) == 0)
+		return random_dense_profile(rnd, a);
 	do
 		s.default_action = random_action(rnd);
 	while (s.default_action == SECCOMP_RET_USER_NOTIF);
