@@ -98,7 +98,7 @@ int ns_open(const struct plan_ns *p, struct ns_fds *ret, struct err *e)
 		fd = open_target(k, p->path[k], e);
 		if (fd < 0) {
 			ns_close(&f);
-			return err_at(e, fd, "/linux/namespaces");
+			return err_at(e, fd, "/linux/namespaces/%u/path", p->index[k]);
 		}
 		f.target[k] = fd;
 	}

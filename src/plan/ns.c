@@ -156,6 +156,7 @@ void plan_ns_order(const struct spec_namespace ns[NS_KINDS], bool offsets, struc
 		else
 			p.created |= clone_flag[i];
 		p.path[i] = ns[i].path;
+		p.index[i] = ns[i].index;
 	}
 	p.has_mount_ns = (p.created | p.joined) & CLONE_NEWNS;
 	if (p.joined & CLONE_NEWUSER)

@@ -37,6 +37,7 @@ struct plan_ns {
 	uint64_t created;		 /* CLONE_NEW* of namespaces the container gets new */
 	uint64_t joined;		 /* ... joined by path */
 	const char *path[NS_KINDS];	 /* of the joined ones */
+	unsigned index[NS_KINDS];	 /* of their entries in /linux/namespaces */
 	bool has_mount_ns;		 /* new or joined: false means that the mounts land in the host's table */
 	bool forks;			 /* an intermediate process is needed */
 };

@@ -48,7 +48,7 @@ static int read_namespaces(struct reader *r, const struct field *f, struct jv v,
 			return jv_fail(it.value, r->e, ERR_CFG_DUPLICATE,
 				       "the %s namespace is listed twice",
 				       table_name(&spec_namespaces, (uint64_t)entry.kind));
-		*ns = (struct spec_namespace){ .listed = true, .path = entry.path };
+		*ns = (struct spec_namespace){ .listed = true, .path = entry.path, .index = (unsigned)it.index };
 	}
 	return x;
 }

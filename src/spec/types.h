@@ -124,7 +124,7 @@ enum spec_ns {
 	NS_TIME,
 	NS_KINDS
 };
-struct spec_namespace { bool listed; const char *path; }; /* path NULL: new */
+struct spec_namespace { bool listed; const char *path; unsigned index; }; /* path NULL: new; index in the list */
 
 struct spec_time_offset { bool set; int64_t secs; uint32_t nanosecs; };
 

@@ -303,7 +303,7 @@ TEST_IN_CHILD(namespace_files_are_proved)
 
 		p.path[NS_UTS] = "/proc/self/ns/uts";
 		p.path[NS_NETWORK] = rows[i].path;
-		CHECK_ERR(ns_open(&p, &f, &e), &e, "/linux/namespaces", rows[i].part);
+		CHECK_ERR(ns_open(&p, &f, &e), &e, "/linux/namespaces/0/path", rows[i].part);
 		CHECK(strstr(e.msg, rows[i].path) != NULL);
 	}
 	remove_tmp();
