@@ -76,8 +76,8 @@ format:
 	@tools/need tidy
 	@tools/lint --format
 
-docs: all
-	@tools/errors-doc $(B)/hull doc/errors.md
+docs:
+	@tools/errors-doc doc/errors.md
 	@tools/kernel-facts doc/kernel.md
 
 reproducible:
