@@ -6,7 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/str.h"
 
 void fd_close(int *fd)
 {
@@ -49,4 +54,32 @@ int fd_dup_above(int fd, int min)
 int fd_set_cloexec(int fd, int on)
 {
 	return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+}
+
+int fd_list(int first, int *ret, int max)
+{
+	char buf[4096] __attribute__((aligned(8)));
+	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), have = 0;
+	long n = 0;
+
+	if (dir < 0)
+		return -errno;
+	while (have >= 0 && (n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0)
+		for (long at = 0; at < n;) {
+			unsigned short len;
+			uint64_t fd;
+
+			/* linux_dirent64: d_ino, d_off, d_reclen, d_type, d_name. getdents64(2) */
+			memcpy(&len, buf + at + 16, sizeof(len));
+			if (str_to_u64(buf + at + 19, INT_MAX, &fd) == 0 && (int)fd >= first && (int)fd != dir) {
+				if (have == max) {
+					have = -EMFILE;
+					break;
+				}
+				ret[have++] = (int)fd;
+			}
+			at += len;
+		}
+	close(dir);
+	return n < 0 ? (int)n : have;
 }

@@ -22,6 +22,8 @@ static inline int fd_take(int *fd)
 
 /* Make sure that fds 0, 1 and 2 are open (on /dev/null), so that none of ours lands there. Faults E9. */
 int fd_fill_stdio(void);
+/* Numbers of all open descriptors from @first on, at most @max of them; the count or -errno. */
+int fd_list(int first, int *ret, int max);
 
 /* dup with CLOEXEC to a number of at least @min. -errno. */
 int fd_dup_above(int fd, int min);

@@ -74,17 +74,17 @@ int cmd_create_options(const struct args *a, struct create_options *ret, struct 
 	return 0;
 }
 
-/* Nothing that the caller left open reaches the container unasked; what was asked for must be there. */
-static int check_fds(const struct create_options *o, struct err *e)
+/* What is to be passed on must have been there before hull opened anything itself. */
+static int check_fds(const struct ctx *c, const struct create_options *o, struct err *e)
 {
-	unsigned n = o->preserve_fds + o->listen_fds;
-	int r = sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	for (unsigned i = 0; i < o->preserve_fds + o->listen_fds; i++) {
+		bool found = false;
 
-	if (r < 0)
-		return err_sys(e, ERR_GEN_KERNEL, r, "close_range");
-	for (unsigned i = 0; i < n; i++)
-		if (!fd_is_open((int)(3 + i)))
+		for (size_t k = 0; k < c->n_inherited; k++)
+			found |= c->inherited[k] == (int)(3 + i);
+		if (!found)
 			return err_sys(e, ERR_CLI_VALUE, -EBADF, "--preserve-fds: unable to stat preserved-fd %u", 3 + i);
+	}
 	return 0;
 }
 
@@ -95,7 +95,7 @@ static int run_create(struct ctx *c, struct args *a, int *ret_status, struct err
 
 	(void)ret_status;
 	if (r == 0)
-		r = check_fds(&o, e);
+		r = check_fds(c, &o, e);
 	return r < 0 ? r : container_create(c, &o, e);
 }
 
@@ -105,7 +105,7 @@ static int run_run(struct ctx *c, struct args *a, int *ret_status, struct err *e
 	int r = cmd_create_options(a, &o, e);
 
 	if (r == 0)
-		r = check_fds(&o, e);
+		r = check_fds(c, &o, e);
 	if (r < 0)
 		return r;
 	o.run = true;

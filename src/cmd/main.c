@@ -141,6 +141,27 @@ static int open_context(const struct args *a, char **argv, struct ctx *c, struct
 	return r;
 }
 
+enum { INHERITED_MAX = 4096 };
+
+/*
+ * What the caller left open may be used by name (/dev/fd/63) until the clone, and reaches nobody unasked. The
+ * list is made before hull opens anything of its own.
+ */
+static int note_inherited(struct ctx *c, struct err *e)
+{
+	static int fds[INHERITED_MAX];
+	int n, r = sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+
+	if (r < 0)
+		return err_sys(e, ERR_GEN_KERNEL, r, "close_range");
+	n = fd_list(3, fds, INHERITED_MAX);
+	if (n < 0)
+		return err_sys(e, ERR_GEN_SYS, n, "list the open descriptors");
+	c->inherited = fds;
+	c->n_inherited = (size_t)n;
+	return 0;
+}
+
 /* stdout may be a full disk or closed: what was printed must have arrived. */
 static int flush(int status)
 {
@@ -174,6 +195,8 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	arena_init(&c.a);
 	r = cmd_parse(argc, argv, &c.a, &cmd, &a, &e);
+	if (r == 0)
+		r = note_inherited(&c, &e);
 	if (r == 0)
 		r = open_context(&a, argv, &c, &e);
 	if (r < 0)

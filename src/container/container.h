@@ -38,6 +38,8 @@ struct ctx {
 	struct cgroup_host cgroups;
 	bool facts_read;
 	char *const *argv;	   /* for the sealed re-execution */
+	int *inherited;		   /* descriptors that were open when hull began, without the streams */
+	size_t n_inherited;
 };
 
 /* ---- the record: state.json of the private root; written by one table (record.c) ---- */

@@ -317,6 +317,21 @@ static int step_raise_limits(struct spawn *sp, struct err *e)
 	return sp->bp.plan.process.set ? tune_rlimits_raise(&sp->bp.spec.process, e) : 0;
 }
 
+/*
+ * SECURITY: X1. Close-on-exec is not enough: a created container holds what it was born with until start, and a
+ * caller that waits for the end of its pipe would wait as long.
+ */
+static int step_close_inherited(struct spawn *sp, struct err *e)
+{
+	int keep = (int)(3 + sp->o->preserve_fds + sp->o->listen_fds);
+
+	(void)e;
+	for (size_t i = 0; i < sp->c->n_inherited; i++)
+		if (sp->c->inherited[i] >= keep)
+			close(sp->c->inherited[i]);
+	return 0;
+}
+
 static void close_doors(struct spawn *sp)
 {
 	for (size_t i = 0; i < ARRAY_LEN(sp->doors); i++)
@@ -406,6 +421,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "rdt", step_rdt },
 	{ "start-socket", step_start_socket },
 	{ "raise-limits", step_raise_limits },
+	{ "close-inherited", step_close_inherited },
 	{ "clone", step_clone },
 	{ "adjust", spawn_adjust },
 	{ "serve", spawn_serve },

@@ -187,13 +187,27 @@ int store_lock(struct entry *en, uint64_t deadline, struct err *e)
 	return 0;
 }
 
+/* Temporary names of a writer that was killed. */
+static void remove_unfinished(int dir)
+{
+	int fd = sys_openat(dir, ".", O_RDONLY | O_DIRECTORY, 0);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	while (d && (entry = readdir(d)))
+		if (str_starts(entry->d_name, ".new-"))
+			sys_unlinkat(dir, entry->d_name, 0);
+	if (d)
+		closedir(d);
+	else
+		fd_close(&fd);
+}
+
 /* Everything hull ever puts into an entry; nothing else is touched. */
 int store_remove(struct ctx *c, struct entry *en, struct err *e)
 {
 	_cleanup_fd_ int notify = sys_openat(en->dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	static const char *const files[] = { "state.json", "config.json", "trace", "start.sock", "filter", "exit.json" };
-	struct dirent *d;
-	DIR *dir;
 	int r;
 
 	if (notify >= 0) {
@@ -203,13 +217,8 @@ int store_remove(struct ctx *c, struct entry *en, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		sys_unlinkat(en->dir, files[i], 0);
 	r = sys_unlinkat(c->root_fd, en->id, AT_REMOVEDIR);
-	if (r == -ENOTEMPTY) { /* temporary names of a writer that was killed */
-		dir = fdopendir(sys_openat(en->dir, ".", O_RDONLY | O_DIRECTORY, 0));
-		while (dir && (d = readdir(dir)))
-			if (str_starts(d->d_name, ".new-"))
-				sys_unlinkat(en->dir, d->d_name, 0);
-		if (dir)
-			closedir(dir);
+	if (r == -ENOTEMPTY) {
+		remove_unfinished(en->dir);
 		r = sys_unlinkat(c->root_fd, en->id, AT_REMOVEDIR);
 	}
 	if (r < 0 && r != -ENOENT)
@@ -360,5 +369,9 @@ int public_remove(const char *dir, const char *id, struct err *e)
 		sys_unlinkat(fd, "state.json", 0);
 	parent = sys_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY, 0);
 	r = parent < 0 ? parent : sys_unlinkat(parent, id, AT_REMOVEDIR);
+	if (r == -ENOTEMPTY && fd >= 0) {
+		remove_unfinished(fd);
+		r = sys_unlinkat(parent, id, AT_REMOVEDIR);
+	}
 	return r < 0 && r != -ENOENT ? err_sys(e, ERR_STA_LEFT, r, "remove %s/%s", dir, id) : 0;
 }
