@@ -12,7 +12,7 @@ LIBC ?= auto
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := all
-.PHONY: all help need demo test install uninstall clean asan clang tidy coverage format docs reproducible test-vm
+.PHONY: all help need demo test install uninstall clean asan clang tidy coverage format docs reproducible test-vm bench
 
 all: need $(B)/build.ninja
 	@$(NINJA) -C $(B) -j $(JOBS) --quiet hull
@@ -28,6 +28,7 @@ help:
 	@echo "make tidy         clang-tidy and cppcheck"
 	@echo "make coverage     line coverage of the unit tests and of what they run"
 	@echo "make format       clang-format on the files that were formatted with it"
+	@echo "make bench        hull beside crun, runc and the floor (BENCH='--peer crun=PATH --runs 200')"
 	@echo "make docs         doc/errors.md, doc/kernel.md and what else is printed from the sources"
 	@echo "make reproducible two builds in two places, one hash"
 	@echo "make clean        remove every build directory"
@@ -79,6 +80,10 @@ format:
 docs:
 	@tools/errors-doc doc/errors.md
 	@tools/kernel-facts doc/kernel.md
+
+# Needs root and meson's bench targets; shows medians, ratios, memory, system calls. See doc/performance.md.
+bench: all
+	@bench/run --build $(B) $(BENCH)
 
 reproducible:
 	@tools/need build
