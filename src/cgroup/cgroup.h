@@ -151,6 +151,9 @@ int cgroup_open(struct cgroup *g, struct err *e);
  * when that is not below the container's group: a process that walked out is not followed. *ret_path (of @size) is
  * the group, below the mount. v2 only. */
 int cgroup_open_beside(struct cgroup *g, int pid, char *ret_path, size_t size, struct err *e);
+/* exec --cgroup: the group below the container's own that @text names, "/sub" (every hierarchy) or, on v1,
+ * "cpu,memory:/sub" (those alone). ERR_CGR_PATH. It must exist: cgroup_open and cgroup_doors_open say so. */
+int cgroup_descend(struct cgroup *g, const char *text, struct err *e);
 /* The way in for a process that moves itself: files the runtime opens (one per dir[], -1 where clone3 places it) and
  * init writes to before it enters any namespace. */
 int cgroup_doors_open(const struct cgroup *g, int *ret_fds, struct err *e);

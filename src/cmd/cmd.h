@@ -20,26 +20,28 @@ struct args {
 	bool debug, systemd_cgroup, strict, help, version;
 	/* verbs */
 	const char *bundle, *config, *pid_file, *console_socket, *pidfd_socket, *preserve_fds, *format, *signal,
-		*timeout, *file, *process;
+		*timeout, *file, *process, *cwd, *user, *apparmor, *process_label;
+	struct strv env, caps, gids, cgroups;
 	bool detach, keep, no_pivot, no_new_keyring, no_subreaper, force, all, quiet, del, pretty, remove,
 		rootless_spec, no_create_mountpoints, default_filesystems, strict_namespaces,
-		delete_on_exit;
+		delete_on_exit, tty, no_new_privs, ignore_paused;
 	/* what is no option, in order */
 	const char **v;
 	size_t n;
 };
 
-enum opt_kind { OPT_FLAG, OPT_TEXT };
+enum opt_kind { OPT_FLAG, OPT_TEXT, OPT_LIST /* may be repeated: struct strv */ };
 struct opt {
 	const char *name;
 	char letter; /* 0: none */
 	enum opt_kind kind;
 	size_t offset;	    /* in struct args */
-	const char *metavar; /* OPT_TEXT */
+	const char *metavar; /* OPT_TEXT, OPT_LIST */
 	const char *help;   /* one line */
 };
 #define OPT_F(name, letter, member, help) { name, letter, OPT_FLAG, offsetof(struct args, member), NULL, help }
 #define OPT_T(name, letter, member, metavar, help) { name, letter, OPT_TEXT, offsetof(struct args, member), metavar, help }
+#define OPT_L(name, letter, member, metavar, help) { name, letter, OPT_LIST, offsetof(struct args, member), metavar, help }
 
 struct cmd {
 	const char *name;
@@ -57,7 +59,7 @@ struct cmd {
 	{ .name = n, .operands = ops, .summary = sum, .opts = table, .n_opts = ARRAY_LEN(table),   \
 	  .min = lo, .max = hi, .run = fn }
 
-extern const struct cmd cmd_create, cmd_run, cmd_start, cmd_state, cmd_kill, cmd_stop, cmd_delete, cmd_list, cmd_wait,
+extern const struct cmd cmd_create, cmd_run, cmd_exec, cmd_start, cmd_state, cmd_kill, cmd_stop, cmd_delete, cmd_list, cmd_wait,
 	cmd_pause, cmd_resume, cmd_ps, cmd_spec, cmd_features, cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_version,
 	cmd_help;
 extern const struct cmd *const cmd_table[];
@@ -77,6 +79,8 @@ int cmd_duration(const char *text, const char *option, uint64_t *ret, struct err
 int cmd_signal(const char *text, int *ret, struct err *e);
 /* Write --trace. A trace that cannot be written is a warning. */
 void cmd_trace_write(const char *path);
+/* --preserve-fds plus those of LISTEN_FDS (sd_listen_fds(3)). */
+int cmd_fd_counts(const struct args *a, unsigned *ret_preserve, unsigned *ret_listen, struct err *e);
 int cmd_create_options(const struct args *a, struct create_options *ret, struct err *e);
 
 #endif

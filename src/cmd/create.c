@@ -46,13 +46,25 @@ static unsigned listen_fds(void)
 	return owner == (uint64_t)getpid() ? (unsigned)count : 0;
 }
 
-int cmd_create_options(const struct args *a, struct create_options *ret, struct err *e)
+int cmd_fd_counts(const struct args *a, unsigned *ret_preserve, unsigned *ret_listen, struct err *e)
 {
 	uint64_t fds = 0;
 
 	if (a->preserve_fds && str_to_u64(a->preserve_fds, 1024, &fds) < 0)
 		return err_set(e, ERR_CLI_VALUE, 0, "--preserve-fds takes a number from 0 to 1024, not \"%s\"",
 			       a->preserve_fds);
+	*ret_preserve = (unsigned)fds;
+	*ret_listen = listen_fds();
+	return 0;
+}
+
+int cmd_create_options(const struct args *a, struct create_options *ret, struct err *e)
+{
+	unsigned fds, listening;
+	int r = cmd_fd_counts(a, &fds, &listening, e);
+
+	if (r < 0)
+		return r;
 	*ret = (struct create_options){
 		.id = a->n ? a->v[0] : "",
 		.bundle = a->bundle,
@@ -60,8 +72,8 @@ int cmd_create_options(const struct args *a, struct create_options *ret, struct 
 		.pid_file = a->pid_file,
 		.console_socket = a->console_socket,
 		.pidfd_socket = a->pidfd_socket,
-		.preserve_fds = (unsigned)fds,
-		.listen_fds = listen_fds(),
+		.preserve_fds = fds,
+		.listen_fds = listening,
 		.no_pivot = a->no_pivot,
 		.no_new_keyring = a->no_new_keyring,
 		.no_create_mountpoints = a->no_create_mountpoints,

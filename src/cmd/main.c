@@ -20,7 +20,7 @@
 extern char **environ;
 
 const struct cmd *const cmd_table[] = {
-	&cmd_create, &cmd_start, &cmd_run,    &cmd_state, &cmd_list,   &cmd_ps,	   &cmd_kill,
+	&cmd_create, &cmd_start, &cmd_run,    &cmd_exec,  &cmd_state, &cmd_list,   &cmd_ps,	   &cmd_kill,
 	&cmd_stop,   &cmd_delete, &cmd_wait,  &cmd_pause, &cmd_resume, &cmd_spec,  &cmd_validate,
 	&cmd_plan,   &cmd_features, &cmd_gc,  &cmd_explain, &cmd_version, &cmd_help,
 };

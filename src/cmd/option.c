@@ -30,6 +30,7 @@ const size_t cmd_n_global_opts = ARRAY_LEN(cmd_global_opts);
 struct parser {
 	const struct cmd *cmd;
 	struct args *args;
+	struct arena *arena;
 	struct err *e;
 };
 
@@ -92,7 +93,13 @@ static int parse_option(struct parser *p, int argc, char **argv, int *i)
 			return err_set(p->e, ERR_CLI_USAGE, 0, "flag needs an argument: --%s %s", o->name, o->metavar);
 		value = argv[++*i];
 	}
-	*(const char **)(void *)((char *)p->args + o->offset) = value;
+	if (o->kind == OPT_LIST) {
+		struct strv *list = (void *)((char *)p->args + o->offset);
+
+		*(const char **)arena_push(p->arena, &list->v, &list->n, sizeof(char *)) = value;
+	} else {
+		*(const char **)(void *)((char *)p->args + o->offset) = value;
+	}
 	return 0;
 }
 
@@ -112,7 +119,7 @@ static int check_operands(struct parser *p)
 
 int cmd_parse(int argc, char **argv, struct arena *arena, const struct cmd **ret_cmd, struct args *ret, struct err *e)
 {
-	struct parser p = { .args = ret, .e = e };
+	struct parser p = { .args = ret, .arena = arena, .e = e };
 	bool options = true;
 
 	*ret = (struct args){ .v = arena_new_array(arena, (size_t)argc + 1, const char *) };

@@ -62,7 +62,7 @@ struct record {
 	uint64_t host_mount_id;	   /* of the mount that was on top there before */
 	struct tune_rdt rdt;
 	struct spec_hooks hooks;   /* poststart and poststop only */
-	bool has_process, terminal, frozen, notify, shared_pidns;
+	bool has_process, terminal, frozen, notify, shared_pidns, no_new_keyring;
 	const char *seccomp_listener, *seccomp_metadata;
 	const char *stop_signal;
 };
@@ -123,6 +123,8 @@ struct subject {
 	struct record rec;
 	struct status_info st;
 };
+/* ERR_STA_NOTRUNNING in the words that containerd and CRI-O look for, in lower case: features.md a.5. */
+int status_not_running(const char *id, struct err *e);
 int subject_open(struct ctx *c, const char *id, bool lock, struct subject *ret, struct err *e);
 void subject_close(struct subject *s);
 
@@ -139,6 +141,23 @@ struct create_options {
 int container_create(struct ctx *c, const struct create_options *o, struct err *e);
 int container_run(struct ctx *c, const struct create_options *o, int *ret_status, struct err *e);
 int container_start(struct ctx *c, const char *id, const char *process_file, struct err *e);
+struct exec_options {
+	const char *id, *process_file; /* process_file: a `process` object instead of the config's */
+	char **args;		       /* the command line; n_args 0: none */
+	size_t n_args;
+	/* changes to that process; NULL, 0, false: none */
+	const char *cwd, *user, *apparmor, *selinux_label;
+	struct strv env, caps, gids;
+	bool tty, no_new_privs;
+	const char *pid_file, *console_socket, *pidfd_socket;
+	struct strv cgroups;
+	unsigned preserve_fds, listen_fds;
+	bool detach, ignore_paused;
+};
+/* *ret_status: of the process, as a shell says it; 255 when it did not come to run. */
+int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status, struct err *e);
+/* exec_process.c: the process that @o asks for, in place of the config's: @s is changed. */
+int exec_process_make(struct ctx *c, const struct exec_options *o, struct spec *s, struct err *e);
 int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err *e);
 int container_delete(struct ctx *c, const char *id, bool force, struct err *e);
 int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del, struct err *e);

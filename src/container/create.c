@@ -93,7 +93,7 @@ int container_create(struct ctx *c, const struct create_options *o, struct err *
 }
 
 /* The notify listener goes to the agent before the program's first system call. */
-static int serve_listener(struct ctx *c, struct subject *s, int conn, struct sync_msg *m, struct err *e)
+static int serve_listener(struct ctx *c, struct subject *s, int conn, pid_t pid, struct sync_msg *m, struct err *e)
 {
 	struct record *rec = &s->rec;
 	struct spec_state st;
@@ -101,8 +101,8 @@ static int serve_listener(struct ctx *c, struct subject *s, int conn, struct syn
 	char *text;
 	int r;
 
-	status_fill(c, rec, STATUS_CREATED, &st);
-	text = spec_process_state_text(&st, (int64_t)rec->pid, rec->seccomp_metadata, &c->a, &n);
+	status_fill(c, rec, pid ? s->st.status : STATUS_CREATED, &st);
+	text = spec_process_state_text(&st, pid ? pid : (int64_t)rec->pid, rec->seccomp_metadata, &c->a, &n);
 	if (!rec->seccomp_listener)
 		r = err_set(e, ERR_SEC_NOTIFY, 0, "a notify rule without linux.seccomp.listenerPath");
 	else
@@ -111,7 +111,7 @@ static int serve_listener(struct ctx *c, struct subject *s, int conn, struct syn
 	return r < 0 ? r : sync_send(conn, SYNC_SECCOMPED, -1, e);
 }
 
-int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, int process, struct err *e)
+int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process, struct err *e)
 {
 	int r = sync_send(conn, process < 0 ? SYNC_START : SYNC_START_WITH, process, e);
 
@@ -127,7 +127,7 @@ int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, int proce
 			fd_close(&m.fd);
 			return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m.kind));
 		}
-		r = serve_listener(c, s, conn, &m, e);
+		r = serve_listener(c, s, conn, pid, &m, e);
 	}
 	if (r < 0)
 		return r;
@@ -235,7 +235,7 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 	}
 	r = notify_listen(&s, &notify, e);
 	if (r == 0)
-		r = spawn_start(c, &s, conn, s.st.pidfd, process, e);
+		r = spawn_start(c, &s, conn, s.st.pidfd, 0, process, e);
 	if (r == 0) {
 		sys_unlinkat(s.en.dir, "start.sock", 0);
 		r = started(c, &s, s.st.pidfd, notify, e);
@@ -253,8 +253,7 @@ out:
 	return r;
 }
 
-/* Shell convention: the status, or 128 + signal. */
-static int exit_status(const siginfo_t *end)
+int spawn_exit_status(const siginfo_t *end)
 {
 	return end->si_code == CLD_EXITED ? end->si_status : 128 + end->si_status;
 }
@@ -272,7 +271,7 @@ static int run_foreground(struct ctx *c, struct spawn *sp, int *ret_status, stru
 	r = pidfd_reap(sp->pidfd, &end);
 	if (r < 0)
 		return err_sys(e, ERR_PRO_DIED, r, "reap the container's process");
-	*ret_status = exit_status(&end);
+	*ret_status = spawn_exit_status(&end);
 	return 0;
 }
 
@@ -293,7 +292,7 @@ int container_run(struct ctx *c, const struct create_options *o, int *ret_status
 	trace_step("start");
 	r = notify_listen(&sp.s, &notify, e);
 	if (r == 0)
-		r = spawn_start(c, &sp.s, sp.chan, sp.pidfd, -1, e);
+		r = spawn_start(c, &sp.s, sp.chan, sp.pidfd, 0, -1, e);
 	if (r == 0)
 		r = started(c, &sp.s, sp.pidfd, notify, e);
 	if (r == 0 && !o->detach) {

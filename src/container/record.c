@@ -47,6 +47,7 @@ static const struct field fields[] = {
 	ROW("terminal", F_BOOL, false, terminal),
 	ROW("notify", F_BOOL, false, notify),
 	ROW("sharedPidNamespace", F_BOOL, false, shared_pidns),
+	ROW("noNewKeyring", F_BOOL, false, no_new_keyring),
 	ROW("seccompListener", F_TEXT, false, seccomp_listener),
 	ROW("seccompMetadata", F_TEXT, false, seccomp_metadata),
 	ROW("stopSignal", F_TEXT, false, stop_signal),

@@ -73,7 +73,7 @@ static int serve_idmap(struct spawn *sp, struct sync_msg *m, struct err *e)
 }
 
 /* "Pid:" of a pidfd's fdinfo. SECURITY: X8: the pid comes from the kernel, not from init. */
-static pid_t pid_of(int pidfd)
+pid_t spawn_pid_of(int pidfd)
 {
 	char path[64], buf[512];
 	_cleanup_fd_ int fd = -1;
@@ -93,7 +93,7 @@ static pid_t pid_of(int pidfd)
 static int serve_forked(struct spawn *sp, struct sync_msg *m, struct err *e)
 {
 	siginfo_t end;
-	pid_t pid = pid_of(m->fd);
+	pid_t pid = spawn_pid_of(m->fd);
 	int r;
 
 	if (pid <= 0)
@@ -216,15 +216,15 @@ int spawn_died(struct subject *s, int pidfd, struct err *e)
 }
 
 /* Faults K8: TERM, INT, HUP or QUIT to the command is an error like any other; nothing is left behind. */
-static int wait_for_init(struct spawn *sp, struct err *e)
+int spawn_wait(int chan, int signals, struct err *e)
 {
-	struct pollfd p[2] = { { .fd = sp->chan, .events = POLLIN }, { .fd = sp->signals, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = chan, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
 	struct signalfd_siginfo si;
 
 	while (poll(p, 2, -1) < 0)
 		if (errno != EINTR)
 			return err_sys(e, ERR_GEN_SYS, -errno, "poll the channel");
-	if (!p[1].revents || read(sp->signals, &si, sizeof(si)) != sizeof(si))
+	if (!p[1].revents || read(signals, &si, sizeof(si)) != sizeof(si))
 		return 0;
 	return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "%s", strsignal((int)si.ssi_signo));
 }
@@ -235,7 +235,7 @@ int spawn_serve(struct spawn *sp, struct err *e)
 
 	for (;;) {
 		struct sync_msg m;
-		int r = wait_for_init(sp, e);
+		int r = spawn_wait(sp->chan, sp->signals, e);
 
 		if (r == 0)
 			r = sync_recv(sp->chan, 0, &m, e);

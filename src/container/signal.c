@@ -14,12 +14,6 @@
 #include "sys/call.h"
 #include "sys/pidfd.h"
 
-/* Both phrases that containerd and CRI-O look for, in lower case: features.md a.5. */
-static int not_running(const char *id, struct err *e)
-{
-	return err_set(e, ERR_STA_NOTRUNNING, 0, "container \"%s\": container not running (no such process)", id);
-}
-
 static int restore_cgroup(struct subject *s, struct err *e)
 {
 	return s->rec.cgroup.ops ? 0 : cgroup_restore(&s->rec.cgroup, e);
@@ -52,13 +46,13 @@ int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err 
 			sig = SIGTERM;
 	}
 	if (s.st.pidfd < 0 && !(all && s.rec.shared_pidns)) {
-		r = not_running(id, e);
+		r = status_not_running(id, e);
 	} else if (all) {
 		r = kill_all(&s, sig, e);
 	} else {
 		r = sys_pidfd_send_signal(s.st.pidfd, sig);
 		if (r == -ESRCH)
-			r = not_running(id, e);
+			r = status_not_running(id, e);
 		else if (r < 0)
 			err_sys(e, ERR_GEN_SYS, r, "send signal %d to process %llu", sig, (unsigned long long)s.rec.pid);
 	}
@@ -97,7 +91,7 @@ int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, boo
 	if (sig == 0 && (!s.rec.stop_signal || spec_signal(s.rec.stop_signal, &sig) < 0))
 		sig = SIGTERM;
 	if (s.st.pidfd < 0)
-		r = not_running(id, e);
+		r = status_not_running(id, e);
 	else
 		r = stop_processes(&s, sig, timeout, e);
 	if (r == 0 && del)
@@ -117,7 +111,7 @@ int container_pause(struct ctx *c, const char *id, bool on, struct err *e)
 	if (r < 0)
 		return r;
 	if (s.st.pidfd < 0)
-		r = not_running(id, e);
+		r = status_not_running(id, e);
 	else if (on && s.st.status == STATUS_PAUSED)
 		r = err_set(e, ERR_STA_STATUS, 0, "container \"%s\" is paused already", id);
 	else if (!on && s.st.status != STATUS_PAUSED)
@@ -185,7 +179,7 @@ int container_pids(struct ctx *c, const char *id, int **ret, size_t *ret_n, stru
 	if (r < 0)
 		return r;
 	if (s.st.pidfd < 0)
-		r = not_running(id, e);
+		r = status_not_running(id, e);
 	else
 		r = restore_cgroup(&s, e);
 	if (r == 0)

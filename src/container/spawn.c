@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/signalfd.h>
@@ -45,11 +46,9 @@ static int step_filter(struct spawn *sp, struct err *e)
  * does it in its user namespace, where it has the right. */
 static int step_seal(struct spawn *sp, struct err *e)
 {
-	enum { SYS_ADMIN = 21 };
-
 	if (!init_can_seal())
 		return init_reexec_sealed(sp->c->argv, sp->c->env, e);
-	if (host_can(&sp->c->host, SYS_ADMIN))
+	if (host_can(&sp->c->host, CAP_SYS_ADMIN))
 		return init_seal(e);
 	sp->init.seal = true;
 	return 0;
@@ -123,6 +122,7 @@ static int step_intent(struct spawn *sp, struct err *e)
 	rec->has_process = sp->bp.plan.process.set;
 	rec->terminal = sp->bp.plan.process.terminal;
 	rec->shared_pidns = !(sp->bp.plan.ns.created & CLONE_NEWPID);
+	rec->no_new_keyring = sp->o->no_new_keyring;
 	rec->stop_signal = spec_annotation(&sp->bp.spec, "org.opencontainers.image.stopSignal");
 	rec->seccomp_listener = seccomp_receiver(&sp->bp.spec);
 	rec->seccomp_metadata = sp->bp.spec.os.seccomp.listener_metadata;
@@ -295,7 +295,7 @@ static void prepare_init(struct spawn *sp)
 	in->host_dirs[1] = sp->s.en.dir;
 	in->host_dirs[2] = sp->pidfd_sock;
 	in->host_dirs[3] = rec->cgroup.v2_fd;
-	in->pty_master = in->pty_slave = in->start_conn = in->listener = -1;
+	in->pty_master = in->pty_slave = in->start_conn = in->listener = in->target = in->root_dir = -1;
 	in->tree = (struct mount_tree)MOUNT_TREE_INIT;
 	in->tree.plan = p;
 	in->tree.sources = &sp->sources;
@@ -430,8 +430,7 @@ const struct spawn_step spawn_steps[] = {
 };
 const size_t spawn_n_steps = ARRAY_LEN(spawn_steps);
 
-/* Signals that would end the command half-way wait until init is asked about, or until it is done. */
-static int block_signals(struct spawn *sp, struct err *e)
+int spawn_block_signals(sigset_t *ret_mask, int *ret, struct err *e)
 {
 	sigset_t set;
 
@@ -440,9 +439,9 @@ static int block_signals(struct spawn *sp, struct err *e)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &set, &sp->mask);
-	sp->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return sp->signals < 0 ? err_sys(e, ERR_GEN_SYS, -errno, "signalfd") : 0;
+	sigprocmask(SIG_BLOCK, &set, ret_mask);
+	*ret = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return *ret < 0 ? err_sys(e, ERR_GEN_SYS, -errno, "signalfd") : 0;
 }
 
 int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, struct err *e)
@@ -457,7 +456,7 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	memset(sp->doors, 0xff, sizeof(sp->doors)); /* -1 */
 	if (!trace_page() && trace_open(-1) < 0)
 		log_debug("no memory for the flight recorder");
-	r = block_signals(sp, e);
+	r = spawn_block_signals(&sp->mask, &sp->signals, e);
 	if (r < 0)
 		return r;
 	trace_step("read-config");

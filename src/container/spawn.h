@@ -50,8 +50,17 @@ int spawn_serve(struct spawn *sp, struct err *e);
 void spawn_undo(struct spawn *sp, struct err *e);
 /* Release everything that is only open. */
 void spawn_close(struct spawn *sp);
-/* Tell init to execute the program (with @process, a file of JSON, or -1) and wait for the result; @conn is the channel or the start socket's connection. */
-int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, int process, struct err *e);
+/* Tell init to execute the program (with @process, a file of JSON, or -1) and wait for the result; @conn is the channel or
+ * the start socket's connection. @pid: of an exec, 0: the container's own process. */
+int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process, struct err *e);
+/* Signals that would end the command half-way wait until init is asked about, or until it is done. */
+int spawn_block_signals(sigset_t *ret_mask, int *ret, struct err *e);
+/* Wait for a message of init or one of those signals, which is ERR_GEN_INTERRUPTED (faults K8). */
+int spawn_wait(int chan, int signals, struct err *e);
+/* The pid of a pidfd, asked of the kernel (rule X8); 0 when it has none. */
+pid_t spawn_pid_of(int pidfd);
+/* Shell convention: the status, or 128 + signal. */
+int spawn_exit_status(const siginfo_t *end);
 /* Describe how init died, from its pidfd (reaped when it is our child) and the flight recorder. Returns -errno. */
 int spawn_died(struct subject *s, int pidfd, struct err *e);
 /* Hooks of the runtime's side with the state of the record. */

@@ -121,6 +121,11 @@ int status_publish(struct ctx *c, const struct record *rec, enum spec_status s, 
 	return public_write(rec->public_dir, rec->id, text, n, e);
 }
 
+int status_not_running(const char *id, struct err *e)
+{
+	return err_set(e, ERR_STA_NOTRUNNING, 0, "container \"%s\": container not running (no such process)", id);
+}
+
 int subject_open(struct ctx *c, const char *id, bool lock, struct subject *ret, struct err *e)
 {
 	int r;

@@ -50,6 +50,12 @@ struct init {
 	bool seal;			/* swap the program image (container/seal.c did not re-execute) */
 	struct rlimit nofile;		/* of the caller, restored before hooks and exec */
 	struct spec_state state;	/* for createContainer and startContainer hooks; init fills pid and status */
+	/* exec (exec.c) */
+	bool exec;			/* the container exists */
+	int target;			/* pidfd of its init */
+	uint64_t join;			/* CLONE_NEW* of those of its namespaces that differ from the caller's */
+	int root_dir;			/* root of a container without a mount namespace, -1 */
+	bool fork;			/* the pid namespace takes a fork: the runtime could not enter it */
 	/* own */
 	struct mount_tree tree;		/* views of cgroups filled by the runtime */
 	bool placed, replaced;
@@ -69,8 +75,12 @@ struct init_step {
 extern const struct init_step init_steps[];
 extern const size_t init_n_steps;
 
-/* Runs in the child of clone3; never returns. */
+extern const struct init_step init_exec_steps[];
+extern const size_t init_n_exec_steps;
+
+/* Runs in the child of clone3; never returns. init_exec_main: one more process in a container that exists. */
 _noreturn_ void init_main(struct init *in);
+_noreturn_ void init_exec_main(struct init *in);
 
 /* init/seal.c: make /proc/self/exe of this process something that is not hull (rule X2). */
 int init_seal(struct err *e);

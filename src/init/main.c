@@ -8,13 +8,13 @@
 #include "base/trace.h"
 #include "init/init.h"
 
-void init_main(struct init *in)
+static _noreturn_ void walk(struct init *in, const struct init_step *steps, size_t n)
 {
 	struct err e = { 0 };
 
 	trace_set_side(TRACE_INIT);
-	for (size_t i = 0; i < init_n_steps; i++) {
-		const struct init_step *s = &init_steps[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct init_step *s = &steps[i];
 
 		trace_step(s->name);
 		if (s->run(in, &e) < 0) {
@@ -28,4 +28,14 @@ void init_main(struct init *in)
 	else if (in->chan >= 0)
 		sync_send_fail(in->chan, &e);
 	_exit(1);
+}
+
+void init_main(struct init *in)
+{
+	walk(in, init_steps, init_n_steps);
+}
+
+void init_exec_main(struct init *in)
+{
+	walk(in, init_exec_steps, init_n_exec_steps);
 }

@@ -17,7 +17,7 @@
 #include "base/trace.h"
 #include "cred/cred.h"
 #include "hook/hook.h"
-#include "init/init.h"
+#include "init/steps.h"
 #include "net/net.h"
 #include "sys/call.h"
 #include "tune/tune.h"
@@ -26,7 +26,7 @@
 
 /* ---- ENTER ---- */
 
-static int step_session(struct init *in, struct err *e)
+int init_step_session(struct init *in, struct err *e)
 {
 	int r;
 
@@ -47,7 +47,7 @@ static int step_seal(struct init *in, struct err *e)
 	return in->seal ? init_seal(e) : 0;
 }
 
-static int step_cgroup(struct init *in, struct err *e)
+int init_step_cgroup(struct init *in, struct err *e)
 {
 	return cgroup_doors_enter(in->cgroup, in->cgroup_doors, e);
 }
@@ -69,8 +69,7 @@ static int place_once(struct init *in, struct err *e)
 	return ask(in, SYNC_PLACE, -1, SYNC_PLACED, e);
 }
 
-/* The intermediate hands over to a child that the runtime is the parent of, and ends. */
-static int fork_next(struct init *in, uint64_t flags, struct err *e)
+int init_fork_next(struct init *in, uint64_t flags, struct err *e)
 {
 	int pidfd = -1, r;
 	struct clone_args args = {
@@ -124,7 +123,7 @@ static int run_ns_op(struct init *in, const struct plan_ns_op *op, uint64_t *lef
 	case NS_OP_OFFSETS:
 		return ns_write_offsets(p->os, e);
 	case NS_OP_FORK:
-		return fork_next(in, op->flags, e);
+		return init_fork_next(in, op->flags, e);
 	case NS_OP_CLONE:
 		break;
 	}
@@ -298,30 +297,32 @@ static int step_hostname(struct init *in, struct err *e)
 	return tune_hostname(p->hostname, p->domainname, e);
 }
 
-static int step_keyring(struct init *in, struct err *e)
+int init_step_keyring(struct init *in, struct err *e)
 {
 	const struct plan_process *p = &in->plan->process;
 
 	if (!p->set || !p->new_keyring)
 		return 0;
+	if (in->exec)
+		return cred_join_keyring(in->plan->id, p->spec->selinux_label, e);
 	return cred_new_keyring(in->plan->id, p->spec->selinux_label, e);
 }
 
-static int step_personality(struct init *in, struct err *e)
+int init_step_personality(struct init *in, struct err *e)
 {
 	const struct spec_personality *p = &in->plan->os->personality;
 
 	return p->set ? tune_personality(p, e) : 0;
 }
 
-static int step_memory_policy(struct init *in, struct err *e)
+int init_step_memory_policy(struct init *in, struct err *e)
 {
 	const struct spec_memory_policy *m = &in->plan->os->memory_policy;
 
 	return m->set ? tune_memory_policy(m, e) : 0;
 }
 
-static int step_io_priority(struct init *in, struct err *e)
+int init_step_io_priority(struct init *in, struct err *e)
 {
 	const struct plan_process *p = &in->plan->process;
 
@@ -330,12 +331,12 @@ static int step_io_priority(struct init *in, struct err *e)
 
 /* ---- LOCKDOWN ---- */
 
-static int step_home(struct init *in, struct err *e)
+int init_step_home(struct init *in, struct err *e)
 {
 	return in->plan->process.set ? init_set_home(in, e) : 0;
 }
 
-static int step_terminal_stdio(struct init *in, struct err *e)
+int init_step_terminal_stdio(struct init *in, struct err *e)
 {
 	int r;
 
@@ -348,7 +349,7 @@ static int step_terminal_stdio(struct init *in, struct err *e)
 
 /* The program of another user must be able to open /dev/stdout again. SECURITY: P8: only pipes and terminals
  * that the caller owns, never a device such as /dev/null. */
-static int step_stdio_owner(struct init *in, struct err *e)
+int init_step_stdio_owner(struct init *in, struct err *e)
 {
 	const struct plan_process *p = &in->plan->process;
 	uid_t self = geteuid();
@@ -365,12 +366,12 @@ static int step_stdio_owner(struct init *in, struct err *e)
 	return 0;
 }
 
-static int step_bounding_set(struct init *in, struct err *e)
+int init_step_bounding_set(struct init *in, struct err *e)
 {
 	return in->plan->process.set ? cred_drop_bounding(&in->plan->process, e) : 0;
 }
 
-static int step_label(struct init *in, struct err *e)
+int init_step_label(struct init *in, struct err *e)
 {
 	const struct plan_process *p = &in->plan->process;
 	struct procfs proc = { .fd = -1 };
@@ -386,7 +387,7 @@ static int step_label(struct init *in, struct err *e)
 	return r;
 }
 
-static int step_ids(struct init *in, struct err *e)
+int init_step_ids(struct init *in, struct err *e)
 {
 	return in->plan->process.set ? cred_set_ids(&in->plan->process, e) : 0;
 }
@@ -401,7 +402,7 @@ static bool keeps_sys_admin(const struct init *in)
  * SECURITY: C4. CAP_SYS_ADMIN stays until the filter is loaded right before execve; the bounding set is without
  * it, so a startContainer hook cannot keep it.
  */
-static int step_capabilities(struct init *in, struct err *e)
+int init_step_capabilities(struct init *in, struct err *e)
 {
 	struct plan_process p = in->plan->process;
 	int r;
@@ -419,19 +420,19 @@ static int step_capabilities(struct init *in, struct err *e)
 	return 0;
 }
 
-static int step_no_new_privs(struct init *in, struct err *e)
+int init_step_no_new_privs(struct init *in, struct err *e)
 {
 	const struct plan_process *p = &in->plan->process;
 
 	return p->set && p->spec->no_new_privileges ? cred_no_new_privs(e) : 0;
 }
 
-static int step_cwd(struct init *in, struct err *e)
+int init_step_cwd(struct init *in, struct err *e)
 {
 	return in->plan->process.set ? init_enter_cwd(in->plan->process.spec->cwd, e) : 0;
 }
 
-static int step_program(struct init *in, struct err *e)
+int init_step_program(struct init *in, struct err *e)
 {
 	if (!in->plan->process.set)
 		return 0;
@@ -543,8 +544,8 @@ static int step_replaced_process(struct init *in, struct err *e)
 		return 0;
 	r = init_set_home(in, e);
 	if (r == 0)
-		r = step_cwd(in, e);
-	return r < 0 ? r : step_program(in, e);
+		r = init_step_cwd(in, e);
+	return r < 0 ? r : init_step_program(in, e);
 }
 
 static int step_start_container_hooks(struct init *in, struct err *e)
@@ -556,7 +557,7 @@ static int step_start_container_hooks(struct init *in, struct err *e)
 
 /* ---- EXEC ---- */
 
-static int step_descriptors(struct init *in, struct err *e)
+int init_step_descriptors(struct init *in, struct err *e)
 {
 	unsigned keep = in->plan->process.preserve_fds + in->plan->process.listen_fds;
 	sigset_t none;
@@ -576,7 +577,7 @@ static int step_descriptors(struct init *in, struct err *e)
 	return 0;
 }
 
-static int step_rlimits(struct init *in, struct err *e)
+int init_step_rlimits(struct init *in, struct err *e)
 {
 	/* hull raised the soft limit for itself; the program gets what the caller had, or what the config says. Late,
 	 * because a limit may be too low for hull; hard limits that need rights were raised by the runtime. */
@@ -584,14 +585,14 @@ static int step_rlimits(struct init *in, struct err *e)
 	return in->plan->process.set ? tune_rlimits(in->plan->process.spec, 0, e) : 0;
 }
 
-static int step_filter(struct init *in, struct err *e)
+int init_step_filter(struct init *in, struct err *e)
 {
 	if (!in->filter->n)
 		return 0;
 	return seccomp_load(in->filter, &in->listener, e);
 }
 
-static int step_last_capability(struct init *in, struct err *e)
+int init_step_last_capability(struct init *in, struct err *e)
 {
 	const uint64_t *caps = in->plan->process.caps;
 	int r;
@@ -602,7 +603,7 @@ static int step_last_capability(struct init *in, struct err *e)
 	return r < 0 ? err_sys(e, ERR_CRD_CAPS, r, "drop CAP_SYS_ADMIN") : 0;
 }
 
-static int step_listener(struct init *in, struct err *e)
+int init_step_listener(struct init *in, struct err *e)
 {
 	struct sync_msg m;
 	int r;
@@ -614,7 +615,7 @@ static int step_listener(struct init *in, struct err *e)
 	return r < 0 ? r : sync_expect(in->start_conn, SYNC_SECCOMPED, 0, &m, e);
 }
 
-static int step_exec(struct init *in, struct err *e)
+int init_step_exec(struct init *in, struct err *e)
 {
 	return init_exec(in, e);
 }
@@ -630,8 +631,8 @@ static int step_exec(struct init *in, struct err *e)
  *  - the filter last, so that it covers as little of hull as possible.
  */
 const struct init_step init_steps[] = {
-	{ "session", STAGE_ENTER, step_session },
-	{ "join-cgroup", STAGE_ENTER, step_cgroup },
+	{ "session", STAGE_ENTER, init_step_session },
+	{ "join-cgroup", STAGE_ENTER, init_step_cgroup },
 	{ "seal", STAGE_ENTER, step_seal },
 	{ "namespaces", STAGE_ENTER, step_namespaces },
 	{ "place", STAGE_PLACE, step_place },
@@ -650,30 +651,30 @@ const struct init_step init_steps[] = {
 	{ "masked-paths", STAGE_PIVOT, step_masked_paths },
 	{ "root-finish", STAGE_PIVOT, step_root_finish },
 	{ "hostname", STAGE_IDENTITY, step_hostname },
-	{ "keyring", STAGE_IDENTITY, step_keyring },
-	{ "personality", STAGE_IDENTITY, step_personality },
-	{ "memory-policy", STAGE_IDENTITY, step_memory_policy },
-	{ "io-priority", STAGE_IDENTITY, step_io_priority },
-	{ "home", STAGE_LOCKDOWN, step_home },
-	{ "terminal-stdio", STAGE_LOCKDOWN, step_terminal_stdio },
-	{ "stdio-owner", STAGE_LOCKDOWN, step_stdio_owner },
-	{ "bounding-set", STAGE_LOCKDOWN, step_bounding_set },
-	{ "label", STAGE_LOCKDOWN, step_label },
-	{ "ids", STAGE_LOCKDOWN, step_ids },
-	{ "capabilities", STAGE_LOCKDOWN, step_capabilities },
-	{ "no-new-privs", STAGE_LOCKDOWN, step_no_new_privs },
-	{ "cwd", STAGE_LOCKDOWN, step_cwd },
-	{ "program", STAGE_LOCKDOWN, step_program },
+	{ "keyring", STAGE_IDENTITY, init_step_keyring },
+	{ "personality", STAGE_IDENTITY, init_step_personality },
+	{ "memory-policy", STAGE_IDENTITY, init_step_memory_policy },
+	{ "io-priority", STAGE_IDENTITY, init_step_io_priority },
+	{ "home", STAGE_LOCKDOWN, init_step_home },
+	{ "terminal-stdio", STAGE_LOCKDOWN, init_step_terminal_stdio },
+	{ "stdio-owner", STAGE_LOCKDOWN, init_step_stdio_owner },
+	{ "bounding-set", STAGE_LOCKDOWN, init_step_bounding_set },
+	{ "label", STAGE_LOCKDOWN, init_step_label },
+	{ "ids", STAGE_LOCKDOWN, init_step_ids },
+	{ "capabilities", STAGE_LOCKDOWN, init_step_capabilities },
+	{ "no-new-privs", STAGE_LOCKDOWN, init_step_no_new_privs },
+	{ "cwd", STAGE_LOCKDOWN, init_step_cwd },
+	{ "program", STAGE_LOCKDOWN, init_step_program },
 	{ "ready", STAGE_LOCKDOWN, step_ready },
 	{ "wait-start", STAGE_START, step_wait_start },
 	{ "has-process", STAGE_START, step_has_process },
 	{ "replaced-process", STAGE_START, step_replaced_process },
 	{ "start-container-hooks", STAGE_START, step_start_container_hooks },
-	{ "descriptors", STAGE_EXEC, step_descriptors },
-	{ "rlimits", STAGE_EXEC, step_rlimits },
-	{ "filter", STAGE_EXEC, step_filter },
-	{ "last-capability", STAGE_EXEC, step_last_capability },
-	{ "listener", STAGE_EXEC, step_listener },
-	{ "exec", STAGE_EXEC, step_exec },
+	{ "descriptors", STAGE_EXEC, init_step_descriptors },
+	{ "rlimits", STAGE_EXEC, init_step_rlimits },
+	{ "filter", STAGE_EXEC, init_step_filter },
+	{ "last-capability", STAGE_EXEC, init_step_last_capability },
+	{ "listener", STAGE_EXEC, init_step_listener },
+	{ "exec", STAGE_EXEC, init_step_exec },
 };
 const size_t init_n_steps = ARRAY_LEN(init_steps);

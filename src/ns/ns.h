@@ -33,6 +33,13 @@ int ns_write_offsets(const struct spec_linux *l, struct err *e);
 int ns_write_idmaps(const struct plan_ids *ids, pid_t pid, struct err *e);
 /* A throw-away user namespace with these maps, for idmapped mounts: an nsfs fd, or -errno with @e. */
 int ns_userns_fd(const struct spec_idmaps *uid, const struct spec_idmaps *gid, struct err *e);
+/* exec. CLONE_NEW* of the namespaces of @pid that are not the caller's. -errno; -EACCES: it may not be looked at. */
+int ns_differing(pid_t pid, uint64_t *ret);
+/* Join @flags of the process of @pidfd at once. */
+int ns_join_process(int pidfd, uint64_t flags, struct err *e);
+/* Later children of the caller are born in the pid namespace of that process; and back. *ret_back stays -1 on failure. */
+int ns_children_enter(int pidfd, int *ret_back, struct err *e);
+int ns_children_leave(int *back, struct err *e);
 /* CLONE_NEW* of a kind. */
 uint64_t ns_clone_flag(enum spec_ns ns);
 

@@ -121,3 +121,30 @@ int plan_make(const struct spec *s, const struct host *h, const struct plan_opti
 		*ret = p;
 	return r;
 }
+
+int plan_make_exec(const struct spec *s, const struct host *h, const struct plan_options *o,
+		   struct arena *a, struct plan *ret, struct err *e)
+{
+	static int (*const parts[])(struct maker *, struct err *) = {
+		plan_make_ns,
+		plan_make_ids,
+		plan_make_process,
+	};
+	struct plan p = {
+		.id = o->id,
+		.oci_version = s->oci_version,
+		.hooks = &s->hooks,
+		.os = &s->os,
+		.annotations = &s->annotations,
+	};
+	struct maker m = { .spec = s, .host = h, .opt = o, .arena = a, .plan = &p };
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		int r = parts[i](&m, e);
+
+		if (r < 0)
+			return r;
+	}
+	*ret = p;
+	return 0;
+}

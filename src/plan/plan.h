@@ -200,6 +200,7 @@ struct plan_options {
 	bool no_pivot, no_new_keyring, detach;
 	enum plan_cgroup_manager manager;
 	bool no_create_mountpoints, default_filesystems, strict_namespaces, strict;
+	bool exec; /* the process joins a container: its pid is not known before */
 	bool terminal_given; /* the verb can serve a terminal without a socket (foreground run) */
 };
 
@@ -207,6 +208,11 @@ struct plan_options {
  * Errors: ERR_CFG_CONFLICT, ERR_CFG_VALUE, ERR_CFG_HOST, ERR_GEN_LATER with the JSON pointer as place. */
 int plan_make(const struct spec *s, const struct host *h, const struct plan_options *o, struct arena *a,
 	      struct plan *ret, struct err *e);
+
+/* exec: the parts of a plan that one more process needs: namespaces, ids, process. @s is the config of the container
+ * with the new process in it. */
+int plan_make_exec(const struct spec *s, const struct host *h, const struct plan_options *o, struct arena *a,
+		   struct plan *ret, struct err *e);
 
 /* A waiting container's plan with another process (lineage S-11): *ret shares everything else with @p. Pointers begin
  * with /process. ERR_CFG_CONFLICT for what create has applied already. */

@@ -144,7 +144,7 @@ static void make_env(struct maker *m)
 	}
 	if (listen) {
 		env_add(m, arena_printf(m->arena, "LISTEN_FDS=%u", m->opt->listen_fds));
-		if (plan_ns_new(m->plan, NS_PID))
+		if (plan_ns_new(m->plan, NS_PID) && !m->opt->exec)
 			env_add(m, arena_strdup(m->arena, "LISTEN_PID=1"));
 		else
 			p->needs_listen_pid = true;

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init/steps: the steps that create and exec share: whoever enters a container is made the same way (rule X7).
+ * Not included outside.
+ */
+#ifndef HULL_INIT_STEPS_H
+#define HULL_INIT_STEPS_H
+
+#include "init/init.h"
+
+/* The intermediate hands over to a child that the runtime is the parent of, and ends. */
+int init_fork_next(struct init *in, uint64_t flags, struct err *e);
+
+int init_step_session(struct init *in, struct err *e);
+int init_step_cgroup(struct init *in, struct err *e);
+int init_step_keyring(struct init *in, struct err *e);
+int init_step_personality(struct init *in, struct err *e);
+int init_step_memory_policy(struct init *in, struct err *e);
+int init_step_io_priority(struct init *in, struct err *e);
+int init_step_home(struct init *in, struct err *e);
+int init_step_terminal_stdio(struct init *in, struct err *e);
+int init_step_stdio_owner(struct init *in, struct err *e);
+int init_step_bounding_set(struct init *in, struct err *e);
+int init_step_label(struct init *in, struct err *e);
+int init_step_ids(struct init *in, struct err *e);
+int init_step_capabilities(struct init *in, struct err *e);
+int init_step_no_new_privs(struct init *in, struct err *e);
+int init_step_cwd(struct init *in, struct err *e);
+int init_step_program(struct init *in, struct err *e);
+int init_step_descriptors(struct init *in, struct err *e);
+int init_step_rlimits(struct init *in, struct err *e);
+int init_step_filter(struct init *in, struct err *e);
+int init_step_last_capability(struct init *in, struct err *e);
+int init_step_listener(struct init *in, struct err *e);
+int init_step_exec(struct init *in, struct err *e);
+
+#endif
