@@ -80,6 +80,7 @@ format:
 docs:
 	@tools/errors-doc doc/errors.md
 	@tools/kernel-facts doc/kernel.md
+	@tools/choreography-doc
 
 # Needs root and meson's bench targets; shows medians, ratios, memory, system calls. See doc/performance.md.
 bench: all
