@@ -95,16 +95,18 @@ static const char *absolute(struct arena *a, const char *path)
 	return arena_printf(a, "%s/%s", cwd, path);
 }
 
-/* Root: /run/hull. Others: below XDG_RUNTIME_DIR, which podman gives even where nothing else is in the environment. */
+/* Root of the host: /run/hull. Others, root of a user namespace among them: below XDG_RUNTIME_DIR, which podman gives
+ * even where nothing else is in the environment. */
 static int choose_dirs(const struct args *a, struct ctx *c, struct err *e)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	bool root = geteuid() == 0 && (!runtime || facts_initial_userns());
 
 	if (a->root && !*a->root)
 		return err_set(e, ERR_CLI_VALUE, 0, "--root is empty");
 	if (a->root)
 		c->root = absolute(&c->a, a->root);
-	else if (geteuid() == 0)
+	else if (root)
 		c->root = "/run/hull";
 	else if (runtime && *runtime == '/')
 		c->root = arena_printf(&c->a, "%s/hull", runtime);
@@ -112,7 +114,7 @@ static int choose_dirs(const struct args *a, struct ctx *c, struct err *e)
 		c->root = arena_printf(&c->a, "/run/user/%u/hull", geteuid());
 	if (a->public_state_dir)
 		c->public_dir = *a->public_state_dir ? absolute(&c->a, a->public_state_dir) : NULL;
-	else if (geteuid() == 0)
+	else if (root)
 		c->public_dir = "/run/opencontainer/containers";
 	else
 		c->public_dir = runtime && *runtime == '/' ? arena_printf(&c->a, "%s/opencontainer/containers", runtime) : NULL;

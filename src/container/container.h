@@ -173,6 +173,8 @@ struct gc_item { const char *id, *what; bool removed; };
 int container_gc(struct ctx *c, bool remove, struct gc_item **ret, size_t *ret_n, struct err *e);
 int container_pids(struct ctx *c, const char *id, int **ret, size_t *ret_n, struct err *e);
 
+/* Is the caller in the initial user namespace? */
+bool facts_initial_userns(void);
 /* Facts of the host, once per command. */
 int facts_read(struct ctx *c, struct err *e);
 /* Read the bundle's config and plan it: shared by create, run, plan and validate. Paths become absolute. */

@@ -27,7 +27,7 @@ static ssize_t read_file(const char *path, char *buf, size_t size)
 }
 
 /* KERNEL: the initial user namespace maps all ids to themselves, in one line. user_namespaces(7) */
-static bool initial_userns(void)
+bool facts_initial_userns(void)
 {
 	char buf[128], word[3][16] = { 0 };
 	unsigned w = 0, n = 0;
@@ -73,7 +73,7 @@ int facts_read(struct ctx *c, struct err *e)
 	*h = (struct host){ .euid = geteuid(), .egid = getegid(), .os = "linux", .last_cap = 40 };
 	h->umask = umask(0);
 	umask(h->umask);
-	h->initial_userns = initial_userns();
+	h->initial_userns = facts_initial_userns();
 	r = sys_capget(0, &h->caps_effective, &permitted, &inheritable);
 	if (r < 0)
 		return err_sys(e, ERR_GEN_SYS, r, "capget");
