@@ -167,7 +167,7 @@ def test_unknown_type(ctr):
 def test_source_is_missing(ctr):
     path = add(ctr, "/m", type="none", source="/nosuch/source", options=["bind"])
     result = ctr.create_fails(naming=[path, f"{path}.source"])
-    assert "/nosuch/source" in result.stderr
+    assert_says("/nosuch/source", result.stderr)
 
 
 @req("CFG-MOUNT-21")

@@ -1,10 +1,11 @@
 """config-linux.md#sysctl."""
 
 import os
+import re
 
 import pytest
 
-from lib import req
+from lib import assert_says, req
 from lib.host import namespace_file, read
 
 
@@ -63,7 +64,7 @@ def test_of_the_host(ctr, name, drop):
     ctr.bundle.linux["sysctl"] = {name: str(int(before) + 1)}
     result = ctr.create_fails()
     assert host(clear) == before
-    assert name in result.stderr or name.replace("/", "~1") in result.stderr
+    assert_says("|".join(re.escape(n) for n in (name, name.replace("/", "~1"))), result.stderr)
 
 
 @req("LNX-SYSCTL-04")
@@ -73,13 +74,11 @@ def test_of_the_host(ctr, name, drop):
 def test_refused(ctr, name, value):
     ctr.bundle.linux["sysctl"] = {name: value}
     result = ctr.create_fails()
-    assert any(f"{p}{name}" in result.stderr for p in ("sysctl.", "sysctl/")) \
-        or not name and "sysctl" in result.stderr
+    assert_says(f"sysctl[./]{re.escape(name)}" if name else "sysctl", result.stderr)
 
 
 @req("LNX-SYSCTL-05")
 @pytest.mark.parametrize("value", [1, True, None, ["1"]])
 def test_value_is_no_string(ctr, value):
     ctr.bundle.linux["sysctl"] = {"net.ipv4.ip_forward": value}
-    result = ctr.create_fails()
-    assert "net.ipv4.ip_forward" in result.stderr
+    assert_says(r"net\.ipv4\.ip_forward", ctr.create_fails().stderr)
