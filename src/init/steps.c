@@ -242,16 +242,17 @@ static int step_make_cwd(struct init *in, struct err *e)
 {
 	const struct plan_process *p = &in->plan->process;
 	_cleanup_fd_ int fd = -1;
+	int r;
 
 	if (!p->set)
 		return 0;
 	fd = path_resolve(&in->tree.root, p->spec->cwd, false);
 	if (fd != -ENOENT || in->plan->root.readonly)
 		return 0;
-	fd = path_make(&in->tree.root, p->spec->cwd, PATH_MAKE_DIR, false, NULL);
-	if (fd < 0 && fd != -EROFS) {
-		err_sys(e, ERR_EXE_CWD, fd, "make the working directory %s", p->spec->cwd);
-		return err_at(e, fd, "/process/cwd");
+	r = mount_make_dir(&in->tree, p->spec->cwd);
+	if (r < 0 && r != -EROFS) {
+		err_sys(e, ERR_EXE_CWD, r, "make the working directory %s", p->spec->cwd);
+		return err_at(e, r, "/process/cwd");
 	}
 	return 0;
 }

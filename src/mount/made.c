@@ -68,6 +68,14 @@ struct mnt_noter mnt_noter(struct mount_tree *t)
 	return (struct mnt_noter){ .made = { note_made }, .list = t->sources->made };
 }
 
+int mount_make_dir(struct mount_tree *t, const char *path)
+{
+	struct mnt_noter noter = mnt_noter(t);
+	_cleanup_fd_ int fd = path_make(&t->root, path, PATH_MAKE_DIR, false, &noter.made);
+
+	return fd < 0 ? fd : 0;
+}
+
 void mnt_note(struct mount_tree *t, int dir, const char *name, const char *path)
 {
 	note(t->sources->made, dir, name, path, strlen(path));

@@ -111,6 +111,8 @@ int mount_pivot(struct mount_tree *t,
 		struct err *e); /* pivot_root by fd, detach the old root; or chroot */
 int mount_readonly_paths(struct mount_tree *t, struct err *e);
 int mount_masked_paths(struct mount_tree *t, struct err *e);
+/* mkdir -p in the container's root (rules P2, P4); a create that fails later takes it away again. 0 or -errno. */
+int mount_make_dir(struct mount_tree *t, const char *path);
 /* Bind the pty slave on /dev/console (rule D4): after mount_devices, before mount_root_finish. */
 int mount_console(struct mount_tree *t, int pty_slave, struct err *e);
 /* rootfsPropagation and read-only root. The last of all: an unbindable root cannot be cloned for
