@@ -398,6 +398,9 @@ int cgroup_dir_remove(struct cgroup *g, unsigned i, uint64_t deadline, struct er
 	if (root < 0)
 		return err_sys(e, ERR_CGR_REMOVE, root, "open cgroup hierarchy %s", g->dir[i].mount);
 	str_format(path, sizeof(path), "%s", g->dir[i].path + 1);
+	/* /hull is where containers without a path live: the last one out takes it along, whoever made it. */
+	if (left == 1 && str_starts(path, "hull/") && !strchr(path + 5, '/'))
+		left = 2;
 	for (bool leaf = true; left; left--, leaf = false) {
 		char *slash = strrchr(path, '/');
 		const char *name = slash ? slash + 1 : path;
