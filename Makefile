@@ -77,10 +77,11 @@ format:
 	@tools/need tidy
 	@tools/lint --format
 
-docs:
+docs: all
 	@tools/errors-doc doc/errors.md
 	@tools/kernel-facts doc/kernel.md
 	@tools/choreography-doc
+	@tools/man-page $(B)/hull man/hull.8
 
 # Needs root and meson's bench targets; shows medians, ratios, memory, system calls. See doc/performance.md.
 bench: all
