@@ -110,7 +110,7 @@ const char *plan_propagation_word(struct arena *a, unsigned long flags, bool rec
 			   : flags & MS_UNBINDABLE ? "unbindable"
 						   : "";
 
-	return *word && recursive ? arena_printf(a, "r%s", word) : word;
+	return *word && (recursive || flags & MS_REC) ? arena_printf(a, "r%s", word) : word;
 }
 
 const char *plan_mount_words(struct arena *a, const struct plan_mount *m)

@@ -286,7 +286,7 @@ struct spec_linux {
 	struct spec_memory_policy memory_policy;
 	struct spec_kvs sysctl;
 	struct spec_seccomp seccomp;
-	unsigned long rootfs_propagation; /* MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE or 0: absent */
+	unsigned long rootfs_propagation; /* MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, with MS_REC; 0: absent */
 	struct strv masked_paths, readonly_paths;
 	const char *mount_label;
 	struct spec_personality personality;
