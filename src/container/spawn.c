@@ -247,11 +247,34 @@ static int step_rdt(struct spawn *sp, struct err *e)
 	return rdt->set ? tune_rdt_prepare(rdt, sp->o->id, &sp->s.rec.rdt, e) : 0;
 }
 
+/* Without a cgroup of its own the container is where its caller is, and sees that. */
+static void caller_views(struct spawn *sp)
+{
+	const struct cgroup_host *h = &sp->c->cgroups;
+
+	sp->hierarchies = arena_new_array(&sp->c->a, h->n + 1, struct mount_hierarchy);
+	sp->n_hierarchies = h->n;
+	for (unsigned i = 0; i < h->n; i++)
+		sp->hierarchies[i] = (struct mount_hierarchy){
+			.name = h->layout == HOST_CGROUP_V2 ? "" : path_base(h->h[i].mount),
+			.controllers = h->h[i].v2 ? NULL : h->h[i].controllers,
+			.path = *h->own[i] ? arena_printf(&sp->c->a, "%s%s", h->h[i].mount, h->own[i]) : NULL,
+			.dir = -1,
+			.tree = -1,
+			.v2 = h->h[i].v2,
+		};
+}
+
 /* What a cgroup mount shows: the container's own directory of each hierarchy. */
 static int step_cgroup_views(struct spawn *sp, struct err *e)
 {
 	struct cgroup *g = &sp->s.rec.cgroup;
 
+	if (g->manager == CGROUP_DISABLED) {
+		caller_views(sp);
+		return mount_hierarchies_open(&sp->bp.plan, sp->hierarchies, sp->n_hierarchies, e);
+	}
+	sp->n_hierarchies = g->n;
 	sp->hierarchies = arena_new_array(&sp->c->a, g->n + 1, struct mount_hierarchy);
 	for (unsigned i = 0; i < g->n; i++)
 		sp->hierarchies[i] = (struct mount_hierarchy){
@@ -300,7 +323,7 @@ static void prepare_init(struct spawn *sp)
 	in->tree.plan = p;
 	in->tree.sources = &sp->sources;
 	in->tree.hierarchies = sp->hierarchies;
-	in->tree.n_hierarchies = rec->cgroup.n;
+	in->tree.n_hierarchies = sp->n_hierarchies;
 	in->tree.userns_fd = sp->userns_fd;
 	status_fill(sp->c, rec, STATUS_CREATING, &in->state);
 	arena_init(&in->arena);

@@ -31,6 +31,7 @@ struct spawn {
 	sigset_t mask;		     /* of the caller */
 	int master;		     /* terminal of a foreground run */
 	struct mount_hierarchy *hierarchies;
+	size_t n_hierarchies;
 	bool claimed, sources_open;
 };
 
