@@ -87,7 +87,7 @@ def call(*argv, stdin="", limit=60, **kw):
     text = isinstance(stdin, str)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         proc = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE if text else stdin,
-                                stdout=out, stderr=err, start_new_session=True, **kw)
+                                stdout=out, stderr=err, start_new_session=True, cwd=tempfile.gettempdir(), **kw)
         try:
             proc.communicate(stdin.encode() if text else None, timeout=limit)
         except subprocess.TimeoutExpired:
