@@ -147,7 +147,7 @@ static const struct change changes[] = {
 	  "/linux/memoryPolicy/nodes" },
 	{ "/linux/memoryPolicy", "{\"mode\":\"MPOL_DEFAULT\",\"nodes\":\"\"}", ERR_NONE, NULL },
 	{ "/linux/memoryPolicy", "{\"mode\":\"MPOL_PREFERRED\"}", ERR_NONE, NULL },
-	{ "/linux/rootfsPropagation", "\"rshared\"", ERR_CFG_VALUE, NULL },
+	{ "/linux/rootfsPropagation", "\"rshard\"", ERR_CFG_VALUE, NULL },
 	{ "/linux/maskedPaths/0", "\"proc/kcore\"", ERR_CFG_VALUE, NULL },
 	{ "/linux/readonlyPaths/0", "\"\"", ERR_CFG_VALUE, NULL },
 	{ "/linux/personality/domain", "\"LINUX64\"", ERR_CFG_VALUE, NULL },
