@@ -25,24 +25,26 @@ struct subject {
 
 static char why[ERR_AT_MAX + ERR_MSG_MAX + 256];
 
-/* The rules of a profile that name one call, for the reader of a failure. */
-static void print_rules(const struct spec_seccomp *s, const char *name)
+/* The rules of a profile that matter to one call, for the reader of a failure. */
+static void print_rules(const struct subject *t, enum spec_seccomp_arch id, uint32_t nr)
 {
-	printf("# archs %#x, default %#x\n", s->archs,
-	       oracle_action(s->default_action, &s->default_errno_ret));
-	for (size_t i = 0; i < s->n_rules; i++)
-		for (size_t j = 0; j < s->rules[i].names.n; j++) {
-			const struct spec_seccomp_rule *r = &s->rules[i];
+	const struct reading *r = id == ARCHS ? NULL : &t->readings[id];
 
-			if (!name || strcmp(r->names.v[j], name) != 0)
-				continue;
-			printf("# %s: %#x", name, oracle_action(r->action, &r->errno_ret));
-			for (size_t k = 0; k < r->n_args; k++)
-				printf(" [%u] op %d %#llx %#llx;", r->args[k].index, r->args[k].op,
-				       (unsigned long long)r->args[k].value,
-				       (unsigned long long)r->args[k].value_two);
-			printf("\n");
-		}
+	printf("# archs %#x, default %#x\n", t->spec->archs,
+	       oracle_action(t->spec->default_action, &t->spec->default_errno_ret));
+	for (size_t i = 0; r && i < r->n; i++) {
+		const struct spec_seccomp_rule *rule = r->names[i].rule;
+
+		if (r->names[i].number != (long)nr && r->names[i].mux_number != (long)nr)
+			continue;
+		printf("# %s (%u): %#x", r->names[i].text, r->names[i].mux,
+		       oracle_action(rule->action, &rule->errno_ret));
+		for (size_t k = 0; k < rule->n_args; k++)
+			printf(" [%u] op %d %#llx %#llx;", rule->args[k].index, rule->args[k].op,
+			       (unsigned long long)rule->args[k].value,
+			       (unsigned long long)rule->args[k].value_two);
+		printf("\n");
+	}
 }
 
 static bool is_listed(const struct subject *t, enum spec_seccomp_arch id)
@@ -87,7 +89,7 @@ static const char *compare(const struct subject *t, enum spec_seccomp_arch id, u
 		       (unsigned long long)args[5], got, want.action,
 		       want.contradiction ? " (contradicting)" : "", lib);
 	if (got != want.action) {
-		print_rules(t->spec, id == ARCHS ? NULL : seccomp_syscall_name(id, nr));
+		print_rules(t, id, nr);
 		return why;
 	}
 	if (!t->with_oracle || want.young || lib == got)
@@ -102,7 +104,7 @@ static const char *compare(const struct subject *t, enum spec_seccomp_arch id, u
 	if (id != ARCHS && oracle_one_by_one(&t->readings[id], t->native, &call, &lib) &&
 	    lib == got)
 		return NULL;
-	print_rules(t->spec, name);
+	print_rules(t, id, nr);
 	return why;
 }
 

@@ -209,7 +209,7 @@ static inline int oracle_compile(enum spec_seccomp_arch native, const struct spe
 		return -ENOMEM;
 	pid = fork();
 	if (pid < 0)
-		return -EAGAIN;
+		return -ETIME;
 	if (pid == 0) {
 		/* CPU time, so that a busy machine changes nothing. */
 		const struct itimerval limit = { .it_value = { .tv_sec = 1 } };
@@ -296,24 +296,34 @@ static inline void naive_rule(struct naive *o, const struct seccomp_arch *arch, 
 	}
 }
 
+/* libseccomp's filter of a part of a rule alone; n is 0 until it is asked for. */
+struct naive_part {
+	struct sock_filter *insns;
+	size_t n;
+};
+
+struct naive_name {
+	const struct spec_seccomp_rule *rule;
+	const char *text;
+	long number, mux_number; /* -1: none */
+	unsigned mux;
+	struct naive_part *parts;
+};
+
 /* The names of a profile, resolved for one architecture. */
 struct reading {
 	const struct spec_seccomp *spec;
+	struct arena *arena;
 	enum spec_seccomp_arch id;
 	long highest;
 	size_t n;
-	struct {
-		const struct spec_seccomp_rule *rule;
-		const char *text;
-		long number, mux_number; /* -1: none */
-		unsigned mux;
-	} * names;
+	struct naive_name *names;
 };
 
 static inline struct reading naive_read(const struct spec_seccomp *s, enum spec_seccomp_arch id,
 					struct arena *a)
 {
-	struct reading r = { .spec = s, .id = id, .highest = -1 };
+	struct reading r = { .spec = s, .arena = a, .id = id, .highest = -1 };
 	size_t total = 1;
 
 	for (size_t i = 0; i < s->n_rules; i++)
@@ -329,6 +339,8 @@ static inline struct reading naive_read(const struct spec_seccomp *s, enum spec_
 
 			r.names[r.n].rule = &s->rules[i];
 			r.names[r.n].text = text;
+			r.names[r.n].parts =
+				arena_new_array(a, s->rules[i].n_args + 1, struct naive_part);
 			r.names[r.n].number = number;
 			r.names[r.n].mux = mux;
 			r.names[r.n++].mux_number =
@@ -390,30 +402,41 @@ static inline bool oracle_one_by_one(const struct reading *r, enum spec_seccomp_
 	for (size_t i = 0; i < r->n; i++) {
 		const struct spec_seccomp_rule *rule = r->names[i].rule;
 		bool split = oracle_split(rule);
+		struct naive_part *parts = r->names[i].parts;
 
 		for (size_t j = 0; j < (split ? rule->n_args : 1); j++) {
-			struct spec_seccomp_rule part = *rule;
+			/* Where an architecture has rules only for calls that it lacks, or none,
+			 * libseccomp forgets to load the number: no other architectures, and an
+			 * anchor that all have. */
+			const char *anchor =
+				seccomp_syscall(r->id, "getpid") == nr ? "getuid" : "getpid";
+			struct spec_seccomp_rule pair[2] = { *rule, *rule };
 			struct spec_seccomp single = *r->spec;
 			bool direct = r->names[i].number == nr;
 			uint32_t action;
 
 			if (!direct && r->names[i].mux_number != nr)
 				continue;
-			single.rules = &part;
-			single.n_rules = 1;
-			/* Not the others: x86_64 beside an x32 without rules forgets to load the
-			 * number. */
+			single.rules = pair;
+			single.n_rules = 2;
 			single.archs = 1U << r->id;
-			part.names = (struct strv){ .v = (char **)&r->names[i].text, .n = 1 };
-			part.args = split ? &rule->args[j] : rule->args;
-			part.n_args = split ? 1 : rule->n_args;
-			if (oracle_compile(native, &single, 0, &one) < 0)
-				return false;
-			action = bpf_run(one.insns, call, NULL);
+			pair[0].names = (struct strv){ .v = (char **)&r->names[i].text, .n = 1 };
+			pair[0].args = split ? &rule->args[j] : rule->args;
+			pair[0].n_args = split ? 1 : rule->n_args;
+			pair[1].names = (struct strv){ .v = (char **)&anchor, .n = 1 };
+			pair[1].n_args = 0;
+			if (!parts[j].n) {
+				if (oracle_compile(native, &single, 0, &one) < 0)
+					return false;
+				parts[j].n = one.n;
+				parts[j].insns = (struct sock_filter *)(void *)arena_memdup(
+					r->arena, one.insns, one.n * sizeof(one.insns[0]));
+			}
+			action = bpf_run(parts[j].insns, call, NULL);
 			if (action == def)
 				continue;
-			for (size_t k = 0; k < part.n_args; k++)
-				direct &= naive_empty(&part.args[k], seccomp_archs[r->id].wide);
+			for (size_t k = 0; k < pair[0].n_args; k++)
+				direct &= naive_empty(&pair[0].args[k], seccomp_archs[r->id].wide);
 			if (direct) {
 				*ret = action;
 				return true;
