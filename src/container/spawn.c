@@ -31,14 +31,15 @@
 
 static int step_filter(struct spawn *sp, struct err *e)
 {
+	struct err first = { 0 };
 	unsigned unknown = 0;
 	int r;
 
 	if (!sp->bp.plan.process.set)
 		return 0;
 	r = seccomp_prepare(&sp->bp.spec, &sp->c->a, &sp->filter, &unknown, e);
-	if (r == 0 && unknown)
-		log_debug("linux.seccomp: %u system call names are unknown and were skipped", unknown);
+	if (r == 0 && unknown && seccomp_check_names(&sp->bp.spec.os.seccomp, &first) < 0) /* LNX-SEC-19 */
+		log_warn("%s: %s; the profile goes without that and %u more", first.at, first.msg, unknown - 1);
 	return r;
 }
 

@@ -546,7 +546,7 @@ static void run_word(const char *w)
 		sections[i].show();
 		return;
 	}
-	if (probe_act(w))
+	if (probe_act(w) || probe_sec(w))
 		return;
 	fprintf(stderr, "probe: unknown word %s\n", w);
 	exit(99);

@@ -25,5 +25,6 @@ const char *probe_rlimit_name(int i);
 
 /* Does the action that w names. False if there is none. */
 bool probe_act(const char *w);
+bool probe_sec(const char *w);
 
 #endif
