@@ -46,7 +46,8 @@ int fd_fill_stdio(void)
 
 int fd_dup_above(int fd, int min)
 {
-	int r = fcntl(fd, F_DUPFD_CLOEXEC, min);
+	/* raw: musl's fcntl sets FD_CLOEXEC once more */
+	int r = (int)syscall(SYS_fcntl, fd, F_DUPFD_CLOEXEC, min);
 
 	return r < 0 ? -errno : r;
 }

@@ -38,10 +38,11 @@ static int need_dev(struct mount_tree *t, struct err *e)
 	return 0;
 }
 
-/* fd of the directory for @path; below /dev no component may be a symlink. *@ret_own: hull's own
+/* fd of the directory for @path, borrowed or (also in *@ret_opened) to be closed; below /dev no
+ * component may be a symlink. *@ret_own: hull's own
  * /dev itself. */
-static int open_parent(struct mount_tree *t, const char *path, const char **ret_name, bool *ret_own,
-		       struct err *e)
+static int open_parent(struct mount_tree *t, const char *path, int *ret_opened,
+		       const char **ret_name, bool *ret_own, struct err *e)
 {
 	const char *rest = str_skip(path, "/dev/"), *slash;
 	struct mnt_noter noter = mnt_noter(t);
@@ -51,7 +52,9 @@ static int open_parent(struct mount_tree *t, const char *path, const char **ret_
 	*ret_own = false;
 	if (!rest) {
 		fd = path_parent(&t->root, path, true, &noter.made, ret_name);
-		return fd < 0 ? err_sys(e, ERR_DEV_NODE, fd, "directory of %s", path) : fd;
+		if (fd < 0)
+			return err_sys(e, ERR_DEV_NODE, fd, "directory of %s", path);
+		return *ret_opened = fd;
 	}
 	fd = need_dev(t, e);
 	if (fd < 0)
@@ -62,13 +65,14 @@ static int open_parent(struct mount_tree *t, const char *path, const char **ret_
 		return err_set(e, ERR_DEV_NODE, EINVAL, "%s names no file", path);
 	if (!slash) {
 		*ret_own = t->dev_own;
-		fd = fd_dup_above(t->dev.fd, 3);
-	} else {
-		fd = str_format(sub, sizeof(sub), "%.*s", (int)(slash - path), path);
-		if (fd == 0)
-			fd = path_make_strict(&t->root, sub, PATH_MAKE_DIR, &noter.made);
+		return t->dev.fd;
 	}
-	return fd < 0 ? err_sys(e, ERR_DEV_NODE, fd, "directory of %s", path) : fd;
+	fd = str_format(sub, sizeof(sub), "%.*s", (int)(slash - path), path);
+	if (fd == 0)
+		fd = path_make_strict(&t->root, sub, PATH_MAKE_DIR, &noter.made);
+	if (fd < 0)
+		return err_sys(e, ERR_DEV_NODE, fd, "directory of %s", path);
+	return *ret_opened = fd;
 }
 
 static bool is_node(const struct stat *st, const struct plan_device *d)
@@ -203,14 +207,14 @@ static int bind_node(struct mount_tree *t, size_t i, int dir, const char *name, 
 static int make_device(struct mount_tree *t, size_t i, struct err *e)
 {
 	const struct plan_device *d = &t->plan->devices[i];
-	_cleanup_fd_ int dir = -1;
+	_cleanup_fd_ int opened = -1;
 	const char *name;
 	bool own;
-	int r;
+	int dir, r;
 
 	if (d->existing)
 		return find_existing(t, d, e);
-	dir = open_parent(t, d->path, &name, &own, e);
+	dir = open_parent(t, d->path, &opened, &name, &own, e);
 	if (dir < 0)
 		return dir;
 	if (d->bind)
@@ -245,14 +249,14 @@ static bool same_link(const char *have, const char *want)
 
 static int make_link(struct mount_tree *t, const struct plan_link *l, struct err *e)
 {
-	_cleanup_fd_ int dir = -1;
+	_cleanup_fd_ int opened = -1;
 	char have[PATH_MAX];
 	struct stat st;
 	const char *name;
 	bool own;
-	int r;
+	int dir, r;
 
-	dir = open_parent(t, l->path, &name, &own, e);
+	dir = open_parent(t, l->path, &opened, &name, &own, e);
 	if (dir < 0)
 		return dir;
 	r = sys_symlinkat(l->target, dir, name);
