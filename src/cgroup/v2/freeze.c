@@ -56,10 +56,14 @@ int cgroup_v2_kill(const struct cgroup *g, unsigned i, int sig, uint64_t deadlin
 {
 	_cleanup_fd_ int dir = cgroup_dir_open(g, i), pidfd = -1;
 	char name[CGROUP_NAME_SIZE], who[128];
+	uint64_t populated = 1;
 	size_t n;
 	int r = dir;
 
 	cgroup_dir_name(g, i, name);
+	/* an empty group stays empty: nobody is left in it who could fork, and hull lets nobody in that it ends */
+	if (r >= 0 && sig == SIGKILL && cgroup_events_get(dir, "populated", &populated) >= 0 && !populated)
+		return 0;
 	if (r >= 0 && sig == SIGKILL)
 		/* KERNEL: the whole subtree at once, forks in flight and frozen processes included. Since 5.14. */
 		r = cgroup_file_write(dir, "cgroup.kill", "1");
