@@ -138,10 +138,13 @@ static int step_intent(struct spawn *sp, struct err *e)
 		r = rec->cgroup.ops->plan(&rec->cgroup, &sp->bp.plan.cgroup, &c->cgroups, e);
 	if (r == 0)
 		r = notify_prepare(&sp->s.en, rec, e);
-	if (r < 0)
-		return r;
-	r = record_write(&sp->s.en, rec, &c->a, e);
-	return r < 0 ? r : status_publish(c, rec, STATUS_CREATING, e);
+	return r < 0 ? r : record_write(&sp->s.en, rec, &c->a, e);
+}
+
+/* Init works meanwhile; hooks are not run before it asks for them. */
+static int step_publish(struct spawn *sp, struct err *e)
+{
+	return status_publish(sp->c, &sp->s.rec, STATUS_CREATING, e);
 }
 
 static int step_config_copy(struct spawn *sp, struct err *e)
@@ -434,7 +437,6 @@ const struct spawn_step spawn_steps[] = {
 	{ "compile-filter", step_filter },
 	{ "claim", step_claim },
 	{ "intent", step_intent },
-	{ "config-copy", step_config_copy },
 	{ "flight-recorder", step_trace },
 	{ "open-namespaces", step_namespaces },
 	{ "open-sources", step_sources },
@@ -448,6 +450,8 @@ const struct spawn_step spawn_steps[] = {
 	{ "close-inherited", step_close_inherited },
 	{ "clone", step_clone },
 	{ "adjust", spawn_adjust },
+	{ "publish", step_publish },
+	{ "config-copy", step_config_copy },
 	{ "serve", spawn_serve },
 	{ "scheduler", step_scheduler },
 	{ "record", step_record },
