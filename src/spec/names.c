@@ -251,8 +251,6 @@ static const struct name_value spec_rootfs_propagations_rows[] = {
 	{ "shared", MS_SHARED },
 	{ "slave", MS_SLAVE },
 	{ "unbindable", MS_UNBINDABLE },
-	/* No word of the specification, but what podman writes for `-v SOURCE:TARGET:rslave`. */
-	{ "rslave", MS_SLAVE | MS_REC },
 };
 TABLE(spec_rootfs_propagations, "propagation");
 
