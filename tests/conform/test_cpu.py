@@ -73,7 +73,7 @@ def test_burst_above_quota(ctr):
     ("realtimeRuntime", "cpu.rt_runtime_us", 20000),
     ("realtimePeriod", "cpu.rt_period_us", 500000)])
 def test_real_time(ctr, member, name, number):
-    """The group lies below the root, which has the budget: a parent of the runtime may have none."""
+    """Below the root, which has the budget: a group of the runtime in between may have none."""
     ctr.bundle.linux["cgroupsPath"] = f"/{ctr.id}"
     limited(ctr, **{member: number})
     if not os.path.exists(os.path.join(cgroups.top("cpu"), name)):

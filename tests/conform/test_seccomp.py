@@ -438,7 +438,8 @@ def test_masked(ctr):
 @req("LNX-SEC-45")
 @pytest.mark.parametrize("op", ["SCMP_CMP_FOO", "EQ", ""])
 def test_unknown_operator(ctr, op):
-    profile(ctr, rule("personality", conditions=[when("EQ", 1, index=1), when("EQ", 8) | {"op": op}]))
+    wrong = when("EQ", 8) | {"op": op}
+    profile(ctr, rule("personality", conditions=[when("EQ", 1, index=1), wrong]))
     ctr.create_fails(naming="linux.seccomp.syscalls[0].args[1].op")
 
 

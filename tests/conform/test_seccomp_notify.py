@@ -200,7 +200,7 @@ def test_state(ctr, agent):
 
 @req("LNX-SEC-29")
 def test_without_answer_the_call_is_not_made(ctr, agent):
-    """The agent goes away: the call fails with ENOSYS, and is not let through. seccomp_unotify(2)."""
+    """The agent goes away: the call fails with ENOSYS and is not made. seccomp_unotify(2)."""
     one = running(watched(ctr), agent)
     receive(one.fds[0])
     os.close(one.messages[0].pop())

@@ -11,16 +11,16 @@ CHMOD = "chmod" if os.uname().machine == "x86_64" else "fchmodat"
 
 # What a runtime still does after it has loaded the filter, and what the probe needs.
 NEEDED = (
-    "access arch_prctl brk capget capset chdir clock_gettime clone clone3 close close_range dup dup2 "
-    "dup3 epoll_create1 epoll_ctl epoll_pwait eventfd2 execve execveat exit exit_group faccessat "
-    "faccessat2 fchdir fchown fcntl fstat fstatfs futex getcwd getdents64 getegid geteuid getgid "
-    "getpgrp getpid getppid getrandom getrlimit getsid gettid getuid ioctl kill lseek lstat madvise "
-    "membarrier mmap mount mprotect munmap nanosleep newfstatat open openat openat2 pause pipe2 poll "
-    "ppoll prctl pread64 prlimit64 read readlink readlinkat readv recvfrom recvmsg restart_syscall "
-    "rseq rt_sigaction rt_sigprocmask rt_sigreturn sched_getaffinity sched_yield seccomp select "
-    "sendmsg sendto set_robust_list set_tid_address setgid setgroups setresgid setresuid setsid "
-    "setuid sigaltstack stat statfs statx tgkill umask umount2 uname unlinkat wait4 waitid write "
-    "writev").split()
+    "access arch_prctl brk capget capset chdir clock_gettime clone clone3 close close_range dup "
+    "dup2 dup3 epoll_create1 epoll_ctl epoll_pwait eventfd2 execve execveat exit exit_group "
+    "faccessat faccessat2 fchdir fchown fcntl fstat fstatfs futex getcwd getdents64 getegid "
+    "geteuid getgid getpgrp getpid getppid getrandom getrlimit getsid gettid getuid ioctl kill "
+    "lseek lstat madvise membarrier mmap mount mprotect munmap nanosleep newfstatat open openat "
+    "openat2 pause pipe2 poll ppoll prctl pread64 prlimit64 read readlink readlinkat readv "
+    "recvfrom recvmsg restart_syscall rseq rt_sigaction rt_sigprocmask rt_sigreturn "
+    "sched_getaffinity sched_yield seccomp select sendmsg sendto set_robust_list set_tid_address "
+    "setgid setgroups setresgid setresuid setsid setuid sigaltstack stat statfs statx tgkill "
+    "umask umount2 uname unlinkat wait4 waitid write writev").split()
 
 
 def args(*values):
