@@ -32,7 +32,7 @@ def count_calls(text):
         if not m or m.group(1) in program:
             continue
         pid, rest = m.groups()
-        if re.match(r"execve(at)?\(", rest) and re.search(r'"/bin/(true|pause)"', rest):
+        if re.match(r'execve(at)?\((AT_FDCWD, |\d+, )?"/bin/(true|pause)"', rest):
             starting.add(pid)
         if pid in starting and "execve" in rest and rest.rstrip().endswith("= 0"):
             program.add(pid)

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { SEQ_PAGE = 4096 };
+
 int io_write_all(int fd, const void *p, size_t n)
 {
 	const char *s = p;
@@ -62,7 +64,9 @@ ssize_t io_read_full(int fd, void *p, size_t n)
 
 ssize_t io_read_line_file(int fd, char *buf, size_t size)
 {
-	ssize_t n = io_read_full(fd, buf, size - 1);
+	/* KERNEL: proc, sysfs and cgroupfs give what fits at once; only a read of more than a page may end early, at a
+	 * record. fs/seq_file.c, seq_read_iter. */
+	ssize_t n = size - 1 <= SEQ_PAGE ? io_read_some(fd, buf, size - 1) : io_read_full(fd, buf, size - 1);
 
 	if (n < 0)
 		return n;
@@ -72,20 +76,32 @@ ssize_t io_read_line_file(int fd, char *buf, size_t size)
 	return n;
 }
 
+/* io_read_full, but a file that is as long as it said (@known, 0: it did not) needs no second read to find its end. */
+static ssize_t fill(int fd, char *buf, size_t n, size_t known)
+{
+	ssize_t r = io_read_some(fd, buf, n), rest;
+
+	if (r <= 0 || (size_t)r == known)
+		return r;
+	rest = io_read_full(fd, buf + r, n - (size_t)r);
+	return rest < 0 ? rest : r + rest;
+}
+
 int io_read_all(int fd, size_t max, struct arena *a, char **ret, size_t *ret_len)
 {
 	struct stat st;
-	size_t cap = 4096, len = 0;
+	size_t cap = 4096, len = 0, known = 0;
 	char *buf;
 
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
 		if ((uint64_t)st.st_size > max)
 			return -EFBIG;
-		cap = MAX((size_t)st.st_size + 1, cap); /* files of proc and cgroupfs claim 0 bytes */
+		known = (size_t)st.st_size; /* files of proc and cgroupfs claim 0 bytes */
+		cap = MAX(known + 1, cap);
 	}
 	buf = arena_alloc(a, cap + 1);
 	for (;;) {
-		ssize_t r = io_read_full(fd, buf + len, cap - len);
+		ssize_t r = fill(fd, buf + len, cap - len, len ? 0 : known);
 
 		if (r < 0)
 			return (int)r;

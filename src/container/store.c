@@ -362,12 +362,12 @@ int public_remove(const char *dir, const char *id, struct err *e)
 
 	if (!dir)
 		return 0;
-	fd = public_open(dir, id);
+	parent = sys_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY, 0);
+	fd = parent < 0 ? parent : sys_openat(parent, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd == -ENOENT)
 		return 0;
 	if (fd >= 0)
 		sys_unlinkat(fd, "state.json", 0);
-	parent = sys_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY, 0);
 	r = parent < 0 ? parent : sys_unlinkat(parent, id, AT_REMOVEDIR);
 	if (r == -ENOTEMPTY && fd >= 0) {
 		remove_unfinished(fd);
