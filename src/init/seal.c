@@ -99,6 +99,7 @@ static int move_image(void)
 	const uint64_t mask = PAGE - 1;
 	char *base = (char *)(uintptr_t)__ehdr_start;
 	Elf64_Phdr load[16], relro = { 0 };
+	bool linker = false;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < eh->e_phnum; i++) {
@@ -106,6 +107,7 @@ static int move_image(void)
 			load[n++] = ph[i];
 		if (ph[i].p_type == PT_GNU_RELRO)
 			relro = ph[i];
+		linker |= ph[i].p_type == PT_INTERP;
 	}
 	base -= load[0].p_vaddr;
 	for (unsigned i = 0; i < n; i++) {
@@ -113,9 +115,9 @@ static int move_image(void)
 		uint64_t to = (load[i].p_vaddr + load[i].p_filesz + mask) & ~mask, keep = to;
 		int r;
 
-		/* What follows the headers (relocations, symbols) was used up by the start of the program; every page
-		 * that is not copied saves a microsecond. */
-		if (i == 0 && load[i].p_flags == PF_R && eh->e_phoff + eh->e_phnum * sizeof(*ph) <= PAGE)
+		/* What follows the headers (relocations, symbols) was used up by the start of a static program; every
+		 * page that is not copied saves a microsecond. */
+		if (i == 0 && !linker && load[i].p_flags == PF_R && eh->e_phoff + eh->e_phnum * sizeof(*ph) <= PAGE)
 			keep = from + PAGE;
 		r = move_segment(base + from, keep - from, prot_of(load[i].p_flags));
 		if (r < 0)
