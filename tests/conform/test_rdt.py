@@ -37,7 +37,8 @@ def mb():
     """A bandwidth line with the least share, which needs no rounding."""
     skip_unless(info("MB/min_bandwidth"), "no bandwidth allocation")
     domains = re.search(r"MB:(\S+)", read(ROOT + "/schemata"))[1].split(";")
-    return "MB:" + ";".join(f"{d.split('=')[0].strip()}={info('MB/min_bandwidth')}" for d in domains)
+    share = info("MB/min_bandwidth")
+    return "MB:" + ";".join(f"{d.split('=')[0].strip()}={share}" for d in domains)
 
 
 def line(where, kind):
@@ -236,7 +237,8 @@ def test_monitoring(ctr, group, kind):
     skip_unless(info("L3_MON/num_rmids"), "no monitoring")
     path = {"named": lambda: group(), "default": lambda: ROOT,
             "own": lambda: os.path.join(ROOT, ctr.id)}[kind]()
-    more = {"named": {"closID": os.path.basename(path)}, "default": {"closID": "/"}, "own": {}}[kind]
+    more = {"named": {"closID": os.path.basename(path)}, "default": {"closID": "/"},
+            "own": {}}[kind]
     group(exist=False)
     rdt(ctr, enableMonitoring=True, **more).created()
     mine = os.path.join(path, "mon_groups", ctr.id)
