@@ -11,8 +11,8 @@
 enum {
 	HAS_CGROUP_V1 = 1,
 	HAS_CGROUP_V2 = 1,
-	HAS_SYSTEMD = 0,
-	HAS_SYSTEMD_USER = 0,
+	HAS_SYSTEMD = 1,
+	HAS_SYSTEMD_USER = 1,
 	HAS_RDMA = 1,
 	HAS_SECCOMP = 1,
 	HAS_APPARMOR = 1,
@@ -30,6 +30,7 @@ static const char *const unsafe[] = {
 	"run.oci.seccomp.receiver",
 	"run.oci.seccomp_bpf_data",
 	"run.oci.seccomp_fail_unknown_syscall",
+	"run.oci.systemd.subgroup",
 };
 
 static void write_names(struct jw *w, const char *key, const struct name_table *t)
