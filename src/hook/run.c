@@ -160,8 +160,7 @@ static _noreturn_ void child_main(const struct hook_child *c)
 
 	/* An own session and process group: no terminal to type into (X6), and one kill reaches all. */
 	setsid();
-	for (int s = 1; s < NSIG; s++)
-		signal(s, SIG_DFL); /* KILL, STOP and the libc's own refuse: nothing to reset */
+	sys_signals_default();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* A hook must not outlive a hull that was killed; processes it started may. */

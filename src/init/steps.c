@@ -574,6 +574,7 @@ int init_step_descriptors(struct init *in, struct err *e)
 			return err_sys(e, ERR_CLI_VALUE, r, "unable to stat preserved-fd %u", 3 + i);
 	}
 	sigemptyset(&none);
+	sys_signals_default(); /* X6: hull ignores SIGPIPE, and whoever started it may have ignored more */
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	return 0;
 }

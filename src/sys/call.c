@@ -5,6 +5,7 @@
 #include "sys/call.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
@@ -211,6 +212,21 @@ int sys_symlinkat(const char *target, int dirfd, const char *name)
 int sys_unlinkat(int dirfd, const char *name, int flags)
 {
 	return CALL(SYS_unlinkat, dirfd, name, flags);
+}
+
+void sys_signals_default(void)
+{
+#ifdef __mips__
+	enum { LAST = 128 };
+#else
+	enum { LAST = 64 };
+#endif
+	/* The kernel's own struct: a handler of 0 is SIG_DFL; flags, restorer and mask are empty. */
+	unsigned long action[8] = { 0 };
+
+	for (int sig = 1; sig <= LAST; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP)
+			(void)CALL(SYS_rt_sigaction, sig, action, NULL, LAST / 8);
 }
 
 int sys_fchdir(int fd)

@@ -49,6 +49,9 @@ int sys_mkdirat(int dirfd, const char *name, mode_t mode);
 int sys_mknodat(int dirfd, const char *name, mode_t mode, dev_t dev);
 int sys_symlinkat(const char *target, int dirfd, const char *name);
 int sys_unlinkat(int dirfd, const char *name, int flags);
+/* Every signal back to its default. KERNEL: what is ignored stays ignored over execve, and CLONE_CLEAR_SIGHAND
+ * leaves it too (signal(7), clone(2)); libc's signal() refuses the two signals it keeps for itself. */
+void sys_signals_default(void);
 int sys_fchdir(int fd);
 int sys_openat(int dirfd, const char *name, int flags, mode_t mode); /* O_CLOEXEC is added */
 int sys_fchownat(int dirfd, const char *name, uid_t uid, gid_t gid, int flags);

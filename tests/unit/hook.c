@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -217,12 +218,14 @@ TEST(process_is_clean)
 	sigset_t set, saved;
 	int extra = open("/dev/null", O_RDWR); /* not close-on-exec */
 	mode_t mask = umask(0);
+	unsigned long ignored[8] = { 1 }, nothing[8] = { 0 };
 
 	begin();
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, &saved);
 	signal(SIGHUP, SIG_IGN);
+	syscall(SYS_rt_sigaction, 33, ignored, NULL, 8); /* one that libc keeps for itself */
 	h = add(&l, HOOK_CREATE_CONTAINER, "/bin/sh");
 	h->args = words(3, "sh", "-c", arena_printf(&mem,
 		"exec >%s/clean; pwd; umask; for f in /proc/$$/fd/*; do printf '%%s ' ${f##*/}; done; echo;"
@@ -231,6 +234,7 @@ TEST(process_is_clean)
 	l.run.restore_nofile = 77;
 	CHECK_INT(run_kind(&l, HOOK_CREATE_CONTAINER), 0);
 	signal(SIGHUP, SIG_DFL);
+	syscall(SYS_rt_sigaction, 33, nothing, NULL, 8);
 	sigprocmask(SIG_SETMASK, &saved, NULL);
 	umask(mask);
 	close(extra);
