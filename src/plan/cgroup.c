@@ -233,3 +233,21 @@ int plan_make_cgroup(struct maker *m, struct err *e)
 	make_owner(m);
 	return 0;
 }
+
+int plan_make_update(const struct spec *s, const struct host *h, struct arena *a,
+		     struct plan_cgroup *ret, struct err *e)
+{
+	const struct spec_memory *memory = &s->os.resources.memory;
+	struct plan p = { 0 };
+	struct maker m = { .spec = s, .host = h, .arena = a, .plan = &p };
+	int r = plan_make_resources(&m, e);
+
+	if (r < 0)
+		return r;
+	/* an update that does not speak of devices leaves the rules that there are */
+	if (s->os.resources.n_devices)
+		plan_make_device_rules(&m);
+	p.cgroup.check_memory = memory->check_before_update.set && memory->check_before_update.v;
+	*ret = p.cgroup;
+	return 0;
+}

@@ -214,6 +214,10 @@ int plan_make(const struct spec *s, const struct host *h, const struct plan_opti
 int plan_make_exec(const struct spec *s, const struct host *h, const struct plan_options *o, struct arena *a,
 		   struct plan *ret, struct err *e);
 
+/* update: what new resources mean for a group that runs. @s: only its resources count; @h: only the layout, which is that of the
+ * group. Writes, and device rules when @s has some; no place and no owner. Pointers as in plan_make. */
+int plan_make_update(const struct spec *s, const struct host *h, struct arena *a, struct plan_cgroup *ret, struct err *e);
+
 /* A waiting container's plan with another process (lineage S-11): *ret shares everything else with @p. Pointers begin
  * with /process. ERR_CFG_CONFLICT for what create has applied already. */
 int plan_replace_process(const struct plan *p, const struct spec_process *s, struct plan *ret, struct err *e);

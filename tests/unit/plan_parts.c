@@ -43,6 +43,41 @@ TEST(io_weight_spans_the_scale)
 	CHECK_INT(plan_io_weight(505), 5000);
 }
 
+TEST(update_plans_only_what_is_given)
+{
+	struct spec spec = { .os.resources = { .pids_set = true, .pids_limit = { true, 7 } } };
+	struct host host = { .cgroups = HOST_CGROUP_V2 };
+	struct plan_cgroup plan = { 0 };
+	struct arena a;
+	struct err e = { 0 };
+
+	arena_init(&a);
+	CHECK_INT(plan_make_update(&spec, &host, &a, &plan, &e), 0);
+	CHECK_INT(plan.n_writes, 1);
+	CHECK_STR(plan.writes[0].file, "pids.max");
+	CHECK_STR(plan.writes[0].value, "7");
+	CHECK_INT(plan.n_devices, 0); /* the rules that there are stay */
+	CHECK(!plan.path && !plan.check_memory);
+	arena_free(&a);
+}
+
+TEST(update_refuses_what_the_layout_lacks)
+{
+	struct spec spec = { .os.resources.memory = { .set = true, .kernel = { true, 1 << 20 } } };
+	struct host host = { .cgroups = HOST_CGROUP_V2 };
+	struct plan_cgroup plan = { 0 };
+	struct arena a;
+	struct err e = { 0 };
+
+	arena_init(&a);
+	CHECK(plan_make_update(&spec, &host, &a, &plan, &e) < 0);
+	CHECK_STR(e.at, "/linux/resources/memory/kernel");
+	host.cgroups = HOST_CGROUP_V1;
+	e = (struct err){ 0 };
+	CHECK_INT(plan_make_update(&spec, &host, &a, &plan, &e), 0);
+	arena_free(&a);
+}
+
 TEST(paths_are_cleaned)
 {
 	static const struct {
