@@ -20,11 +20,17 @@ struct args {
 	bool debug, systemd_cgroup, strict, help, version;
 	/* verbs */
 	const char *bundle, *config, *pid_file, *console_socket, *pidfd_socket, *preserve_fds, *format, *signal,
-		*timeout, *file, *process, *cwd, *user, *apparmor, *process_label;
+		*timeout, *file, *process, *cwd, *user, *apparmor, *process_label, *resources, *interval;
+	/* of update, as given */
+	struct {
+		const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_share, *cpu_burst, *cpu_idle, *cpu_rt_period,
+			*cpu_rt_runtime, *cpuset_cpus, *cpuset_mems, *memory, *memory_reservation, *memory_swap,
+			*kernel_memory, *kernel_memory_tcp, *pids_limit, *l3_cache_schema, *mem_bw_schema;
+	} limits;
 	struct strv env, caps, gids, cgroups;
 	bool detach, keep, no_pivot, no_new_keyring, no_subreaper, force, all, quiet, del, pretty, remove,
 		rootless_spec, no_create_mountpoints, default_filesystems, strict_namespaces,
-		delete_on_exit, tty, no_new_privs, ignore_paused;
+		delete_on_exit, tty, no_new_privs, ignore_paused, stats;
 	/* what is no option, in order */
 	const char **v;
 	size_t n;
@@ -60,7 +66,7 @@ struct cmd {
 	  .min = lo, .max = hi, .run = fn }
 
 extern const struct cmd cmd_create, cmd_run, cmd_exec, cmd_start, cmd_state, cmd_kill, cmd_stop, cmd_delete, cmd_list, cmd_wait,
-	cmd_pause, cmd_resume, cmd_ps, cmd_spec, cmd_features, cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_version,
+	cmd_pause, cmd_resume, cmd_ps, cmd_spec, cmd_features, cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_update, cmd_events, cmd_version,
 	cmd_help;
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_n;

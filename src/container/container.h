@@ -162,6 +162,22 @@ int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err 
 int container_delete(struct ctx *c, const char *id, bool force, struct err *e);
 int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del, struct err *e);
 int container_pause(struct ctx *c, const char *id, bool on, struct err *e);
+/* Change the limits of a container that lives: @res is only what is to change. All of it, or an error and nothing. *ret is what
+ * each file held before and holds now, in c->a. */
+int container_update(struct ctx *c, const char *id, const struct spec_resources *res, struct cgroup_change **ret,
+		     size_t *ret_n, struct err *e);
+/* What happens to a container that lives (events.c). */
+enum container_event { EVENT_TICK, EVENT_OOM, EVENT_END };
+struct events {
+	struct subject s;
+	struct cgroup_oom oom; /* fd -1: the group has no memory controller */
+};
+int events_open(struct ctx *c, const char *id, bool oom, struct events *ret, struct err *e);
+/* The next event until @deadline, at which there is an EVENT_TICK. */
+int events_next(struct events *v, uint64_t deadline, enum container_event *ret, struct err *e);
+/* What the container has used so far. -ENOENT when the group is gone. */
+int events_stats(struct events *v, struct arena *a, struct cgroup_stats *ret, struct err *e);
+void events_close(struct events *v);
 /* exit.json of the entry, written by whoever reaped init (hull run). -1: nobody knows. */
 struct subject;
 int exit_record_write(struct subject *s, int status, struct err *e);
