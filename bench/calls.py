@@ -63,7 +63,9 @@ def traced(argv, out, stays=False):
 def syscalls(rt, work):
     """System calls of each verb, all processes of the runtime together."""
     out, pid_file, found = str(work / "strace"), str(work / "pid"), {}
-    found["run"] = traced(rt("run", "--bundle", rt.bundles["true"], rt.id), out)
+    once = rt("run", "--bundle", rt.bundles["true"], rt.id)
+    subprocess.run(once, check=True, stdin=subprocess.DEVNULL)  # the first one makes the state root
+    found["run"] = traced(once, out)
     pathlib.Path(out).unlink()
     found["create"] = traced(rt("create", "--bundle", rt.bundles["pause"], "--pid-file", pid_file, rt.id), out, stays=True)
     found["start"] = traced(rt("start", rt.id), out)
