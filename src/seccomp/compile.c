@@ -411,7 +411,7 @@ static struct emit_target emit_tree(struct compiler *c, size_t from, size_t to)
 	const struct interval *i = c->intervals;
 	struct emit_target left, right;
 	size_t at, singles[2], n;
-	uint32_t action;
+	uint32_t action = 0; /* gcc -Os does not see that it is set */
 
 	if (to - from == 1)
 		return emit_leaf(c, &i[from]);
