@@ -98,7 +98,7 @@ static int move_image(void)
 	const Elf64_Phdr *ph = (const Elf64_Phdr *)(const void *)(__ehdr_start + eh->e_phoff);
 	const uint64_t mask = PAGE - 1;
 	char *base = (char *)(uintptr_t)__ehdr_start;
-	Elf64_Phdr load[16], relro = { 0 };
+	Elf64_Phdr load[16] = { 0 }, relro = { 0 };
 	bool linker = false;
 	unsigned n = 0;
 

@@ -267,7 +267,6 @@ static int set_destination(struct maker *m, const struct spec_mount *in, struct 
 	p->destination = in->destination[0] == '/' ? in->destination
 						   : arena_printf(m->arena, "/%s", in->destination);
 	clean = plan_path_clean(m->arena, p->destination);
-	r = 0;
 	if (streq(clean, "/") && p->kind != MOUNT_REMOUNT && p->kind != MOUNT_PROPAGATION)
 		r = err_set(
 			e, ERR_CFG_VALUE, 0,

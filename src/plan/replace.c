@@ -25,6 +25,13 @@ static bool same_caps(const struct spec_caps *a, const struct spec_caps *b)
 	return a->set == b->set && memcmp(a->sets, b->sets, sizeof(a->sets)) == 0;
 }
 
+static bool same_scheduler(const struct spec_scheduler *a, const struct spec_scheduler *b)
+{
+	return a->set == b->set && a->policy == b->policy && a->nice == b->nice && a->priority == b->priority &&
+	       a->flags == b->flags && a->runtime == b->runtime && a->deadline == b->deadline &&
+	       a->period == b->period;
+}
+
 static int check_same(const struct spec_process *a, const struct spec_process *b, struct err *e)
 {
 	const struct {
@@ -41,8 +48,10 @@ static int check_same(const struct spec_process *a, const struct spec_process *b
 		{ same_text(a->apparmor_profile, b->apparmor_profile), "/apparmorProfile" },
 		{ same_text(a->selinux_label, b->selinux_label), "/selinuxLabel" },
 		{ a->oom_score_adj.set == b->oom_score_adj.set && a->oom_score_adj.v == b->oom_score_adj.v, "/oomScoreAdj" },
-		{ memcmp(&a->scheduler, &b->scheduler, sizeof(a->scheduler)) == 0, "/scheduler" },
-		{ memcmp(&a->io_priority, &b->io_priority, sizeof(a->io_priority)) == 0, "/ioPriority" },
+		{ same_scheduler(&a->scheduler, &b->scheduler), "/scheduler" },
+		{ a->io_priority.set == b->io_priority.set && a->io_priority.class == b->io_priority.class &&
+			  a->io_priority.priority == b->io_priority.priority,
+		  "/ioPriority" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

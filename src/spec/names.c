@@ -295,12 +295,12 @@ int spec_signal(const char *text, int *ret)
 	} else {
 		if (strncasecmp(text, "SIG", 3) == 0)
 			text += 3;
-		if (strncasecmp(text, "RTMIN", 5) && strncasecmp(text, "RTMAX", 5))
+		if (strncasecmp(text, "RTMIN", 5) != 0 && strncasecmp(text, "RTMAX", 5) != 0)
 			sig = find_signal(text);
 		else if (real_time_offset(text + 5, &offset) < 0)
 			return -EINVAL;
 		else
-			sig = (strncasecmp(text, "RTMIN", 5) ? LAST : RT_FIRST) + offset;
+			sig = (strncasecmp(text, "RTMIN", 5) != 0 ? LAST : RT_FIRST) + offset;
 	}
 	if (sig < 1 || sig > LAST)
 		return -EINVAL;

@@ -150,7 +150,7 @@ int ebpf_attach_devices(int cgroup, bool fresh, const struct rules *rules, struc
 
 		r = prog;
 		if (r == -EACCES || r == -EINVAL) /* refused by the verifier: say what it says */
-			prog = bpf_load_device(v, n, PROG_NAME, log, sizeof(log));
+			(void)bpf_load_device(v, n, PROG_NAME, log, sizeof(log));
 		return err_sys(e, ERR_CGR_DEVICES, r, "load the device filter of %zu instructions%s%.400s", n,
 			       log[0] ? ": " : "", log);
 	}
