@@ -196,14 +196,15 @@ int init_exec(struct init *in, struct err *e)
 	char **shell;
 	int r;
 
-	r = sys_execveat(AT_FDCWD, in->program, in->args.v, in->env.v, 0);
+	/* execve, not execveat: it runs behind the filter, and a profile may know only the older one. */
+	r = sys_execve(in->program, in->args.v, in->env.v);
 	if (r == -ENOEXEC && !is_elf(in->program)) { /* as execvp(3): a file without a format is a script of the shell */
 		shell = arena_new_array(&in->arena, in->args.n + 2, char *);
 		shell[0] = arena_strdup(&in->arena, "/bin/sh");
 		shell[1] = arena_strdup(&in->arena, in->program);
 		for (size_t i = 1; i < in->args.n; i++)
 			shell[i + 1] = in->args.v[i];
-		if (sys_execveat(AT_FDCWD, "/bin/sh", shell, in->env.v, 0) != -ENOENT)
+		if (sys_execve("/bin/sh", shell, in->env.v) != -ENOENT)
 			r = -ENOEXEC;
 	}
 	if (r == -ENOENT) /* the file was there at create: its interpreter is missing */

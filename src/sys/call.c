@@ -129,6 +129,11 @@ int sys_execveat(int fd, const char *path, char *const argv[], char *const envp[
 	return CALL(SYS_execveat, fd, path, argv, envp, flags);
 }
 
+int sys_execve(const char *path, char *const argv[], char *const envp[])
+{
+	return CALL(SYS_execve, path, argv, envp);
+}
+
 int sys_bpf(int cmd, void *attr, unsigned size)
 {
 	return CALL(SYS_bpf, cmd, attr, size);

@@ -35,6 +35,7 @@ int sys_setns(int fd, int flags);
 int sys_unshare(int flags);
 int sys_memfd_create(const char *name, unsigned flags);
 int sys_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags);
+int sys_execve(const char *path, char *const argv[], char *const envp[]);
 int sys_bpf(int cmd, void *attr, unsigned size);
 int sys_seccomp(unsigned op, unsigned flags, void *args);
 int sys_keyctl(int cmd, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
