@@ -1,0 +1,332 @@
+"""exec: one more process in a container. Not in the spec but for execCPUAffinity; the command line is
+the one that all runtimes share. What it does to the container: nothing (S-26, S-27)."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+
+import pytest
+
+from lib import req, skip_unless
+from lib.bundle import CAPS
+from lib.console import ConsoleSocket
+
+pytestmark = [pytest.mark.usefixtures("needs_exec")]
+
+
+@pytest.fixture
+def console(ctr):
+    socket = ConsoleSocket(os.path.join(ctr.top, "con"))
+    yield socket
+    socket.close()
+
+
+def seen(ctr, *options, probe=("ids",), **kw):
+    """What the probe sees in an exec with these options."""
+    result = ctr.call("exec", *options, ctr.id, "/bin/probe", *probe, **kw)
+    return json.loads(result.ok().stdout)
+
+
+def process_file(ctr, **changes):
+    process = {"args": ["/bin/probe", "ids"], "cwd": "/", "user": {"uid": 0, "gid": 0},
+               "env": ["PATH=/bin"]} | changes
+    path = os.path.join(ctr.top, "process.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(process, f)
+    return path
+
+
+def popen(ctr, *words, **kw):
+    return subprocess.Popen(ctr.argv(*words), stdin=subprocess.DEVNULL, env=ctr.env, **kw)
+
+
+def reap(pid):
+    """Of a detached exec: the suite is the subreaper that engines are. A zombie would keep the
+    container's pid namespace, and so its init, from ending."""
+    os.kill(pid, signal.SIGKILL)
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        pass
+
+
+@req("S-26")
+def test_same_surroundings(ctr):
+    """Namespaces, root, cgroup and confinement are those of the container's own process."""
+    ctr.process["noNewPrivileges"] = True
+    ctr.process["rlimits"] = [{"type": "RLIMIT_CORE", "soft": 7, "hard": 7}]
+    words = ("ns", "cgroup", "caps", "nnp", "rlimits")
+    ctr.sh(f"/bin/probe {' '.join(words)} > /first; echo ready; sleep 1000").started()
+    assert ctr.line() == "ready"
+    assert seen(ctr, probe=words) == json.loads(ctr.bundle.read("/first"))
+
+
+@req("S-26")
+@pytest.mark.parametrize("script,code", [("exit 0", 0), ("exit 3", 3), ("exit 255", 255),
+                                         ("kill -KILL $$", 137), ("kill -TERM $$", 143)])
+def test_exit_status(ctr, script, code):
+    ctr.started()
+    assert ctr.exec("/bin/sh", "-c", script).code == code
+
+
+@req("S-26")
+def test_streams(ctr):
+    ctr.started()
+    read_end, write_end = os.pipe()
+    os.write(write_end, b"in\n")
+    os.close(write_end)
+    result = ctr.exec("/bin/sh", "-c", "cat; echo err >&2", stdin=read_end).ok()
+    os.close(read_end)
+    assert (result.stdout, result.stderr) == ("in\n", "err\n")
+
+
+@req("S-26")
+def test_words_behind_the_id_are_the_command(ctr):
+    ctr.started()
+    assert ctr.exec("/bin/echo", "-e", "--cwd", "-t").ok().stdout == "--cwd -t\n"
+
+
+@req("S-26")
+def test_cwd_and_env(ctr):
+    ctr.process["env"] += ["A=config", "B=config"]
+    ctr.started()
+    result = ctr.call("exec", "--cwd", "/usr", "-e", "A=first", "--env", "A=second", "--env=C=x=y",
+                      ctr.id, "/bin/sh", "-c", "pwd; echo $A $B $C").ok()
+    assert result.stdout == "/usr\nsecond config x=y\n"
+    ctr.call("exec", "--cwd", "/nowhere", ctr.id, "/bin/true").failed()
+
+
+@req("S-26")
+def test_user(ctr):
+    ctr.process["user"] = {"uid": 5, "gid": 6, "additionalGids": [7]}
+    ctr.started()
+    text = ctr.call("exec", "-u", "12:34", "--additional-gids", "56", ctr.id, "/bin/sh", "-c",
+                    "id -u; id -g; id -G").ok().stdout.split("\n")
+    assert text[:2] == ["12", "34"]
+    assert "56" in text[2].split()
+
+
+@req("S-26")
+@pytest.mark.parametrize("user", ["", ":", "1:", ":1", "root", "-1", "4294967295", "4294967296",
+                                  "1:4294967295", "0x1", " 1", "1 ", "+1", "01:1 "])
+def test_user_that_is_no_number(ctr, user):
+    """Never root, and never a guess (CVE-2026-30892)."""
+    ctr.started()
+    result = ctr.call("exec", f"--user={user}", ctr.id, "/bin/id").failed()
+    assert "uid=" not in result.stdout
+
+
+@req("S-26")
+def test_capabilities(ctr):
+    one, two = 1 << CAPS.index("CHOWN"), 1 << CAPS.index("NET_RAW")
+    names = ["CAP_CHOWN"]
+    ctr.process["capabilities"] = {k: names for k in ("bounding", "effective", "permitted")}
+    ctr.started()
+    before = seen(ctr, probe=("caps",))["caps"]
+    assert before["bounding"] == before["effective"] == one
+    after = seen(ctr, "--cap", "CAP_NET_RAW", probe=("caps",))["caps"]
+    assert after["bounding"] == after["effective"] == after["permitted"] == one | two
+    assert after["inheritable"] == after["ambient"] == 0
+    ctr.call("exec", "--cap", "CAP_NONSENSE", ctr.id, "/bin/true").failed()
+    assert seen(ctr, probe=("caps",))["caps"] == before
+
+
+@req("S-26")
+def test_no_new_privs(ctr):
+    ctr.process["noNewPrivileges"] = False
+    ctr.started()
+    assert not seen(ctr, probe=("nnp",))["nnp"]
+    assert seen(ctr, "--no-new-privs", probe=("nnp",))["nnp"]
+
+
+@req("S-26")
+def test_seccomp(ctr):
+    ctr.bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 77}]}
+    ctr.process["noNewPrivileges"] = False
+    ctr.started()
+    assert ctr.exec("/bin/sh", "-c", "mkdir /x").failed().stdout == ""
+    assert ctr.exec("/bin/sh", "-c", "grep Seccomp: /proc/self/status").ok().stdout.split()[1] == "2"
+    assert not ctr.bundle.exists("x")
+
+
+@req("S-26")
+def test_process_file(ctr):
+    ctr.started()
+    path = process_file(ctr, args=["/bin/sh", "-c", "id -u; pwd; echo $X; ulimit -c"],
+                        user={"uid": 33, "gid": 33}, cwd="/usr", env=["PATH=/bin", "X=y"],
+                        rlimits=[{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}])
+    assert ctr.call("exec", "-p", path, ctr.id).ok().stdout == "33\n/usr\ny\n0\n"
+
+
+@req("S-26")
+@pytest.mark.parametrize("change", [{"cwd": "relative"}, {"args": []}, {"args": "text"},
+                                    {"user": {"uid": -1, "gid": 0}}, {"rlimits": [{"type": "X"}]}])
+def test_bad_process_file(ctr, change):
+    ctr.started()
+    ctr.call("exec", "--process", process_file(ctr, **change), ctr.id).failed()
+    ctr.call("exec", "--process", "/nowhere/process.json", ctr.id).failed()
+
+
+@req("S-26")
+def test_what_is_not_there(ctr):
+    """The words by which engines tell 126 from 127."""
+    ctr.bundle.put("/plain", "text", 0o644)
+    ctr.started()
+    for path, words in (("nothing-here", "executable file not found in $PATH"),
+                        ("/nothing/here", "no such file or directory"),
+                        ("/plain", "permission denied"), ("/usr", "is a directory")):
+        result = ctr.exec(path)
+        assert result.code == 255, result.command()
+        text = result.stderr.lower()
+        assert words.lower() in text or path == "/usr" and "permission denied" in text, text
+
+
+@req("S-26")
+def test_terminal_by_socket(ctr, console):
+    ctr.started()
+    pid_file = os.path.join(ctr.top, "exec.pid")
+    result = ctr.call("exec", "--tty", "--detach", "--console-socket", console.path, "--pid-file",
+                      pid_file, ctr.id, "/bin/probe", "tty", "ids").ok()
+    master = console.receive()
+    assert os.isatty(master) and result.stdout == ""
+    try:
+        text = json.loads(console.read_all())
+    finally:
+        with open(pid_file, encoding="ascii") as f:
+            reap(int(f.read()))
+    assert text["tty"]["isatty"] == [1, 1, 1] and text["tty"]["controlling"] is True
+
+
+@req("S-26")
+def test_terminal_without_a_way_out(ctr, console):
+    ctr.started()
+    ctr.call("exec", "--tty", "--detach", ctr.id, "/bin/true").failed()
+    ctr.call("exec", "--tty", "--console-socket", console.path, ctr.id, "/bin/true").failed()
+
+
+@req("S-26")
+def test_terminal_in_the_foreground(ctr):
+    """A pipe for stdin and stdout: nothing is lost of what the process prints at its end."""
+    ctr.started()
+    script = "test -t 0 && i=0; while [ $i -lt 5000 ]; do echo $i; i=$((i+1)); done; exit 9"
+    result = ctr.call("exec", "-t", ctr.id, "/bin/sh", "-c", script)
+    assert result.code == 9
+    assert result.stdout.split() == [str(i) for i in range(5000)]
+
+
+@req("S-26")
+def test_detached(ctr):
+    """Returns once the program runs; the pid file is there then, and only then."""
+    ctr.started()
+    pid_file = os.path.join(ctr.top, "exec.pid")
+    ctr.call("exec", "-d", "--pid-file", pid_file, ctr.id, "/bin/no-such-thing").failed()
+    assert not os.path.exists(pid_file)
+    read_end, write_end = os.pipe()
+    ctr.call("exec", "-d", "--pid-file", pid_file, ctr.id, "/bin/sh", "-c", "echo here; sleep 1000",
+             stdout=write_end).ok()
+    os.close(write_end)
+    with open(pid_file, encoding="ascii") as f:
+        text = f.read()
+    try:
+        assert text.isdigit(), "digits only: clients read the raw bytes"
+        assert os.read(read_end, 10) == b"here\n"
+    finally:
+        os.close(read_end)
+        reap(int(text))
+
+
+@req("S-26")
+def test_preserve_fds(ctr):
+    ctr.started()
+    with open(ctr.bundle.file("/kept"), "w", encoding="ascii") as f:
+        f.write("kept\n")
+    kept = ctr.bundle.file("/kept")
+    fds = seen(ctr, probe=("fds",), wrap=f'exec "$@" 3<{kept} 4<{kept}')["fds"]
+    assert {"3", "4"}.isdisjoint(fds), "nothing that the caller left open comes along unasked"
+    result = ctr.call("exec", "--preserve-fds", "1", ctr.id, "/bin/sh", "-c", "cat <&3",
+                      wrap=f'exec "$@" 3<{kept}').ok()
+    assert result.stdout == "kept\n"
+
+
+@req("S-26")
+def test_nothing_of_the_host_is_open(ctr):
+    """Everything but the three streams and what was asked for is closed."""
+    ctr.started()
+    fds = seen(ctr, probe=("fds",))["fds"]
+    assert {n for n, f in fds.items() if "/proc/" not in str(f.get("target"))} <= {"0", "1", "2"}
+
+
+@req("S-26")
+def test_signal_reaches_the_process(ctr):
+    """What ends the command in the foreground goes to the process instead."""
+    ctr.started()
+    with popen(ctr, "exec", ctr.id, "/bin/probe", "trap", stdout=subprocess.PIPE, text=True) as p:
+        assert p.stdout.readline().strip()
+        p.send_signal(signal.SIGTERM)
+        out, _ = p.communicate(timeout=20)
+    assert "15" in out or "TERM" in out, out
+
+
+@req("S-26", "S-27")
+def test_stopped_or_deleted(ctr):
+    ctr.sh("exit 0").created()
+    ctr.start().ok()
+    ctr.wait_exit()
+    result = ctr.exec("/bin/true").failed()
+    assert "not running" in result.stderr
+    ctr.delete().ok()
+    ctr.exec("/bin/true").failed()
+
+
+@req("S-26")
+def test_paused(ctr, runtime):
+    skip_unless(runtime.has("pause"), "no pause")
+    ctr.started()
+    ctr.call("pause", ctr.id).ok()
+    try:
+        ctr.exec("/bin/true").failed()
+    finally:
+        ctr.call("resume", ctr.id).ok()
+    ctr.exec("/bin/true").ok()
+
+
+@req("S-26", "S-27")
+def test_many_at_once(ctr):
+    """Faults C5, first half: each ends with its own status and its own output."""
+    ctr.started()
+    run = [popen(ctr, "exec", ctr.id, "/bin/sh", "-c", f"echo {i}; exit {i}",
+                 stdout=subprocess.PIPE, text=True) for i in range(50)]
+    for i, p in enumerate(run):
+        out, _ = p.communicate(timeout=60)
+        assert (p.returncode, out) == (i, f"{i}\n")
+    assert ctr.status_word() == "running" and ctr.state()["pid"] == ctr.pid
+
+
+@req("S-26")
+def test_delete_in_the_middle(ctr):
+    """Faults C5: each exec ends with its status, killed, or not running; nothing is left."""
+    ctr.started()
+    run = [popen(ctr, "exec", ctr.id, "/bin/sh", "-c", "echo up; exec sleep 1000",
+                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(30)]
+    poller = select.poll()
+    poller.register(run[0].stdout, select.POLLIN)
+    assert poller.poll(30000)
+    ctr.delete("--force").ok()
+    for p in run:
+        out, text = p.communicate(timeout=60)
+        if p.returncode != 137:
+            assert p.returncode != 0 and out == "", (p.returncode, out, text)
+            assert "not running" in text or "does not exist" in text, text
+    ctr.gone()
+    assert not [p for p in ctr.cgroups if os.path.isdir(p)]
+
+
+@req("S-27")
+def test_end_does_not_matter(ctr):
+    ctr.started()
+    for _ in range(10):
+        assert ctr.exec("/bin/sh", "-c", "kill -SEGV $$").code == 139
+    assert ctr.alive() and ctr.status_word() == "running"
