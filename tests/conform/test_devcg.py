@@ -98,8 +98,8 @@ def test_kind(tried, kind, other):
 def test_numbers(tried):
     assert tried([deny(), allow("c", 10)],
                  "c 10 229 r", "c 10 200 r", "c 11 0 r") == [True, True, False]
-    assert tried([deny(), allow("c", 10, 229)], "c 10 229 r", "c 10 200 r") == [True, False]
-    assert tried([deny(), allow("c", None, 229)], "c 10 229 r", "c 10 200 r") == [True, False]
+    assert tried([deny(), allow("c", 10, 229)], "c 10 229 r", "c 10 237 r") == [True, False]
+    assert tried([deny(), allow("c", None, 229)], "c 10 229 r", "c 10 237 r") == [True, False]
     assert tried([deny(), allow("c")], "c 10 229 r", "c 11 0 r", "b 7 0 r") == [True, True, False]
 
 
