@@ -85,6 +85,8 @@ int init_fork_next(struct init *in, uint64_t flags, struct err *e)
 		r = sync_send(in->chan, SYNC_FORKED, pidfd, e);
 		_exit(r < 0);
 	}
+	if (setsid() < 0) /* the session is the one that ended: a terminal needs its leader */
+		return err_sys(e, ERR_CRD_LOCK, -errno, "setsid");
 	r = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	return r < 0 ? err_sys(e, ERR_CRD_LOCK, r, "prctl(PR_SET_PDEATHSIG)") : 0;
 }
