@@ -6,6 +6,7 @@
 #ifndef HULL_TESTS_UNIT_H
 #define HULL_TESTS_UNIT_H
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,9 @@ static const char *unit_skip_reason;
 	int main(void)                                                                             \
 	{                                                                                          \
 		int n = 0, bad = 0;                                                                \
+		/* whoever ignores signals (nohup) must not change what is tested */               \
+		for (int s_ = 1; s_ < 32; s_++)                                                    \
+			signal(s_, SIG_DFL);                                                       \
 		for (struct unit_test *t = unit_first; t; t = t->next) {                           \
 			unit_failed = 0;                                                           \
 			unit_skip_reason = NULL;                                                   \
