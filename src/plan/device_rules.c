@@ -91,7 +91,7 @@ void plan_make_device_rules(struct maker *m)
 	for (size_t i = 0; !allow && i < ARRAY_LEN(defaults); i++) {
 		const struct default_rule *d = &defaults[i];
 
-		if (!is_named(rules + first, n - first, d))
+		if (!is_named(n ? &rules[first] : NULL, n - first, d))
 			add(m, true, d->type, d->major, d->minor, d->access);
 	}
 	for (size_t i = first; i < n; i++)

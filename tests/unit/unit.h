@@ -70,6 +70,7 @@ static const char *unit_skip_reason;
 		/* whoever ignores signals (nohup) must not change what is tested */               \
 		for (int s_ = 1; s_ < 32; s_++)                                                    \
 			signal(s_, SIG_DFL);                                                       \
+		setvbuf(stdout, NULL, _IOLBF, 0);                                                  \
 		for (struct unit_test *t = unit_first; t; t = t->next) {                           \
 			unit_failed = 0;                                                           \
 			unit_skip_reason = NULL;                                                   \
