@@ -12,7 +12,7 @@ LIBC ?= auto
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := all
-.PHONY: all help need demo test install uninstall clean asan clang tidy coverage format docs reproducible test-vm bench
+.PHONY: all help need demo test install uninstall clean asan clang tidy coverage format docs reproducible bench
 
 all: need $(B)/build.ninja
 	@$(NINJA) -C $(B) -j $(JOBS) --quiet hull
