@@ -244,10 +244,8 @@ TABLE(spec_statuses, "status");
 /* The r forms are not in the schema, and what podman writes for a volume with :rslave or :rshared. */
 static const struct name_value spec_rootfs_propagations_rows[] = {
 	{ "private", MS_PRIVATE },
-	{ "rprivate", MS_PRIVATE | MS_REC },
-	{ "rshared", MS_SHARED | MS_REC },
+	/* No word of the specification, but what podman writes for `-v SOURCE:TARGET:rslave`. */
 	{ "rslave", MS_SLAVE | MS_REC },
-	{ "runbindable", MS_UNBINDABLE | MS_REC },
 	{ "shared", MS_SHARED },
 	{ "slave", MS_SLAVE },
 	{ "unbindable", MS_UNBINDABLE },
