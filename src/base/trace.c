@@ -5,8 +5,10 @@
 #include "base/trace.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -14,13 +16,34 @@
 static struct trace_page *page;
 static enum trace_side own_side;
 
+/*
+ * KERNEL: a write through a mapping of a file with holes is SIGBUS when the disk is full: the pages are made before.
+ * mmap(2). Where the file system cannot reserve, zeros are written.
+ */
+static int make_room(int fd)
+{
+	static const char zeros[sizeof(struct trace_page)];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size >= (off_t)sizeof(zeros))
+		return 0;
+	if (fallocate(fd, 0, 0, sizeof(zeros)) == 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != ENOSYS)
+		return -errno;
+	return io_write_all(fd, zeros, sizeof(zeros));
+}
+
 int trace_open(int fd)
 {
 	int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
 	struct trace_page *p;
+	int r = fd >= 0 ? make_room(fd) : 0;
 
-	if (fd >= 0 && ftruncate(fd, sizeof(*p)) < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;

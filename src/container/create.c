@@ -115,6 +115,10 @@ int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid
 {
 	int r = sync_send(conn, process < 0 ? SYNC_START : SYNC_START_WITH, process, e);
 
+	if (r == -EPIPE || r == -ECONNRESET) { /* killed since we looked (faults C4) */
+		*e = (struct err){ 0 };
+		return spawn_died(s, pidfd, e);
+	}
 	while (r == 0) {
 		struct sync_msg m;
 
@@ -148,7 +152,7 @@ static int started(struct ctx *c, struct subject *s, int pidfd, int notify, stru
 
 	if (r == 0)
 		r = notify_forward(s, notify, pidfd, e);
-	return r < 0 ? r : spawn_hooks(c, &s->rec.hooks, HOOK_POSTSTART, &s->rec, STATUS_RUNNING, false, e);
+	return r < 0 ? r : spawn_hooks(c, &s->rec.hooks, HOOK_POSTSTART, &s->rec, STATUS_RUNNING, false, 0, e);
 }
 
 static void destroy_after_hook(struct ctx *c, struct subject *s, struct err *e)
@@ -229,6 +233,10 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 	}
 	trace_step("start");
 	conn = sock_connect_at(SOCK_SEQPACKET, s.en.dir, "start.sock");
+	if (conn == -ECONNREFUSED) { /* killed since we looked: nobody listens */
+		r = spawn_died(&s, s.st.pidfd, e);
+		goto out;
+	}
 	if (conn < 0) {
 		r = err_sys(e, ERR_STA_READ, conn, "connect to the init of \"%s\"", id);
 		goto out;

@@ -61,7 +61,7 @@ static int remove_resources(struct subject *s, struct err *e)
 static int run_poststop(struct ctx *c, struct record *rec, struct err *e)
 {
 	rec->pid = 0;
-	return spawn_hooks(c, &rec->hooks, HOOK_POSTSTOP, rec, STATUS_STOPPED, true, e);
+	return spawn_hooks(c, &rec->hooks, HOOK_POSTSTOP, rec, STATUS_STOPPED, true, 0, e);
 }
 
 /* Free the id; keep the record for the hooks. */
@@ -137,19 +137,25 @@ static int finish_gone(struct ctx *c, const char *id, bool *ret_found, struct er
 }
 
 /* An unreadable record: the directory goes, and nothing that it may have named is touched (faults B4). */
-static int delete_unreadable(struct ctx *c, const char *id, struct err *why, struct err *e)
+static int delete_unreadable(struct ctx *c, const char *id, struct err *why, bool *ret_readable, struct err *e)
 {
-	struct entry en;
+	struct err again = { 0 };
+	struct record rec;
+	struct entry en = { .dir = -1 };
 	int r;
 
-	log_warn("%s; removing its directory only", why->msg);
 	r = store_find(c, id, &en, e);
 	if (r == 0)
 		r = store_lock(&en, io_now() + LOCK_DEADLINE, e);
-	if (r == 0)
+	/* Without the lock for an instant: a create whose directory was there before its record may have gone on. */
+	*ret_readable = r == 0 && record_read_as(&en, id, &c->a, &rec, &again) == 0;
+	if (r == 0 && !*ret_readable) {
+		log_warn("%s; removing its directory only", why->msg);
 		r = public_remove(c->public_dir, id, e);
-	if (r == 0)
-		r = store_remove(c, &en, e);
+		r = r == 0 ? store_remove(c, &en, e) : r;
+	}
+	if (r < 0 && e->id == ERR_STA_MISSING)
+		r = 0;
 	if (en.dir >= 0)
 		store_close(&en);
 	return r;
@@ -172,9 +178,10 @@ int container_delete(struct ctx *c, const char *id, bool force, struct err *e)
 		if (why.id == ERR_STA_MISSING && (force || found))
 			return 0;
 		if (why.id == ERR_STA_READ && force)
-			return delete_unreadable(c, id, &why, e);
-		*e = why;
-		return r;
+			r = delete_unreadable(c, id, &why, &found, e);
+		else
+			*e = why;
+		return r == 0 && found ? container_delete(c, id, force, e) : r;
 	}
 	if (!force && s.st.status != STATUS_STOPPED && !(s.st.status == STATUS_CREATING && s.st.creator_dead))
 		r = err_set(e, ERR_STA_STATUS, 0,

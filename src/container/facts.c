@@ -139,7 +139,7 @@ static int read_config(struct ctx *c, const struct create_options *o, int dir, s
 	r = spec_read_fd(fd, SPEC_MAX_BYTES, &c->a, &b->spec, &why);
 	if (r >= 0)
 		return r;
-	if (why.id == ERR_CFG_SYNTAX) /* the text as a whole is wrong: say which file */
+	if (why.id == ERR_CFG_SYNTAX || why.id == ERR_CFG_FILE) /* the text as a whole is wrong: say which file */
 		err_sys(e, why.id, -why.code, "%s: %s", name, why.msg);
 	else
 		*e = why;

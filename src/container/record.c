@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -391,6 +393,33 @@ static int read_all(struct jv o, const char *id, struct arena *a, struct record 
 	return r;
 }
 
+/*
+ * An entry without a record is one that is being made or removed just now, which is nobody's error (faults C8), or
+ * what a killed command left. The first has a locked directory, or one without a name. Between mkdir and lock there
+ * is an instant without either, so that the second is believed only after some looks.
+ */
+static bool in_transit(const struct entry *en)
+{
+	for (unsigned look = 0; look < 5; look++) {
+		_cleanup_fd_ int fd = sys_openat(en->dir, ".", O_RDONLY | O_DIRECTORY, 0);
+		struct timespec pause = { .tv_nsec = 5000000 };
+		struct stat st;
+
+		if (fstat(en->dir, &st) == 0 && st.st_nlink == 0)
+			return true;
+		if (en->locked)
+			return false;
+		if (fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0)
+			return true;
+		if (fd >= 0)
+			flock(fd, LOCK_UN);
+		if (faccessat(en->dir, "state.json", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 int record_read(const struct entry *en, struct arena *a, struct record *ret, struct err *e)
 {
 	return record_read_as(en, en->id, a, ret, e);
@@ -409,6 +438,8 @@ int record_read_as(const struct entry *en, const char *id, struct arena *a, stru
 
 	fd = sys_openat(en->dir, "state.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	r = fd;
+	if (r == -ENOENT && in_transit(en))
+		return err_set(e, ERR_STA_MISSING, 0, "container \"%s\" does not exist", en->id);
 	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()))
 		r = -EPERM;
 	if (r >= 0)

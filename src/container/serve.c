@@ -130,10 +130,10 @@ static int serve_place(struct spawn *sp, struct sync_msg *m, struct err *e)
 }
 
 int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind kind, const struct record *rec,
-		enum spec_status st, bool keep_going, struct err *e)
+		enum spec_status st, bool keep_going, int interrupt, struct err *e)
 {
 	struct spec_state state;
-	struct hook_run run = { .hooks = h, .kind = kind, .keep_going = keep_going,
+	struct hook_run run = { .hooks = h, .kind = kind, .keep_going = keep_going, .interrupt = interrupt,
 				.restore_nofile = (unsigned)c->nofile.rlim_cur };
 
 	if (!h->n[kind])
@@ -153,9 +153,9 @@ static int serve_mounted(struct spawn *sp, struct sync_msg *m, struct err *e)
 	/* A hook may ask `hull state`: it says creating, with the pid. */
 	r = record_write(&sp->s.en, rec, &sp->c->a, e);
 	if (r == 0)
-		r = spawn_hooks(sp->c, h, HOOK_PRESTART, rec, STATUS_CREATING, false, e);
+		r = spawn_hooks(sp->c, h, HOOK_PRESTART, rec, STATUS_CREATING, false, sp->signals, e);
 	if (r == 0)
-		r = spawn_hooks(sp->c, h, HOOK_CREATE_RUNTIME, rec, STATUS_CREATING, false, e);
+		r = spawn_hooks(sp->c, h, HOOK_CREATE_RUNTIME, rec, STATUS_CREATING, false, sp->signals, e);
 	return r < 0 ? r : sync_send(sp->chan, SYNC_HOOKED, -1, e);
 }
 

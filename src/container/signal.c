@@ -45,7 +45,9 @@ int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err 
 		if (!name || spec_signal(name, &sig) < 0)
 			sig = SIGTERM;
 	}
-	if (s.st.pidfd < 0 && !(all && s.rec.shared_pidns)) {
+	if (s.st.status == STATUS_CREATING) { /* runtime.md#kill: neither created nor running */
+		r = err_set(e, ERR_STA_STATUS, 0, "cannot signal container \"%s\": it is still being created", id);
+	} else if (s.st.pidfd < 0 && !(all && s.rec.shared_pidns)) {
 		r = status_not_running(id, e);
 	} else if (all) {
 		r = kill_all(&s, sig, e);

@@ -66,6 +66,7 @@ static int step_claim(struct spawn *sp, struct err *e)
 	if (r < 0)
 		return r;
 	sp->claimed = true;
+	sp->s.rec.id = sp->o->id; /* the way back needs it from here on */
 	r = public_claim(c, sp->o->id, e);
 	if (r == 0)
 		sp->s.rec.public_dir = c->public_dir;
@@ -503,18 +504,42 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	return r;
 }
 
+/* All descriptors that only a start needs. */
+static void release(struct spawn *sp)
+{
+	fd_close(&sp->chan);
+	fd_close(&sp->init_chan);
+	fd_close(&sp->trace_fd);
+	fd_close(&sp->start_sock);
+	fd_close(&sp->console_sock);
+	fd_close(&sp->pidfd_sock);
+	close_doors(sp);
+	fd_close(&sp->userns_fd);
+	fd_close(&sp->pidfd);
+	fd_close(&sp->master);
+	ns_close(&sp->ns);
+	if (sp->sources_open)
+		mount_sources_close(&sp->sources);
+	sp->sources_open = false;
+}
+
 void spawn_undo(struct spawn *sp, struct err *e)
 {
 	struct err second = { 0 };
+	struct signalfd_siginfo si;
 	siginfo_t end;
 	bool hooks = e->id >= ERR_HOK_EXEC && e->id <= ERR_HOK_TIMEOUT;
 
+	/* The signal that ended the command has done its work: it must not end the way back or the message too. */
+	while (sp->signals >= 0 && read(sp->signals, &si, sizeof(si)) == sizeof(si))
+		;
 	if (sp->pidfd >= 0) {
 		sys_pidfd_send_signal(sp->pidfd, SIGKILL);
 		pidfd_reap(sp->pidfd, &end);
 	}
 	if (sp->sources_open)
 		mount_sources_undo(&sp->sources);
+	release(sp); /* what failed may have been the next descriptor: the way back needs some (faults R3) */
 	if (!sp->claimed)
 		return;
 	sp->s.rec.pid = 0;
@@ -529,21 +554,9 @@ void spawn_undo(struct spawn *sp, struct err *e)
 
 void spawn_close(struct spawn *sp)
 {
-	fd_close(&sp->chan);
-	fd_close(&sp->init_chan);
-	fd_close(&sp->trace_fd);
-	fd_close(&sp->start_sock);
-	fd_close(&sp->console_sock);
-	fd_close(&sp->pidfd_sock);
-	close_doors(sp);
-	fd_close(&sp->userns_fd);
-	fd_close(&sp->pidfd);
-	fd_close(&sp->master);
+	release(sp);
 	if (sp->signals >= 0)
 		sigprocmask(SIG_SETMASK, &sp->mask, NULL);
 	fd_close(&sp->signals);
-	ns_close(&sp->ns);
-	if (sp->sources_open)
-		mount_sources_close(&sp->sources);
 	subject_close(&sp->s);
 }

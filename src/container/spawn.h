@@ -66,7 +66,7 @@ int spawn_exit_status(const siginfo_t *end);
 int spawn_died(struct subject *s, int pidfd, struct err *e);
 /* Hooks of the runtime's side with the state of the record. */
 int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind kind, const struct record *rec,
-		enum spec_status st, bool keep_going, struct err *e);
+		enum spec_status st, bool keep_going, int interrupt, struct err *e);
 /* notify.c: NOTIFY_SOCKET (features.md a.4). Without it in the environment all of them do nothing. */
 void notify_add(struct ctx *c, const char *id, struct spec *s);	 /* before planning: mount and variable */
 int notify_prepare(struct entry *en, struct record *rec, struct err *e);

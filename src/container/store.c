@@ -88,20 +88,39 @@ static int missing(const char *id, struct err *e)
 	return err_set(e, ERR_STA_MISSING, 0, "container \"%s\" does not exist", id);
 }
 
+/* Is the directory without a name: deleted? */
+static bool nameless(int dir)
+{
+	struct stat st;
+
+	return fstat(dir, &st) == 0 && st.st_nlink == 0;
+}
+
 int store_claim(struct ctx *c, const char *id, struct entry *ret, struct err *e)
 {
 	struct entry en = { .id = id, .dir = -1 };
 	int r;
 
+again:
 	r = sys_mkdirat(c->root_fd, id, 0700);
 	if (r == -EEXIST)
 		return err_set(e, ERR_STA_EXISTS, EEXIST, "container \"%s\" already exists", id);
 	if (r < 0)
 		return err_sys(e, ERR_STA_WRITE, r, "make %s/%s", c->root, id);
 	en.dir = sys_openat(c->root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (en.dir < 0)
-		return err_sys(e, ERR_STA_WRITE, en.dir, "open %s/%s", c->root, id);
+	if (en.dir == -ENOENT)
+		goto again;
+	if (en.dir < 0) {
+		r = en.dir;
+		sys_unlinkat(c->root_fd, id, AT_REMOVEDIR);
+		return err_sys(e, ERR_STA_WRITE, r, "open %s/%s", c->root, id);
+	}
 	r = store_lock(&en, io_now() + LOCK_DEADLINE, e);
+	if (r < 0 && nameless(en.dir)) { /* a delete --force came between: the id is free again */
+		store_close(&en);
+		*e = (struct err){ 0 };
+		goto again;
+	}
 	if (r < 0) {
 		store_close(&en);
 		return r;
@@ -168,8 +187,6 @@ static long lock_holder(int dir)
  */
 int store_lock(struct entry *en, uint64_t deadline, struct err *e)
 {
-	struct stat st;
-
 	while (flock(en->dir, LOCK_EX | LOCK_NB) < 0) {
 		struct timespec pause = { .tv_nsec = 10000000 };
 
@@ -181,7 +198,7 @@ int store_lock(struct entry *en, uint64_t deadline, struct err *e)
 		nanosleep(&pause, NULL);
 	}
 	/* Deleted while we waited: a directory without a name is no container any more. */
-	if (fstat(en->dir, &st) == 0 && st.st_nlink == 0)
+	if (nameless(en->dir))
 		return missing(en->id, e);
 	en->locked = true;
 	return 0;
@@ -215,7 +232,8 @@ int store_remove(struct ctx *c, struct entry *en, struct err *e)
 		sys_unlinkat(en->dir, "notify", AT_REMOVEDIR);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		sys_unlinkat(en->dir, files[i], 0);
+		if (sys_unlinkat(en->dir, files[i], 0) == -EISDIR) /* not ours, but in our place (faults B4) */
+			sys_unlinkat(en->dir, files[i], AT_REMOVEDIR);
 	r = sys_unlinkat(c->root_fd, en->id, AT_REMOVEDIR);
 	if (r == -ENOTEMPTY) {
 		remove_unfinished(en->dir);

@@ -26,6 +26,7 @@ struct hook_run {
 	char *const *env; /* for hooks without `env`: that of the runtime (never process.env); NULL: empty */
 	const int *fds;	  /* from hook_open_all: the host's files, run in another namespace; NULL: hook.path */
 	bool keep_going;  /* poststop: a failure is a warning and the rest runs */
+	int interrupt; /* a descriptor that becomes readable when all is to end early (faults K8); 0: none */
 	unsigned restore_nofile; /* soft RLIMIT_NOFILE of the caller, 0: leave */
 };
 

@@ -213,10 +213,12 @@ static bool take_output(int fd, struct tail *t, size_t max)
 	return true;
 }
 
-/* Wait until the hook itself has ended, whoever still holds its pipe. 0, -ETIMEDOUT or -errno. */
-static int wait_hook(int pidfd, int out, uint64_t deadline, struct tail *t)
+/* Wait until the hook itself has ended, whoever still holds its pipe. 0, -ETIMEDOUT, -ECANCELED or -errno. */
+static int wait_hook(int pidfd, int out, int interrupt, uint64_t deadline, struct tail *t)
 {
-	struct pollfd p[2] = { { .fd = pidfd, .events = POLLIN }, { .fd = out, .events = POLLIN } };
+	struct pollfd p[3] = { { .fd = pidfd, .events = POLLIN },
+			       { .fd = out, .events = POLLIN },
+			       { .fd = interrupt > 0 ? interrupt : -1, .events = POLLIN } };
 
 	for (;;) {
 		uint64_t now = io_now();
@@ -225,7 +227,7 @@ static int wait_hook(int pidfd, int out, uint64_t deadline, struct tail *t)
 		if (now >= deadline)
 			return -ETIMEDOUT;
 		/* A hook's timeout is an int32 of seconds: poll again when it passes the range of poll. */
-		r = poll(p, 2, (int)MIN((deadline - now) / 1000000 + 1, (uint64_t)3600 * 1000));
+		r = poll(p, 3, (int)MIN((deadline - now) / 1000000 + 1, (uint64_t)3600 * 1000));
 		if (r < 0 && errno != EINTR)
 			return -errno;
 		if (r <= 0)
@@ -238,6 +240,8 @@ static int wait_hook(int pidfd, int out, uint64_t deadline, struct tail *t)
 				take_output(out, t, DRAIN_MAX);
 			return 0;
 		}
+		if (p[2].revents)
+			return -ECANCELED;
 	}
 }
 
@@ -319,7 +323,7 @@ static int run_one(const struct hook_run *r, size_t i, struct err *e)
 	fd_close(&out_w);
 	fd_close(&fail_w);
 
-	waited = wait_hook(pidfd, out_r, io_now() + (uint64_t)seconds * 1000000000u, &tail);
+	waited = wait_hook(pidfd, out_r, r->interrupt, io_now() + (uint64_t)seconds * 1000000000u, &tail);
 	if (waited < 0) {
 		/* Not yet reaped, so the number still names this hook and its group. */
 		sys_pidfd_send_signal(pidfd, SIGKILL);
@@ -337,6 +341,8 @@ static int run_one(const struct hook_run *r, size_t i, struct err *e)
 		err_set(e, ERR_HOK_TIMEOUT, 0, "%s", text);
 		return -ETIMEDOUT;
 	}
+	if (waited == -ECANCELED)
+		return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "hook %s: told to end while it ran", h->path);
 	if (waited < 0 || k < 0)
 		return err_sys(e, ERR_HOK_FAILED, waited < 0 ? waited : k, "hook %s: wait", h->path);
 	return verdict(h, &si, fail_r, &tail, e);

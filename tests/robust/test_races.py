@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands at the same time."""
+
+import json
+import os
+import signal
+import threading
+
+from tap import eq, has, test
+from bundle import gate
+
+
+@test("C1: 50 creates of one id: one wins, 49 say that it exists")
+def one_winner(h):
+    path, name = h.bundle("sleep", "1000")
+    results = h.together(*[("create", "--bundle", path, name)] * 50)
+    eq(sum(code == 0 for code, _ in results), 1, f"winners of {results}")
+    for code, err in results:
+        if code:
+            eq(code, 1, err)
+            has(err, "already exists")
+    eq(h.state(name)["status"], "created", "state")
+    h.delete(name)
+    h.nothing_left(name)
+
+
+@test("C2, C8: creates and deletes of one id against each other, under list and state")
+def churn(h):
+    path, name = h.bundle("sleep", "1000")
+    wrong, ended = [], threading.Event()
+
+    def judge(r, *words):
+        if r.code and (r.code != 1 or not any(w in r.err for w in words)):
+            wrong.append(repr(r))
+
+    def create():
+        for _ in range(40):
+            judge(h.hull("create", "--bundle", path, name), "exists", "busy", "does not exist", "not empty")
+
+    def delete():
+        for _ in range(40):
+            judge(h.hull("delete", "--force", name), "busy")
+
+    def look():
+        while not ended.is_set():
+            r = h.hull("list", "--format", "json")
+            if r.code or r.err:
+                wrong.append(repr(r))
+            for record in json.loads(r.out or "[]") or []:
+                if record["status"] not in ("creating", "created", "running", "stopped"):
+                    wrong.append(repr(record))
+            judge(h.hull("state", name), "does not exist")
+    workers = [threading.Thread(target=f) for f in (create, create, delete, delete)]
+    looker = threading.Thread(target=look)
+    for t in workers + [looker]:
+        t.start()
+    for t in workers:
+        t.join()
+    ended.set()
+    looker.join()
+    h.delete(name)
+    assert not wrong, "\n".join(wrong[:5])
+    h.nothing_left(name)
+
+
+@test("C3: five starts at once: one succeeds, four say that it is started, the program runs once")
+def one_start(h):
+    out = h.path("starts")
+    os.makedirs(out)
+
+    def change(config):
+        config["mounts"].append({"destination": "/m", "type": "bind", "source": out, "options": ["bind"]})
+    name = h.create("sh", "-c", "echo run >>/m/runs; exec sleep 1000", change=change)
+    results = h.together(*[("start", name)] * 5)
+    eq(sum(code == 0 for code, _ in results), 1, f"{results}")
+    for code, err in results:
+        if code:
+            eq(code, 1, err)
+            has(err, "already started")
+    h.hull("kill", name, "KILL").ok()
+    h.wait_stopped(name)
+    h.delete(name)
+    # killed before it wrote is possible, written twice is not
+    runs = ""
+    if os.path.exists(f"{out}/runs"):
+        with open(f"{out}/runs", encoding="ascii") as f:
+            runs = f.read()
+    assert runs in ("", "run\n"), runs
+
+
+@test("C4: start, kill and delete against each other: no hang, nothing left")
+def start_kill_delete(h):
+    for _ in range(10):
+        name = h.create("sleep", "1000")
+        words = ("does not exist", "not running", "already started", "has stopped", "init closed", "init was killed")
+        for code, err in h.together(("start", name), ("kill", name, "KILL"), ("delete", "--force", name)):
+            if code:
+                eq(code, 1, err)
+                assert any(w in err for w in words), err
+        h.delete(name)
+        h.nothing_left(name)
+
+
+@test("C7: a holder of the lock that was stopped: the others say busy and its pid; when it is ended all works")
+def stopped_holder(h):
+    change, wait, release = gate(h)
+    path, name = h.bundle(change=change)
+    with h.popen("create", "--bundle", path, name) as create:
+        wait()
+        create.send_signal(signal.SIGSTOP)
+        h.hull("state", name).ok()
+        has(h.hull("list").ok().out, name)
+        h.error_line(h.hull("kill", name), "still being created") # neither created nor running
+        for code, err in h.together(("stop", name), ("delete", "--force", name), ("start", name)):
+            eq(code, 1, err)
+            has(err, f"busy: held by pid {create.pid}")
+        create.kill()
+    release()
+    h.delete(name)
+    h.nothing_left(name)
