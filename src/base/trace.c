@@ -25,14 +25,14 @@ static int make_room(int fd)
 	static const char zeros[sizeof(struct trace_page)];
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size >= (off_t)sizeof(zeros))
-		return 0;
 	if (fallocate(fd, 0, 0, sizeof(zeros)) == 0)
 		return 0;
 	if (errno != EOPNOTSUPP && errno != ENOSYS)
 		return -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size >= (off_t)sizeof(zeros))
+		return 0;
 	return io_write_all(fd, zeros, sizeof(zeros));
 }
 
