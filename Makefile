@@ -26,7 +26,7 @@ help:
 	@echo "make asan         the unit tests under AddressSanitizer and UBSan"
 	@echo "make clang        the whole tree with clang, warnings are errors"
 	@echo "make tidy         clang-tidy and cppcheck"
-	@echo "make coverage     line coverage of the unit tests and of what they run"
+	@echo "make coverage     line coverage of the unit tests (a lower bound: children are not counted)"
 	@echo "make format       clang-format on the files that were formatted with it"
 	@echo "make bench        hull beside crun, runc and the floor (BENCH='--peer crun=PATH --runs 200')"
 	@echo "make docs         doc/errors.md, doc/kernel.md and what else is printed from the sources"

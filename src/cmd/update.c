@@ -17,13 +17,12 @@
 
 static int read_resources(struct ctx *c, const char *file, struct spec_resources *ret, struct err *e)
 {
-	_cleanup_fd_ int opened = -1;
-	int fd = STDIN_FILENO, r;
+	const bool from_stdin = streq(file, "-");
+	_cleanup_fd_ int opened = from_stdin ? -1 : sys_openat(AT_FDCWD, file, O_RDONLY | O_NOCTTY, 0);
+	int fd = from_stdin ? STDIN_FILENO : opened, r;
 	char *text;
 	size_t n;
 
-	if (!streq(file, "-"))
-		fd = opened = sys_openat(AT_FDCWD, file, O_RDONLY | O_NOCTTY, 0);
 	r = fd < 0 ? fd : io_read_all(fd, SPEC_MAX_BYTES, &c->a, &text, &n);
 	if (r < 0)
 		return err_sys(e, ERR_CLI_FILE, r, "--resources: read %s", file);

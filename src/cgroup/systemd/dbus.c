@@ -213,7 +213,7 @@ static int bus_method(struct dbus *b, const char *member, const char *text, uint
  * is not ours: a refused one shows in the next. */
 static int greet(struct dbus *b, uint64_t deadline)
 {
-	struct dbus_in reply;
+	struct dbus_in reply = { 0 };
 	int r = bus_method(b, "Hello", NULL, deadline);
 
 	if (r == 0)
@@ -223,7 +223,7 @@ static int greet(struct dbus *b, uint64_t deadline)
 			       deadline);
 	if (r == 0)
 		r = dbus_call(b, "/org/freedesktop/systemd1", SYSTEMD ".Manager", "Subscribe", NULL, NULL, deadline, &reply);
-	return r == -EREMOTEIO && streq(reply.error, SYSTEMD ".AlreadySubscribed") ? 0 : r;
+	return r == -EREMOTEIO && reply.error && streq(reply.error, SYSTEMD ".AlreadySubscribed") ? 0 : r;
 }
 
 int dbus_open(struct dbus *ret, struct arena *a, const char *path, bool broker, uint64_t deadline)
