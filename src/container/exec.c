@@ -374,8 +374,9 @@ static const struct {
  */
 static int explain_end(struct exec *x, int r, struct err *e)
 {
-	bool late = e->id == ERR_PRO_DIED || e->id == ERR_PRO_PROTOCOL || r == -ESRCH || r == -ENOMEM || r == -ENODEV ||
-		    r == -EPIPE;
+	/* KERNEL: a process gives up its namespaces before its pidfd says that it ended. do_exit */
+	bool late = e->id == ERR_PRO_DIED || e->id == ERR_PRO_PROTOCOL || e->id == ERR_NSP_OPEN || e->id == ERR_NSP_JOIN ||
+		    r == -ESRCH || r == -ENOMEM || r == -ENODEV || r == -EPIPE;
 	int pidfd = x->s.st.pidfd;
 
 	if (pidfd < 0 || e->id == ERR_STA_NOTRUNNING)
