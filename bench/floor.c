@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench/floor ROOTFS HOSTS CGROUP PROGRAM: the kernel's share of `run`. It makes the container of bench/run's
- * base configuration with everything hard-coded: no parsing, no state, no messages, no checks of what is mounted
- * where, no undo. What hull costs above it is hull's own.
+ * bench/floor ROOTFS HOSTS CGROUP PROGRAM: the kernel's share of `run`. It makes the container of
+ * bench/run's base configuration with everything hard-coded: no parsing, no state, no messages, no
+ * checks of what is mounted where, no undo. What hull costs above it is hull's own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -38,17 +38,26 @@ static void need(const char *what, long r)
 	_exit(1);
 }
 
-/* ---- the device program: nine rules, last to first would win; here each is an allowance, the rest is denied ---- */
+/*
+ * ---- the device program: nine rules, last to first would win; here each is an allowance, the rest
+ * is denied ----
+ */
 
 struct rule {
 	int type, access, major, minor; /* -1: any */
 };
 
 static const struct rule allowed[] = {
-	{ BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_MKNOD, -1, -1 }, { BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_MKNOD, -1, -1 },
-	{ BPF_DEVCG_DEV_CHAR, 7, 1, 3 },  { BPF_DEVCG_DEV_CHAR, 7, 1, 5 },   { BPF_DEVCG_DEV_CHAR, 7, 1, 7 },
-	{ BPF_DEVCG_DEV_CHAR, 7, 1, 8 },  { BPF_DEVCG_DEV_CHAR, 7, 1, 9 },   { BPF_DEVCG_DEV_CHAR, 7, 5, 0 },
-	{ BPF_DEVCG_DEV_CHAR, 7, 5, 2 },  { BPF_DEVCG_DEV_CHAR, 7, 136, -1 },
+	{ BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_MKNOD, -1, -1 },
+	{ BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_MKNOD, -1, -1 },
+	{ BPF_DEVCG_DEV_CHAR, 7, 1, 3 },
+	{ BPF_DEVCG_DEV_CHAR, 7, 1, 5 },
+	{ BPF_DEVCG_DEV_CHAR, 7, 1, 7 },
+	{ BPF_DEVCG_DEV_CHAR, 7, 1, 8 },
+	{ BPF_DEVCG_DEV_CHAR, 7, 1, 9 },
+	{ BPF_DEVCG_DEV_CHAR, 7, 5, 0 },
+	{ BPF_DEVCG_DEV_CHAR, 7, 5, 2 },
+	{ BPF_DEVCG_DEV_CHAR, 7, 136, -1 },
 };
 
 static struct bpf_insn program[128];
@@ -56,14 +65,19 @@ static unsigned n_insns;
 
 static void emit(int code, int dst, int src, int off, int imm)
 {
-	program[n_insns++] = (struct bpf_insn){ .code = (uint8_t)code, .dst_reg = (uint8_t)(dst & 15),
-						.src_reg = (uint8_t)(src & 15), .off = (int16_t)off, .imm = imm };
+	program[n_insns++] = (struct bpf_insn){ .code = (uint8_t)code,
+						.dst_reg = (uint8_t)(dst & 15),
+						.src_reg = (uint8_t)(src & 15),
+						.off = (int16_t)off,
+						.imm = imm };
 }
 
 static void device_program(int cgroup)
 {
-	union bpf_attr load = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE, .license = (uint64_t)(uintptr_t) "GPL" };
-	union bpf_attr attach = { .attach_type = BPF_CGROUP_DEVICE, .attach_flags = BPF_F_ALLOW_MULTI };
+	union bpf_attr load = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+				.license = (uint64_t)(uintptr_t) "GPL" };
+	union bpf_attr attach = { .attach_type = BPF_CGROUP_DEVICE,
+				  .attach_flags = BPF_F_ALLOW_MULTI };
 	long fd;
 
 	emit(BPF_LDX | BPF_W | BPF_MEM, 2, 1, 0, 0);
@@ -126,10 +140,12 @@ static void filesystems(const char *rootfs, const char *hosts)
 	for (size_t i = 0; i < N(mounts); i++) {
 		if (!strncmp(mounts[i].where, "dev/", 4))
 			mkdir(mounts[i].where, 0755);
-		need(mounts[i].where, mount(mounts[i].type, mounts[i].where, mounts[i].type, mounts[i].flags, mounts[i].data));
+		need(mounts[i].where, mount(mounts[i].type, mounts[i].where, mounts[i].type,
+					    mounts[i].flags, mounts[i].data));
 	}
 	need("hosts", mount(hosts, "etc/hosts", NULL, MS_BIND, NULL));
-	need("hosts", mount(NULL, "etc/hosts", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID, NULL));
+	need("hosts",
+	     mount(NULL, "etc/hosts", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID, NULL));
 }
 
 static void devices(void)
@@ -140,30 +156,36 @@ static void devices(void)
 	} nodes[] = { { "dev/null", 1, 3 },   { "dev/zero", 1, 5 },    { "dev/full", 1, 7 },
 		      { "dev/random", 1, 8 }, { "dev/urandom", 1, 9 }, { "dev/tty", 5, 0 } };
 	static const char *const links[][2] = {
-		{ "/proc/self/fd", "dev/fd" },	     { "/proc/self/fd/0", "dev/stdin" }, { "/proc/self/fd/1", "dev/stdout" },
-		{ "/proc/self/fd/2", "dev/stderr" }, { "/proc/kcore", "dev/core" },	 { "pts/ptmx", "dev/ptmx" },
+		{ "/proc/self/fd", "dev/fd" },	     { "/proc/self/fd/0", "dev/stdin" },
+		{ "/proc/self/fd/1", "dev/stdout" }, { "/proc/self/fd/2", "dev/stderr" },
+		{ "/proc/kcore", "dev/core" },	     { "pts/ptmx", "dev/ptmx" },
 	};
 
 	for (size_t i = 0; i < N(nodes); i++)
-		need(nodes[i].name, mknod(nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)));
+		need(nodes[i].name,
+		     mknod(nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)));
 	for (size_t i = 0; i < N(links); i++)
 		need(links[i][1], symlink(links[i][0], links[i][1]));
 }
 
 static void hide(void)
 {
-	static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger" };
-	static const char *const masked[] = { "/proc/acpi",	     "/proc/asound",	  "/proc/kcore",
-					      "/proc/keys",	     "/proc/latency_stats", "/proc/timer_list",
-					      "/proc/timer_stats",   "/proc/sched_debug",   "/sys/firmware",
-					      "/proc/scsi" };
+	static const char *const readonly[] = { "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+						"/proc/sysrq-trigger" };
+	static const char *const masked[] = { "/proc/acpi",	     "/proc/asound",
+					      "/proc/kcore",	     "/proc/keys",
+					      "/proc/latency_stats", "/proc/timer_list",
+					      "/proc/timer_stats",   "/proc/sched_debug",
+					      "/sys/firmware",	     "/proc/scsi" };
 
 	for (size_t i = 0; i < N(readonly); i++)
 		if (mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL) == 0)
-			need(readonly[i], mount(NULL, readonly[i], NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
+			need(readonly[i], mount(NULL, readonly[i], NULL,
+						MS_BIND | MS_REMOUNT | MS_RDONLY, NULL));
 	for (size_t i = 0; i < N(masked); i++)
 		if (mount("/dev/null", masked[i], NULL, MS_BIND, NULL) < 0 && errno == ENOTDIR)
-			need(masked[i], mount("tmpfs", masked[i], "tmpfs", MS_RDONLY, "nr_inodes=2,size=4096"));
+			need(masked[i], mount("tmpfs", masked[i], "tmpfs", MS_RDONLY,
+					      "nr_inodes=2,size=4096"));
 }
 
 static void lock_down(void)
@@ -223,8 +245,8 @@ int main(int argc, char **argv)
 	dir = open(argv[3], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	need("cgroup", dir);
 	device_program(dir);
-	args.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC |
-		     CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
+	args.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | CLONE_NEWNS |
+		     CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
 	args.pidfd = (uint64_t)(uintptr_t)&pidfd;
 	args.cgroup = (uint64_t)dir;
 	pid = syscall(SYS_clone3, &args, sizeof(args));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench/tool: what bench/run needs in C, by the name it is called by: `true` and `pause` are the programs of the
- * containers, `timed COMMAND...` runs a command and tells its wall clock time and peak resident memory.
+ * bench/tool: what bench/run needs in C, by the name it is called by: `true` and `pause` are the
+ * programs of the containers, `timed COMMAND...` runs a command and tells its wall clock time and
+ * peak resident memory.
  */
 #include <spawn.h>
 #include <stdio.h>
@@ -21,7 +22,10 @@ static long long now(void)
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-/* Small on purpose: what vfork lends to the child counts as the child's peak. KERNEL: exec_mmap, setmax_mm_hiwater_rss. */
+/*
+ * Small on purpose: what vfork lends to the child counts as the child's peak. KERNEL: exec_mmap,
+ * setmax_mm_hiwater_rss.
+ */
 static int timed(char **argv)
 {
 	long long from = now(), to;

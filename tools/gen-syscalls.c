@@ -19,29 +19,29 @@ static const struct {
 	const char *id;
 	uint32_t token, base;
 } tables[] = {
-	{"TABLE_X86",	       SCMP_ARCH_X86,	      0		},
-	{ "TABLE_X86_64",	  SCMP_ARCH_X86_64,	    0	      },
-	{ "TABLE_X32",	       SCMP_ARCH_X32,	      0x40000000},
-	{ "TABLE_ARM",	       SCMP_ARCH_ARM,	      0		},
-	{ "TABLE_AARCH64",	   SCMP_ARCH_AARCH64,     0		},
-	{ "TABLE_MIPS",	SCMP_ARCH_MIPS,	4000	     },
-	{ "TABLE_MIPS64",	  SCMP_ARCH_MIPS64,	    5000	 },
-	{ "TABLE_MIPS64N32",   SCMP_ARCH_MIPS64N32,	  6000      },
-	{ "TABLE_PPC",	       SCMP_ARCH_PPC,	      0		},
-	{ "TABLE_PPC64",	 SCMP_ARCH_PPC64,	  0	    },
-	{ "TABLE_S390",	SCMP_ARCH_S390,	0	  },
-	{ "TABLE_S390X",	 SCMP_ARCH_S390X,	  0	    },
-	{ "TABLE_PARISC",	  SCMP_ARCH_PARISC,	    0	      },
-	{ "TABLE_PARISC64",    SCMP_ARCH_PARISC64,	0	  },
-	{ "TABLE_RISCV64",	   SCMP_ARCH_RISCV64,     0		},
+	{ "TABLE_X86", SCMP_ARCH_X86, 0 },
+	{ "TABLE_X86_64", SCMP_ARCH_X86_64, 0 },
+	{ "TABLE_X32", SCMP_ARCH_X32, 0x40000000 },
+	{ "TABLE_ARM", SCMP_ARCH_ARM, 0 },
+	{ "TABLE_AARCH64", SCMP_ARCH_AARCH64, 0 },
+	{ "TABLE_MIPS", SCMP_ARCH_MIPS, 4000 },
+	{ "TABLE_MIPS64", SCMP_ARCH_MIPS64, 5000 },
+	{ "TABLE_MIPS64N32", SCMP_ARCH_MIPS64N32, 6000 },
+	{ "TABLE_PPC", SCMP_ARCH_PPC, 0 },
+	{ "TABLE_PPC64", SCMP_ARCH_PPC64, 0 },
+	{ "TABLE_S390", SCMP_ARCH_S390, 0 },
+	{ "TABLE_S390X", SCMP_ARCH_S390X, 0 },
+	{ "TABLE_PARISC", SCMP_ARCH_PARISC, 0 },
+	{ "TABLE_PARISC64", SCMP_ARCH_PARISC64, 0 },
+	{ "TABLE_RISCV64", SCMP_ARCH_RISCV64, 0 },
 #ifdef SCMP_ARCH_LOONGARCH64
-	{ "TABLE_LOONGARCH64", SCMP_ARCH_LOONGARCH64, 0		},
+	{ "TABLE_LOONGARCH64", SCMP_ARCH_LOONGARCH64, 0 },
 #endif
 #ifdef SCMP_ARCH_M68K
-	{ "TABLE_M68K",	SCMP_ARCH_M68K,	0	  },
+	{ "TABLE_M68K", SCMP_ARCH_M68K, 0 },
 #endif
 #ifdef SCMP_ARCH_SH
-	{ "TABLE_SH",	      SCMP_ARCH_SH,	    0	      },
+	{ "TABLE_SH", SCMP_ARCH_SH, 0 },
 #endif
 };
 enum { TABLES = sizeof(tables) / sizeof(tables[0]), ARM_PRIVATE = 0x0f0000 };
@@ -55,24 +55,24 @@ static const struct {
 	const char *text;
 	unsigned number;
 } newer[] = {
-	{"cachestat",	       451},
-	{ "fchmodat2",	       452},
-	{ "futex_wake",	454},
-	{ "futex_wait",	455},
-	{ "futex_requeue",	   456},
-	{ "statmount",	       457},
-	{ "listmount",	       458},
-	{ "lsm_get_self_attr", 459},
-	{ "lsm_set_self_attr", 460},
-	{ "lsm_list_modules",  461},
-	{ "mseal",		   462},
-	{ "setxattrat",	463},
-	{ "getxattrat",	464},
-	{ "listxattrat",	 465},
-	{ "removexattrat",	   466},
-	{ "open_tree_attr",    467},
-	{ "file_getattr",	  468},
-	{ "file_setattr",	  469},
+	{ "cachestat", 451 },
+	{ "fchmodat2", 452 },
+	{ "futex_wake", 454 },
+	{ "futex_wait", 455 },
+	{ "futex_requeue", 456 },
+	{ "statmount", 457 },
+	{ "listmount", 458 },
+	{ "lsm_get_self_attr", 459 },
+	{ "lsm_set_self_attr", 460 },
+	{ "lsm_list_modules", 461 },
+	{ "mseal", 462 },
+	{ "setxattrat", 463 },
+	{ "getxattrat", 464 },
+	{ "listxattrat", 465 },
+	{ "removexattrat", 466 },
+	{ "open_tree_attr", 467 },
+	{ "file_getattr", 468 },
+	{ "file_setattr", 469 },
 };
 
 struct name {

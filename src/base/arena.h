@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/arena: memory that lives as long as a verb. Allocation cannot fail from the caller's view: out
- * of memory ends the program with one line and status 1 (arena_reserve makes that happen early).
+ * base/arena: memory that lives as long as a verb. Allocation cannot fail from the caller's view:
+ * out of memory ends the program with one line and status 1 (arena_reserve makes that happen
+ * early).
  */
 #ifndef HULL_BASE_ARENA_H
 #define HULL_BASE_ARENA_H

@@ -12,7 +12,9 @@
 
 #include "base/macro.h"
 
-/* Stable ids. The tables are src/base/errors/AREA.def, one row per id: ERR(id, text, cause, cure). */
+/*
+ * Stable ids. The tables are src/base/errors/AREA.def, one row per id: ERR(id, text, cause, cure).
+ */
 enum err_id {
 	ERR_NONE = 0,
 #define ERR(id, text, cause, cure) id,
@@ -72,8 +74,10 @@ void err_clear(struct err *e);
 /* Drop an error on purpose; @why is for the reader and for grep. */
 void err_drop(struct err *e, const char *why);
 
-/* The one line (without a trailing newline) for people: "mask-paths: /linux/maskedPaths/3: text: reason".
- * Control bytes are escaped. Returns the length; truncates at @size - 1. */
+/*
+ * The one line (without a trailing newline) for people: "mask-paths: /linux/maskedPaths/3: text:
+ * reason". Control bytes are escaped. Returns the length; truncates at @size - 1.
+ */
 size_t err_format(const struct err *e, char *buf, size_t size);
 
 /* The row of an id, never NULL. */

@@ -72,7 +72,8 @@ int fd_list(int first, int *ret, int max)
 
 			/* linux_dirent64: d_ino, d_off, d_reclen, d_type, d_name. getdents64(2) */
 			memcpy(&len, buf + at + 16, sizeof(len));
-			if (str_to_u64(buf + at + 19, INT_MAX, &fd) == 0 && (int)fd >= first && (int)fd != dir) {
+			if (str_to_u64(buf + at + 19, INT_MAX, &fd) == 0 && (int)fd >= first &&
+			    (int)fd != dir) {
 				if (have == max) {
 					have = -EMFILE;
 					break;

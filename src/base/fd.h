@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/fd: ownership of file descriptors. -1 is "none"; a closed variable is -1 again; a function that
- * keeps an fd it is given ends in _take.
+ * base/fd: ownership of file descriptors. -1 is "none"; a closed variable is -1 again; a function
+ * that keeps an fd it is given ends in _take.
  */
 #ifndef HULL_BASE_FD_H
 #define HULL_BASE_FD_H
@@ -20,7 +20,10 @@ static inline int fd_take(int *fd)
 	return r;
 }
 
-/* Make sure that fds 0, 1 and 2 are open (on /dev/null), so that none of ours lands there. Faults E9. */
+/*
+ * Make sure that fds 0, 1 and 2 are open (on /dev/null), so that none of ours lands there. Faults
+ * E9.
+ */
 int fd_fill_stdio(void);
 /* Numbers of all open descriptors from @first on, at most @max of them; the count or -errno. */
 int fd_list(int first, int *ret, int max);

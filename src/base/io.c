@@ -64,9 +64,12 @@ ssize_t io_read_full(int fd, void *p, size_t n)
 
 ssize_t io_read_line_file(int fd, char *buf, size_t size)
 {
-	/* KERNEL: proc, sysfs and cgroupfs give what fits at once; only a read of more than a page may end early, at a
-	 * record. fs/seq_file.c, seq_read_iter. */
-	ssize_t n = size - 1 <= SEQ_PAGE ? io_read_some(fd, buf, size - 1) : io_read_full(fd, buf, size - 1);
+	/*
+	 * KERNEL: proc, sysfs and cgroupfs give what fits at once; only a read of more than a page
+	 * may end early, at a record. fs/seq_file.c, seq_read_iter.
+	 */
+	ssize_t n = size - 1 <= SEQ_PAGE ? io_read_some(fd, buf, size - 1)
+					 : io_read_full(fd, buf, size - 1);
 
 	if (n < 0)
 		return n;
@@ -76,7 +79,10 @@ ssize_t io_read_line_file(int fd, char *buf, size_t size)
 	return n;
 }
 
-/* io_read_full, but a file that is as long as it said (@known, 0: it did not) needs no second read to find its end. */
+/*
+ * io_read_full, but a file that is as long as it said (@known, 0: it did not) needs no second read
+ * to find its end.
+ */
 static ssize_t fill(int fd, char *buf, size_t n, size_t known)
 {
 	ssize_t r = io_read_some(fd, buf, n), rest;

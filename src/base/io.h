@@ -12,16 +12,22 @@
 
 #include "base/arena.h"
 
-int io_write_all(int fd, const void *p, size_t n);	     /* 0 or -errno */
-ssize_t io_read_full(int fd, void *p, size_t n);	     /* bytes until EOF or n, or -errno */
-ssize_t io_read_some(int fd, void *p, size_t n);	     /* one read, EINTR retried */
-/* Small virtual files: at most @size - 1 bytes, NUL terminated, one trailing newline removed. Length or -errno. */
+int io_write_all(int fd, const void *p, size_t n); /* 0 or -errno */
+ssize_t io_read_full(int fd, void *p, size_t n);   /* bytes until EOF or n, or -errno */
+ssize_t io_read_some(int fd, void *p, size_t n);   /* one read, EINTR retried */
+/*
+ * Small virtual files: at most @size - 1 bytes, NUL terminated, one trailing newline removed.
+ * Length or -errno.
+ */
 ssize_t io_read_line_file(int fd, char *buf, size_t size);
 /* Everything until EOF into the arena, NUL behind it. -EFBIG when it is more than @max bytes. */
 int io_read_all(int fd, size_t max, struct arena *a, char **ret, size_t *ret_len);
 /* Monotonic nanoseconds. */
 uint64_t io_now(void);
-/* Wait for events (poll(2) bits) until @deadline (io_now() scale, 0 = for ever). revents, 0 on timeout, -errno. */
+/*
+ * Wait for events (poll(2) bits) until @deadline (io_now() scale, 0 = for ever). revents, 0 on
+ * timeout, -errno.
+ */
 int io_wait(int fd, short events, uint64_t deadline);
 
 #endif

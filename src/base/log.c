@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/log: where lines go and how they look. One write(2) per line, so that lines of several commands
- * that append to one file never mix.
+ * base/log: where lines go and how they look. One write(2) per line, so that lines of several
+ * commands that append to one file never mix.
  */
 #include "base/log.h"
 
@@ -14,7 +14,10 @@
 #include "base/io.h"
 #include "base/str.h"
 
-/* A whole error with its context; the line has room for it when JSON needs six bytes for each of its own. */
+/*
+ * A whole error with its context; the line has room for it when JSON needs six bytes for each of
+ * its own.
+ */
 enum { TEXT_MAX = ERR_MSG_MAX + ERR_AT_MAX + 1024, LINE_MAX_BYTES = 6 * TEXT_MAX + 4096 };
 
 static struct log_config config = { .fd = -1, .level = LOG_LEVEL_ERROR };
@@ -102,9 +105,9 @@ static void write_line(enum log_level level, const char *msg, const struct err *
 			add_time(&b);
 			sb_printf(&b, " %s: ", level_name(level));
 		} else {
-			sb_add(&b, level == LOG_LEVEL_WARNING ? "hull: warning: " :
-				   level == LOG_LEVEL_ERROR   ? "hull: " :
-								"hull: debug: ");
+			sb_add(&b, level == LOG_LEVEL_WARNING ? "hull: warning: "
+				   : level == LOG_LEVEL_ERROR ? "hull: "
+							      : "hull: debug: ");
 		}
 		sb_escape(&b, msg);
 	}

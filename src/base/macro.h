@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/macro: the attributes and small macros every file uses. Nothing here has an effect at run time
- * beyond what it names.
+ * base/macro: the attributes and small macros every file uses. Nothing here has an effect at run
+ * time beyond what it names.
  */
 #ifndef HULL_BASE_MACRO_H
 #define HULL_BASE_MACRO_H

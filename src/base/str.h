@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/str: strings without surprises. One strict integer parser (rule C1), a bounded builder, and the
- * few path helpers that never touch a file system.
+ * base/str: strings without surprises. One strict integer parser (rule C1), a bounded builder, and
+ * the few path helpers that never touch a file system.
  */
 #ifndef HULL_BASE_STR_H
 #define HULL_BASE_STR_H
@@ -48,8 +48,11 @@ void sb_char(struct strbuf *b, char c);
 void sb_printf(struct strbuf *b, const char *fmt, ...) _printf_(2, 3);
 /* Add @s with control bytes, DEL and invalid UTF-8 written as \xNN. */
 void sb_escape(struct strbuf *b, const char *s);
-/* Add a time since the epoch as RFC 3339 in UTC, with @digits (0 to 9) digits of a second. Own arithmetic:
- * libc's gmtime_r brings its time zone files, sscanf and floating point along, 100 KB of a static program. */
+/*
+ * Add a time since the epoch as RFC 3339 in UTC, with @digits (0 to 9) digits of a second. Own
+ * arithmetic: libc's gmtime_r brings its time zone files, sscanf and floating point along, 100 KB
+ * of a static program.
+ */
 void sb_time(struct strbuf *b, int64_t seconds, long nanoseconds, unsigned digits);
 
 /* snprintf that reports truncation: 0 or -ENAMETOOLONG. */
@@ -63,7 +66,10 @@ unsigned str_distance(const char *a, const char *b);
 
 /* Lexical only. True when a path component of @p is "..". */
 bool path_has_dotdot(const char *p);
-/* Last component (no trailing slash handling beyond skipping them); never empty for a non-empty path. */
+/*
+ * Last component (no trailing slash handling beyond skipping them); never empty for a non-empty
+ * path.
+ */
 const char *path_base(const char *p);
 
 #endif

@@ -17,8 +17,8 @@ static struct trace_page *page;
 static enum trace_side own_side;
 
 /*
- * KERNEL: a write through a mapping of a file with holes is SIGBUS when the disk is full: the pages are made before.
- * mmap(2). Where the file system cannot reserve, zeros are written.
+ * KERNEL: a write through a mapping of a file with holes is SIGBUS when the disk is full: the pages
+ * are made before. mmap(2). Where the file system cannot reserve, zeros are written.
  */
 static int make_room(int fd)
 {

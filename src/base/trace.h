@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/trace: the flight recorder. One shared page, written by the runtime and by init, that survives a
- * SIGKILL of either: the last step of each side names the place of every failure, the times make phase
- * durations and the file of --trace.
+ * base/trace: the flight recorder. One shared page, written by the runtime and by init, that
+ * survives a SIGKILL of either: the last step of each side names the place of every failure, the
+ * times make phase durations and the file of --trace.
  */
 #ifndef HULL_BASE_TRACE_H
 #define HULL_BASE_TRACE_H
@@ -13,8 +13,8 @@ enum trace_side { TRACE_RUNTIME = 0, TRACE_INIT = 1, TRACE_SIDES };
 enum { TRACE_MAX = 96, TRACE_NAME = 24 };
 
 struct trace_rec {
-	uint64_t ns;		 /* CLOCK_MONOTONIC of the host at the begin of the step */
-	char name[TRACE_NAME];	 /* name of the step */
+	uint64_t ns;	       /* CLOCK_MONOTONIC of the host at the begin of the step */
+	char name[TRACE_NAME]; /* name of the step */
 };
 
 struct trace_page {
@@ -23,7 +23,10 @@ struct trace_page {
 	struct trace_rec rec[TRACE_SIDES][TRACE_MAX];
 };
 
-/* Map the page: a shared anonymous mapping, or @fd (a file of the state directory) when it is not -1. -errno. */
+/*
+ * Map the page: a shared anonymous mapping, or @fd (a file of the state directory) when it is not
+ * -1. -errno.
+ */
 int trace_open(int fd);
 struct trace_page *trace_page(void);
 /* Which side this process is; the runtime by default. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup: create, join, limit, freeze, kill, measure and remove the container's control group, whatever
- * the host has: v2, v1, hybrid, none; by hand or (later) through systemd. select.c alone looks at the host.
+ * cgroup: create, join, limit, freeze, kill, measure and remove the container's control group,
+ * whatever the host has: v2, v1, hybrid, none; by hand or (later) through systemd. select.c alone
+ * looks at the host.
  */
 #ifndef HULL_CGROUP_CGROUP_H
 #define HULL_CGROUP_CGROUP_H
@@ -18,20 +19,26 @@ enum { CGROUP_HIERARCHIES = 24 };
 /* One hierarchy of this host. */
 struct cgroup_hierarchy {
 	bool v2;
-	char controllers[64];	/* v1: "cpu,cpuacct" or "name=systemd"; v2: "" */
-	char mount[96];		/* mount point */
+	char controllers[64]; /* v1: "cpu,cpuacct" or "name=systemd"; v2: "" */
+	char mount[96];	      /* mount point */
 };
 struct cgroup_host {
 	enum host_cgroups layout;
 	struct cgroup_hierarchy h[CGROUP_HIERARCHIES]; /* v2 is the last one */
 	unsigned n;
-	char own[CGROUP_HIERARCHIES][256]; /* path of the caller in each, "/" when it is the root; "" when it is not below the mount */
+	/* path of the caller in each, "/" when it is the root; "" when it is not below the mount */
+	char own[CGROUP_HIERARCHIES][256];
 };
-/* Read once per command from /proc/self/mountinfo and /proc/self/cgroup. An unknown host has layout NONE; fails only
- * when /proc cannot be read. */
+/*
+ * Read once per command from /proc/self/mountinfo and /proc/self/cgroup. An unknown host has layout
+ * NONE; fails only when /proc cannot be read.
+ */
 int cgroup_host_read(struct cgroup_host *ret, struct err *e);
 
-/* The container's group. `path` is below each hierarchy's mount; the record in state.json is exactly this. */
+/*
+ * The container's group. `path` is below each hierarchy's mount; the record in state.json is
+ * exactly this.
+ */
 struct cgroup {
 	const struct cgroup_ops *ops;
 	enum plan_cgroup_manager manager;
@@ -40,18 +47,24 @@ struct cgroup {
 	struct {
 		char mount[96];
 		char controllers[64];
-		char path[512];	   /* below mount */
+		char path[512]; /* below mount */
 		bool v2;
-		unsigned created;  /* how many trailing components hull made (all are removed at delete); 0: it existed */
+		/*
+		 * how many trailing components hull made (all are removed at delete); 0: it existed
+		 */
+		unsigned created;
 	} dir[CGROUP_HIERARCHIES];
-	int v2_fd;		   /* open directory of the v2 group for CLONE_INTO_CGROUP, or -1 */
-	bool v2_placed;		   /* set by the caller: clone3 put the process into v2_fd, join leaves v2 alone */
-	bool v2_no_clone;	   /* the caller may not clone into v2_fd: join moves the process (systemd --user) */
-	bool devices_enforced;	   /* false: no filter, or the kernel refused it (devices_optional) */
-	char unit[256];		   /* systemd; recorded, as are the next two */
-	char bus[108];		   /* the socket of systemd that answered on create; "@" begins an abstract one */
-	bool bus_user;		   /* that of the user's own systemd */
-	int helper;		   /* a process of hull's that holds the unit until cgroup_settle; 0: none */
+	int v2_fd; /* open directory of the v2 group for CLONE_INTO_CGROUP, or -1 */
+	/* set by the caller: clone3 put the process into v2_fd, join leaves v2 alone */
+	bool v2_placed;
+	/* the caller may not clone into v2_fd: join moves the process (systemd --user) */
+	bool v2_no_clone;
+	bool devices_enforced; /* false: no filter, or the kernel refused it (devices_optional) */
+	char unit[256];	       /* systemd; recorded, as are the next two */
+	/* the socket of systemd that answered on create; "@" begins an abstract one */
+	char bus[108];
+	bool bus_user; /* that of the user's own systemd */
+	int helper;    /* a process of hull's that holds the unit until cgroup_settle; 0: none */
 };
 
 /* One file that apply wrote. Texts as the kernel shows them, lines included. */
@@ -74,27 +87,48 @@ struct cgroup_usage {
 	bool set;
 	uint64_t usage, limit, max, fail_count;
 };
-enum cgroup_io_kind { CGROUP_IO_BYTES, CGROUP_IO_COUNT, CGROUP_IO_QUEUED, CGROUP_IO_SERVICE_TIME, CGROUP_IO_WAIT_TIME,
-		      CGROUP_IO_MERGED, CGROUP_IO_TIME, CGROUP_IO_SECTORS };
+enum cgroup_io_kind {
+	CGROUP_IO_BYTES,
+	CGROUP_IO_COUNT,
+	CGROUP_IO_QUEUED,
+	CGROUP_IO_SERVICE_TIME,
+	CGROUP_IO_WAIT_TIME,
+	CGROUP_IO_MERGED,
+	CGROUP_IO_TIME,
+	CGROUP_IO_SECTORS
+};
 struct cgroup_io {
 	enum cgroup_io_kind kind;
 	uint32_t major, minor;
-	const char *op; /* "Read", "Write", "Discard", "Sync", "Async", "Total"; "" where the kernel names none */
+	/* "Read", "Write", "Discard", "Sync", "Async", "Total"; "" where the kernel names none */
+	const char *op;
 	uint64_t value;
 };
-struct cgroup_hugetlb { const char *size; /* "2MB" */ struct cgroup_usage usage; };
-struct cgroup_value { const char *name; uint64_t value; };
+struct cgroup_hugetlb {
+	const char *size; /* "2MB" */
+	struct cgroup_usage usage;
+};
+struct cgroup_value {
+	const char *name;
+	uint64_t value;
+};
 
-/* What the group used so far. Sections that this host or group does not count have set = false and n = 0. */
+/*
+ * What the group used so far. Sections that this host or group does not count have set = false and
+ * n = 0.
+ */
 struct cgroup_stats {
 	struct {
 		bool set;
 		uint64_t total, user, system; /* nanoseconds */
-		uint64_t *per_cpu, *per_cpu_user, *per_cpu_system; /* v1 only, n_cpus each or NULL */
+		/* v1 only, n_cpus each or NULL */
+		uint64_t *per_cpu, *per_cpu_user, *per_cpu_system;
 		size_t n_cpus;
-		uint64_t periods, throttled_periods, throttled_time, bursts, burst_time; /* times in nanoseconds */
+		/* times in nanoseconds */
+		uint64_t periods, throttled_periods, throttled_time, bursts, burst_time;
 	} cpu;
-	struct cgroup_usage memory, swap; /* swap: memory plus swap, as v1 counts it and clients expect it */
+	/* swap: memory plus swap, as v1 counts it and clients expect it */
+	struct cgroup_usage memory, swap;
 	struct cgroup_usage kernel, kernel_tcp; /* v1 */
 	uint64_t cache, oom_kills;
 	struct cgroup_value *memory_raw; /* memory.stat */
@@ -110,61 +144,104 @@ struct cgroup_stats {
 
 struct cgroup_ops {
 	const char *name; /* "v2", "v1", "hybrid", "none", "systemd" */
-	/* Fill dir[] from the plan and the host without touching anything: what the intent record stores. `created` is what
-	 * create is going to make, as the host is now. */
-	int (*plan)(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h, struct err *e);
-	/* Make the directories, enable controllers, apply writes and the device filter. Sets created and v2_fd. On failure
-	 * what was made is gone again and created is 0. A group that existed must be empty and thawed.
-	 * With ignore_missing, what may not be made leaves dir[]; with nothing left, ops become those of "none". */
+	/*
+	 * Fill dir[] from the plan and the host without touching anything: what the intent record
+	 * stores. `created` is what create is going to make, as the host is now.
+	 */
+	int (*plan)(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h,
+		    struct err *e);
+	/*
+	 * Make the directories, enable controllers, apply writes and the device filter. Sets
+	 * created and v2_fd. On failure what was made is gone again and created is 0. A group that
+	 * existed must be empty and thawed. With ignore_missing, what may not be made leaves dir[];
+	 * with nothing left, ops become those of "none".
+	 */
 	int (*create)(struct cgroup *g, const struct plan_cgroup *p, struct err *e);
 	/* Move a process in (v1 hierarchies; v2 too unless v2_placed). 0 is the caller. */
 	int (*join)(struct cgroup *g, int pid, struct err *e);
-	/* The writes and, when there are rules, the device filter, on a group that runs: all, or an error and all as it was.
-	 * memory.max below the use is reached by memory.high and reclaim until @deadline, never by the OOM killer.
-	 * *ret_changes (may be NULL) is what each file held before and holds now, in @a. */
-	int (*apply)(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline, struct arena *a,
-		     struct cgroup_change **ret_changes, size_t *ret_n, struct err *e);
-	/* Freeze or thaw and wait for it. A freeze that does not come about by @deadline is taken back. Gone: -ENOENT. */
+	/*
+	 * The writes and, when there are rules, the device filter, on a group that runs: all, or an
+	 * error and all as it was. memory.max below the use is reached by memory.high and reclaim
+	 * until @deadline, never by the OOM killer. *ret_changes (may be NULL) is what each file
+	 * held before and holds now, in @a.
+	 */
+	int (*apply)(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline,
+		     struct arena *a, struct cgroup_change **ret_changes, size_t *ret_n,
+		     struct err *e);
+	/*
+	 * Freeze or thaw and wait for it. A freeze that does not come about by @deadline is taken
+	 * back. Gone: -ENOENT.
+	 */
 	int (*freeze)(struct cgroup *g, bool on, uint64_t deadline, struct err *e);
 	/* Is it frozen or about to be? A group that is gone is not. */
 	int (*frozen)(struct cgroup *g, bool *ret, struct err *e);
-	/* Signal every process in the group and below. SIGKILL also thaws and, with a @deadline that is not 0, waits until
-	 * all are gone. Only groups that are the container's own (cgroup_is_own) are ever swept: else -EPERM. Gone: success. */
+	/*
+	 * Signal every process in the group and below. SIGKILL also thaws and, with a @deadline
+	 * that is not 0, waits until all are gone. Only groups that are the container's own
+	 * (cgroup_is_own) are ever swept: else -EPERM. Gone: success.
+	 */
 	int (*kill)(struct cgroup *g, int sig, uint64_t deadline, struct err *e);
 	/* All pids of the group and below, as seen from the caller's pid namespace. Gone: none. */
 	int (*pids)(struct cgroup *g, struct arena *a, int **ret, size_t *ret_n, struct err *e);
-	/* Measure, into @a. What is not counted is left out, never an error; a group that is gone is -ENOENT. */
+	/*
+	 * Measure, into @a. What is not counted is left out, never an error; a group that is gone
+	 * is -ENOENT.
+	 */
 	int (*stats)(struct cgroup *g, struct arena *a, struct cgroup_stats *ret, struct err *e);
-	/* Remove what was created, bottom-up, children first; waits for the last process until @deadline. Gone already:
-	 * success. Made components above the group that others use by now stay. */
+	/*
+	 * Remove what was created, bottom-up, children first; waits for the last process until
+	 * @deadline. Gone already: success. Made components above the group that others use by now
+	 * stay.
+	 */
 	int (*destroy)(struct cgroup *g, uint64_t deadline, struct err *e);
 };
 
 /* Choose the manager's ops for this host. ERR_CGR_LAYOUT when it cannot serve. */
-int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struct cgroup *ret, struct err *e);
-/* Choose the ops for a group whose manager, layout and dir[] come from a state record; the host is not looked at. */
+int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struct cgroup *ret,
+		  struct err *e);
+/*
+ * Choose the ops for a group whose manager, layout and dir[] come from a state record; the host is
+ * not looked at.
+ */
 int cgroup_restore(struct cgroup *g, struct err *e);
 /* Open v2_fd of a restored group, for exec. 0 also when the group has no v2 part. */
 int cgroup_open(struct cgroup *g, struct err *e);
-/* As cgroup_open, but the group that process @pid of the container is in: for exec when the container's own group takes no
- * process any more (EBUSY, EOPNOTSUPP: the payload enabled controllers for groups below it). -EXDEV and ERR_CGR_JOIN
- * when that is not below the container's group: a process that walked out is not followed. *ret_path (of @size) is
- * the group, below the mount. v2 only. */
+/*
+ * As cgroup_open, but the group that process @pid of the container is in: for exec when the
+ * container's own group takes no process any more (EBUSY, EOPNOTSUPP: the payload enabled
+ * controllers for groups below it). -EXDEV and ERR_CGR_JOIN when that is not below the container's
+ * group: a process that walked out is not followed. *ret_path (of @size) is the group, below the
+ * mount. v2 only.
+ */
 int cgroup_open_beside(struct cgroup *g, int pid, char *ret_path, size_t size, struct err *e);
-/* exec --cgroup: the group below the container's own that @text names, "/sub" (every hierarchy) or, on v1,
- * "cpu,memory:/sub" (those alone). ERR_CGR_PATH. It must exist: cgroup_open and cgroup_doors_open say so. */
+/*
+ * exec --cgroup: the group below the container's own that @text names, "/sub" (every hierarchy) or,
+ * on v1, "cpu,memory:/sub" (those alone). ERR_CGR_PATH. It must exist: cgroup_open and
+ * cgroup_doors_open say so.
+ */
 int cgroup_descend(struct cgroup *g, const char *text, struct err *e);
-/* The way in for a process that moves itself: files the runtime opens (one per dir[], -1 where clone3 places it) and
- * init writes to before it enters any namespace. */
+/*
+ * The way in for a process that moves itself: files the runtime opens (one per dir[], -1 where
+ * clone3 places it) and init writes to before it enters any namespace.
+ */
 int cgroup_doors_open(const struct cgroup *g, int *ret_fds, struct err *e);
 int cgroup_doors_enter(const struct cgroup *g, int *fds, struct err *e);
-/* The container's process is in the group: what kept the unit alive until then can go. Also done by join and destroy,
- * and harmless where there is nothing to do. To be called after clone3 into v2_fd. */
+/*
+ * The container's process is in the group: what kept the unit alive until then can go. Also done by
+ * join and destroy, and harmless where there is nothing to do. To be called after clone3 into
+ * v2_fd.
+ */
 void cgroup_settle(struct cgroup *g);
 void cgroup_close(struct cgroup *g);
-/* Is the group the container's alone: hull made its last component? Rule for kill and destroy (faults P6). */
+/*
+ * Is the group the container's alone: hull made its last component? Rule for kill and destroy
+ * (faults P6).
+ */
 bool cgroup_is_own(const struct cgroup *g);
-/* Give the group to the container's root (LNX-CGOWN rows); v2 only, nothing elsewhere. -1 leaves an id. */
+/*
+ * Give the group to the container's root (LNX-CGOWN rows); v2 only, nothing elsewhere. -1 leaves an
+ * id.
+ */
 int cgroup_delegate(struct cgroup *g, uid_t uid, gid_t gid, struct err *e);
 
 /* Notification of the OOM killer. */
@@ -177,8 +254,10 @@ struct cgroup_oom {
 };
 /* Begin to watch the memory controller of the group. ERR_CGR_LAYOUT where it has none. */
 int cgroup_oom_open(struct cgroup *g, struct cgroup_oom *ret, struct err *e);
-/* Wait until @deadline (0: for ever). 1: a process was killed (v1: the limit was hit), 0: the time is over,
- * -ENOENT: the group is gone, -errno. */
+/*
+ * Wait until @deadline (0: for ever). 1: a process was killed (v1: the limit was hit), 0: the time
+ * is over, -ENOENT: the group is gone, -errno.
+ */
 int cgroup_oom_wait(struct cgroup_oom *o, uint64_t deadline);
 void cgroup_oom_close(struct cgroup_oom *o);
 

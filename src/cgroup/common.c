@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/common: operations that are the same in every layout that has directories: plan, pids, destroy,
- * ownership; and the layout without any.
+ * cgroup/common: operations that are the same in every layout that has directories: plan, pids,
+ * destroy, ownership; and the layout without any.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,8 @@
 #include "sys/call.h"
 #include "sys/proc.h"
 
-int cgroup_common_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h, struct err *e)
+int cgroup_common_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h,
+		       struct err *e)
 {
 	int r = cgroup_path_check(p->path, e);
 
@@ -52,7 +53,8 @@ int cgroup_common_pids(struct cgroup *g, struct arena *a, int **ret, size_t *ret
 		return 0;
 	}
 	if (r < 0)
-		return err_sys(e, ERR_GEN_SYS, r, "list the processes of %s", cgroup_dir_name(g, (unsigned)i, name));
+		return err_sys(e, ERR_GEN_SYS, r, "list the processes of %s",
+			       cgroup_dir_name(g, (unsigned)i, name));
 	return 0;
 }
 
@@ -101,7 +103,8 @@ int cgroup_open(struct cgroup *g, struct err *e)
 		return 0;
 	fd = cgroup_dir_open(g, (unsigned)i);
 	if (fd < 0)
-		return err_sys(e, ERR_CGR_JOIN, fd, "open cgroup %s", cgroup_dir_name(g, (unsigned)i, name));
+		return err_sys(e, ERR_CGR_JOIN, fd, "open cgroup %s",
+			       cgroup_dir_name(g, (unsigned)i, name));
 	g->v2_fd = fd;
 	return 0;
 }
@@ -152,10 +155,12 @@ int cgroup_open_beside(struct cgroup *g, int pid, char *ret_path, size_t size, s
 		return err_sys(e, ERR_CGR_JOIN, r, "find the cgroup of process %d", pid);
 	below = str_skip(path, g->dir[i].path);
 	if (!below || (*below && *below != '/'))
-		return err_set(e, ERR_CGR_JOIN, EXDEV, "process %d is in the cgroup %s, not below %s", pid, path,
+		return err_set(e, ERR_CGR_JOIN, EXDEV,
+			       "process %d is in the cgroup %s, not below %s", pid, path,
 			       cgroup_dir_name(g, (unsigned)i, name));
 	own = cgroup_dir_open(g, (unsigned)i);
-	fd = own < 0 ? own : cgroup_beneath_open(own, *below ? below + 1 : "", O_RDONLY | O_DIRECTORY);
+	fd = own < 0 ? own
+		     : cgroup_beneath_open(own, *below ? below + 1 : "", O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return err_sys(e, ERR_CGR_JOIN, fd, "open the cgroup %s%s", g->dir[i].mount, path);
 	r = str_format(ret_path, size, "%s", path);
@@ -179,7 +184,8 @@ int cgroup_delegate(struct cgroup *g, uid_t uid, gid_t gid, struct err *e)
 	dir = cgroup_dir_open(g, (unsigned)i);
 	r = dir < 0 ? dir : sys_fchownat(dir, "", uid, gid, AT_EMPTY_PATH);
 	if (r < 0)
-		return err_sys(e, ERR_CGR_SET, r, "give %s to %u:%u", cgroup_dir_name(g, (unsigned)i, name), uid, gid);
+		return err_sys(e, ERR_CGR_SET, r, "give %s to %u:%u",
+			       cgroup_dir_name(g, (unsigned)i, name), uid, gid);
 	list = sys_openat(AT_FDCWD, "/sys/kernel/cgroup/delegate", O_RDONLY, 0);
 	if (list >= 0 && io_read_line_file(list, text, sizeof(text)) < 0)
 		return err_set(e, ERR_CGR_SET, EIO, "read /sys/kernel/cgroup/delegate");
@@ -192,8 +198,8 @@ int cgroup_delegate(struct cgroup *g, uid_t uid, gid_t gid, struct err *e)
 		fd = cgroup_file_open(dir, line, O_PATH);
 		r = fd < 0 ? fd : sys_fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
 		if (r < 0 && r != -ENOENT)
-			return err_sys(e, ERR_CGR_SET, r, "give %s/%s to %u:%u", cgroup_dir_name(g, (unsigned)i, name),
-				       line, uid, gid);
+			return err_sys(e, ERR_CGR_SET, r, "give %s/%s to %u:%u",
+				       cgroup_dir_name(g, (unsigned)i, name), line, uid, gid);
 		line = more ? end + 1 : end;
 	}
 	return 0;
@@ -201,10 +207,12 @@ int cgroup_delegate(struct cgroup *g, uid_t uid, gid_t gid, struct err *e)
 
 /* ---- no cgroups ---- */
 
-static int none_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h, struct err *e)
+static int none_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h,
+		     struct err *e)
 {
-	const char *why = g->manager == CGROUP_DISABLED ? "cgroups are disabled (--cgroup-manager disabled)"
-							: "this host has no cgroup hierarchy mounted";
+	const char *why = g->manager == CGROUP_DISABLED
+				  ? "cgroups are disabled (--cgroup-manager disabled)"
+				  : "this host has no cgroup hierarchy mounted";
 
 	(void)h;
 	g->n = 0;
@@ -229,8 +237,9 @@ static int none_join(struct cgroup *g, int pid, struct err *e)
 	return 0;
 }
 
-static int none_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline, struct arena *a,
-		      struct cgroup_change **ret_changes, size_t *ret_n, struct err *e)
+static int none_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline,
+		      struct arena *a, struct cgroup_change **ret_changes, size_t *ret_n,
+		      struct err *e)
 {
 	(void)g, (void)deadline, (void)a;
 	if (!p->n_writes && !p->n_devices) {
@@ -241,13 +250,15 @@ static int none_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t de
 		return 0;
 	}
 	err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "the container has no cgroup: cannot be applied");
-	return err_at(e, -ENOTSUP, "%s", p->n_writes ? p->writes[0].pointer : "/linux/resources/devices");
+	return err_at(e, -ENOTSUP, "%s",
+		      p->n_writes ? p->writes[0].pointer : "/linux/resources/devices");
 }
 
 static int none_freeze(struct cgroup *g, bool on, uint64_t deadline, struct err *e)
 {
 	(void)g, (void)deadline;
-	return err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "the container has no cgroup: it cannot be %s", on ? "paused" : "resumed");
+	return err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "the container has no cgroup: it cannot be %s",
+		       on ? "paused" : "resumed");
 }
 
 static int none_frozen(struct cgroup *g, bool *ret, struct err *e)
@@ -260,20 +271,23 @@ static int none_frozen(struct cgroup *g, bool *ret, struct err *e)
 static int none_kill(struct cgroup *g, int sig, uint64_t deadline, struct err *e)
 {
 	(void)g, (void)sig, (void)deadline;
-	return err_set(e, ERR_CGR_KILL, EPERM, "the container has no cgroup of its own: its processes are not known");
+	return err_set(e, ERR_CGR_KILL, EPERM,
+		       "the container has no cgroup of its own: its processes are not known");
 }
 
 static int none_pids(struct cgroup *g, struct arena *a, int **ret, size_t *ret_n, struct err *e)
 {
 	(void)g, (void)a;
 	(void)ret, (void)ret_n;
-	return err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "the container has no cgroup: its processes are not known");
+	return err_set(e, ERR_CGR_LAYOUT, ENOTSUP,
+		       "the container has no cgroup: its processes are not known");
 }
 
 static int none_stats(struct cgroup *g, struct arena *a, struct cgroup_stats *ret, struct err *e)
 {
 	(void)g, (void)a, (void)ret;
-	return err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "the container has no cgroup: nothing is counted");
+	return err_set(e, ERR_CGR_LAYOUT, ENOTSUP,
+		       "the container has no cgroup: nothing is counted");
 }
 
 static int none_destroy(struct cgroup *g, uint64_t deadline, struct err *e)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/dirs: the group's directory in each hierarchy: name, make, join, write, remove. The same for v1
- * and v2; hides which components hull made and races with neighbours that share a parent.
+ * cgroup/dirs: the group's directory in each hierarchy: name, make, join, write, remove. The same
+ * for v1 and v2; hides which components hull made and races with neighbours that share a parent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,22 +19,33 @@ enum { OPEN_DIR = O_RDONLY | O_DIRECTORY, MAKE_TRIES = 16 };
 int cgroup_path_check(const char *path, struct err *e)
 {
 	if (!path || path[0] != '/')
-		return err_set(e, ERR_CGR_PATH, EINVAL, "cgroup path \"%s\" is not absolute", path ? path : "");
+		return err_set(e, ERR_CGR_PATH, EINVAL, "cgroup path \"%s\" is not absolute",
+			       path ? path : "");
 	if (strlen(path) >= sizeof(((struct cgroup *)NULL)->dir[0].path))
-		return err_set(e, ERR_CGR_PATH, ENAMETOOLONG, "cgroup path of %zu bytes", strlen(path));
-	/* SECURITY: faults P6: the root is everybody's group; nothing may be limited, frozen or killed there. */
+		return err_set(e, ERR_CGR_PATH, ENAMETOOLONG, "cgroup path of %zu bytes",
+			       strlen(path));
+	/*
+	 * SECURITY: faults P6: the root is everybody's group; nothing may be limited, frozen or
+	 * killed there.
+	 */
 	if (!path[1])
 		return err_set(e, ERR_CGR_PATH, EINVAL, "the root cgroup cannot be a container's");
 	for (const char *p = path; *p;) {
 		const char *name = p + 1, *end = strchrnul(name, '/');
 		size_t n = (size_t)(end - name);
 
-		if (n == 0 || (n == 1 && name[0] == '.') || (n == 2 && name[0] == '.' && name[1] == '.'))
+		if (n == 0 || (n == 1 && name[0] == '.') ||
+		    (n == 2 && name[0] == '.' && name[1] == '.'))
 			return err_set(e, ERR_CGR_PATH, EINVAL,
-				       "cgroup path \"%s\" has an empty, \".\" or \"..\" part", path);
+				       "cgroup path \"%s\" has an empty, \".\" or \"..\" part",
+				       path);
 		if (n > 255)
-			return err_set(e, ERR_CGR_PATH, ENAMETOOLONG, "a part of the cgroup path has %zu bytes", n);
-		/* KERNEL: mkdir of a group refuses a newline (EINVAL): it would break /proc/PID/cgroup. Since 4.2. */
+			return err_set(e, ERR_CGR_PATH, ENAMETOOLONG,
+				       "a part of the cgroup path has %zu bytes", n);
+		/*
+		 * KERNEL: mkdir of a group refuses a newline (EINVAL): it would break
+		 * /proc/PID/cgroup. Since 4.2.
+		 */
 		if (memchr(name, '\n', n))
 			return err_set(e, ERR_CGR_PATH, EINVAL, "cgroup path with a newline");
 		p = end;
@@ -95,7 +106,10 @@ int cgroup_dir_open(const struct cgroup *g, unsigned i)
 	return root < 0 ? fd_take(&root) : cgroup_beneath_open(root, g->dir[i].path + 1, OPEN_DIR);
 }
 
-/* Open the longest prefix of @path that exists; *ret_rest points to the first missing component, "" when none is. */
+/*
+ * Open the longest prefix of @path that exists; *ret_rest points to the first missing component, ""
+ * when none is.
+ */
 static int open_prefix(int root, const char *path, const char **ret_rest)
 {
 	char prefix[512];
@@ -124,14 +138,16 @@ static unsigned components(const char *path)
 	return n;
 }
 
-int cgroup_dir_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_hierarchy *h, struct err *e)
+int cgroup_dir_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_hierarchy *h,
+		    struct err *e)
 {
 	_cleanup_fd_ int root = -1, fd = -1;
 	const char *rest;
 	unsigned i = g->n;
 
 	if (i >= CGROUP_HIERARCHIES)
-		return err_set(e, ERR_CGR_LAYOUT, E2BIG, "more than %d hierarchies", CGROUP_HIERARCHIES);
+		return err_set(e, ERR_CGR_LAYOUT, E2BIG, "more than %d hierarchies",
+			       CGROUP_HIERARCHIES);
 	memset(&g->dir[i], 0, sizeof(g->dir[i]));
 	str_format(g->dir[i].mount, sizeof(g->dir[i].mount), "%s", h->mount);
 	str_format(g->dir[i].controllers, sizeof(g->dir[i].controllers), "%s", h->controllers);
@@ -147,8 +163,10 @@ int cgroup_dir_plan(struct cgroup *g, const struct plan_cgroup *p, const struct 
 	return 0; /* what cannot be looked at now fails in create, which says why */
 }
 
-/* One go. *@first is the depth of the topmost component that is ours. -ENOENT, -ENODEV: a neighbour removed a parent
- * between our steps. */
+/*
+ * One go. *@first is the depth of the topmost component that is ours. -ENOENT, -ENODEV: a neighbour
+ * removed a parent between our steps.
+ */
 static int make_once(int root, const char *path, unsigned *first)
 {
 	_cleanup_fd_ int at = -1;
@@ -187,7 +205,8 @@ int cgroup_dir_make(struct cgroup *g, unsigned i, struct err *e)
 	g->dir[i].created = 0;
 	root = cgroup_root_open(g->dir[i].mount, g->dir[i].v2);
 	if (root < 0)
-		return err_sys(e, ERR_CGR_LAYOUT, root, "open cgroup hierarchy %s", g->dir[i].mount);
+		return err_sys(e, ERR_CGR_LAYOUT, root, "open cgroup hierarchy %s",
+			       g->dir[i].mount);
 	for (unsigned try = 0; try < MAKE_TRIES; try++) {
 		r = make_once(root, g->dir[i].path + 1, &first);
 		g->dir[i].created = total - first;
@@ -196,9 +215,11 @@ int cgroup_dir_make(struct cgroup *g, unsigned i, struct err *e)
 		if (r != -ENOENT && r != -ENODEV)
 			break;
 	}
-	if (r == -EAGAIN) /* KERNEL: cgroup.max.depth and cgroup.max.descendants refuse with EAGAIN. Since 4.14. */
+	/* KERNEL: cgroup.max.depth and cgroup.max.descendants refuse with EAGAIN. Since 4.14. */
+	if (r == -EAGAIN)
 		return err_sys(e, ERR_CGR_CREATE, r,
-			       "make cgroup %s: cgroup.max.depth or cgroup.max.descendants of a parent is reached",
+			       "make cgroup %s: cgroup.max.depth or cgroup.max.descendants of a "
+			       "parent is reached",
 			       cgroup_dir_name(g, i, name));
 	return err_sys(e, ERR_CGR_CREATE, r, "make cgroup %s", cgroup_dir_name(g, i, name));
 }
@@ -209,10 +230,13 @@ static int explain_join(const struct cgroup *g, unsigned i, const char *who, int
 
 	cgroup_dir_name(g, i, name);
 	if (r == -EBUSY && g->dir[i].v2)
-		return err_sys(e, ERR_CGR_JOIN, r, "move %s into %s, which has controllers enabled for its "
-			       "children (cgroup.subtree_control)", who, name);
+		return err_sys(e, ERR_CGR_JOIN, r,
+			       "move %s into %s, which has controllers enabled for its "
+			       "children (cgroup.subtree_control)",
+			       who, name);
 	if (r == -ENOSPC && cgroup_dir_has(g, i, "cpuset"))
-		return err_sys(e, ERR_CGR_JOIN, r, "move %s into %s: cpuset.cpus or cpuset.mems is empty", who, name);
+		return err_sys(e, ERR_CGR_JOIN, r,
+			       "move %s into %s: cpuset.cpus or cpuset.mems is empty", who, name);
 	return err_sys(e, ERR_CGR_JOIN, r, "move %s into %s", who, name);
 }
 
@@ -232,8 +256,9 @@ int cgroup_dir_join(const struct cgroup *g, unsigned i, int pid, struct err *e)
 }
 
 /*
- * KERNEL: a thread that writes "0" into the v1 file `tasks` moves itself without the lock over all forks and exits
- * of the host, which costs cgroup.procs a millisecond for each hierarchy. cgroup_procs_write_start, since 5.15
+ * KERNEL: a thread that writes "0" into the v1 file `tasks` moves itself without the lock over all
+ * forks and exits of the host, which costs cgroup.procs a millisecond for each hierarchy.
+ * cgroup_procs_write_start, since 5.15
  */
 int cgroup_doors_open(const struct cgroup *g, int *ret_fds, struct err *e)
 {
@@ -245,7 +270,10 @@ int cgroup_doors_open(const struct cgroup *g, int *ret_fds, struct err *e)
 		if (g->dir[i].v2 && g->v2_fd >= 0)
 			continue;
 		dir = cgroup_dir_open(g, i);
-		ret_fds[i] = dir < 0 ? dir : cgroup_file_open(dir, g->dir[i].v2 ? "cgroup.procs" : "tasks", O_WRONLY);
+		ret_fds[i] =
+			dir < 0 ? dir
+				: cgroup_file_open(dir, g->dir[i].v2 ? "cgroup.procs" : "tasks",
+						   O_WRONLY);
 		if (ret_fds[i] < 0)
 			return explain_join(g, i, "the container", ret_fds[i], e);
 	}
@@ -267,15 +295,16 @@ int cgroup_doors_enter(const struct cgroup *g, int *fds, struct err *e)
 	return 0;
 }
 
-int cgroup_dir_write(const struct cgroup *g, unsigned i, int dir, const char *file, const char *value,
-		     const char *pointer, struct err *e)
+int cgroup_dir_write(const struct cgroup *g, unsigned i, int dir, const char *file,
+		     const char *value, const char *pointer, struct err *e)
 {
 	char name[CGROUP_NAME_SIZE];
 	int r = cgroup_file_write(dir, file, value);
 
 	if (r >= 0)
 		return 0;
-	err_sys(e, ERR_CGR_SET, r, "write \"%.200s\" to %s/%s", value, cgroup_dir_name(g, i, name), file);
+	err_sys(e, ERR_CGR_SET, r, "write \"%.200s\" to %s/%s", value, cgroup_dir_name(g, i, name),
+		file);
 	return pointer ? err_at(e, r, "%s", pointer) : r;
 }
 
@@ -324,7 +353,8 @@ int cgroup_need_own(const struct cgroup *g, const char *what, struct err *e)
 {
 	if (cgroup_is_own(g))
 		return 0;
-	return err_set(e, ERR_CGR_KILL, EPERM, "%s: cgroup %s existed before the container and may hold other processes",
+	return err_set(e, ERR_CGR_KILL, EPERM,
+		       "%s: cgroup %s existed before the container and may hold other processes",
 		       what, g->n ? g->dir[0].path : "");
 }
 
@@ -343,14 +373,17 @@ static int wait_empty(const struct cgroup *g, unsigned i, int dir, uint64_t dead
 		return -ETIMEDOUT;
 	if (g->dir[i].v2)
 		r = cgroup_events_wait(dir, "populated", 0, deadline);
-	/* v1 tells nobody; on v2 empty and busy are new children or dying ones: short, growing naps */
+	/*
+	 * v1 tells nobody; on v2 empty and busy are new children or dying ones: short, growing naps
+	 */
 	if (r >= 0)
 		nap(ms, deadline);
 	return r == -ENOENT ? 0 : r;
 }
 
 /* The group itself, with what the container made below it. 0 when it is gone. */
-static int remove_leaf(struct cgroup *g, unsigned i, int parent, const char *leaf, uint64_t deadline, struct err *e)
+static int remove_leaf(struct cgroup *g, unsigned i, int parent, const char *leaf,
+		       uint64_t deadline, struct err *e)
 {
 	char name[CGROUP_NAME_SIZE], below[256] = "", who[128];
 	unsigned ms = 1;
@@ -376,7 +409,8 @@ static int remove_leaf(struct cgroup *g, unsigned i, int parent, const char *lea
 			continue;
 		cgroup_dir_name(g, i, name);
 		cgroup_tree_who(dir, who, sizeof(who));
-		return err_set(e, ERR_CGR_REMOVE, EBUSY, "remove cgroup %s%s%s: %s%s", name, below[0] ? "/" : "", below,
+		return err_set(e, ERR_CGR_REMOVE, EBUSY, "remove cgroup %s%s%s: %s%s", name,
+			       below[0] ? "/" : "", below,
 			       who[0] ? "it holds process " : "it stays busy", who);
 	}
 	return err_sys(e, ERR_CGR_REMOVE, r, "remove cgroup %s", cgroup_dir_name(g, i, name));
@@ -391,14 +425,19 @@ int cgroup_dir_remove(struct cgroup *g, unsigned i, uint64_t deadline, struct er
 	if (!left)
 		return 0;
 	root = cgroup_root_open(g->dir[i].mount, g->dir[i].v2);
-	if (root == -ENOENT || root == -ENOTSUP) { /* the hierarchy was unmounted: the group is out of reach, not busy */
+	/* the hierarchy was unmounted: the group is out of reach, not busy */
+	if (root == -ENOENT || root == -ENOTSUP) {
 		g->dir[i].created = 0;
 		return 0;
 	}
 	if (root < 0)
-		return err_sys(e, ERR_CGR_REMOVE, root, "open cgroup hierarchy %s", g->dir[i].mount);
+		return err_sys(e, ERR_CGR_REMOVE, root, "open cgroup hierarchy %s",
+			       g->dir[i].mount);
 	str_format(path, sizeof(path), "%s", g->dir[i].path + 1);
-	/* /hull is where containers without a path live: the last one out takes it along, whoever made it. */
+	/*
+	 * /hull is where containers without a path live: the last one out takes it along, whoever
+	 * made it.
+	 */
 	if (left == 1 && str_starts(path, "hull/") && !strchr(path + 5, '/'))
 		left = 2;
 	for (bool leaf = true; left; left--, leaf = false) {
@@ -417,7 +456,8 @@ int cgroup_dir_remove(struct cgroup *g, unsigned i, uint64_t deadline, struct er
 		} else if (parent >= 0) {
 			r = sys_unlinkat(parent, name, AT_REMOVEDIR);
 			if (r == -EBUSY || r == -ENOTEMPTY)
-				break; /* a neighbour lives there by now: it is no longer ours to remove */
+				/* a neighbour lives there by now: it is no longer ours to remove */
+				break;
 			if (r < 0 && r != -ENOENT && r != -ENODEV)
 				break;
 		}

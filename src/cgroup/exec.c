@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/exec: the group below the container's own that a caller of exec names. Hides the forms of the name;
- * never one above (rule G1).
+ * cgroup/exec: the group below the container's own that a caller of exec names. Hides the forms of
+ * the name; never one above (rule G1).
  */
 #include <errno.h>
 
@@ -53,6 +53,7 @@ int cgroup_descend(struct cgroup *g, const char *text, struct err *e)
 			return r;
 	}
 	if (!found)
-		return err_set(e, ERR_CGR_PATH, ENOENT, "the container has no cgroup for \"%s\"", text);
+		return err_set(e, ERR_CGR_PATH, ENOENT, "the container has no cgroup for \"%s\"",
+			       text);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/file: files and directories beneath a root that was proved to be a cgroup file system. Hides
- * openat2 and the poll protocol of cgroup.events.
+ * cgroup/file: files and directories beneath a root that was proved to be a cgroup file system.
+ * Hides openat2 and the poll protocol of cgroup.events.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,10 @@
 #include "cgroup/internal.h"
 #include "sys/call.h"
 
-/* SECURITY: rule G1. A group's path comes from the config and its tree may be the container's: nothing in it leads out. */
+/*
+ * SECURITY: rule G1. A group's path comes from the config and its tree may be the container's:
+ * nothing in it leads out.
+ */
 #define BENEATH (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS)
 
 int cgroup_root_open(const char *mount, bool v2)
@@ -39,7 +42,8 @@ int cgroup_beneath_open(int dir, const char *path, int flags)
 
 static bool plain_name(const char *name)
 {
-	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+	size_t n =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
 
 	return n && n <= 255 && !name[n] && name[0] != '.';
 }
@@ -110,8 +114,8 @@ int cgroup_text_key(const char *text, const char *key, uint64_t *ret)
 		if (strncmp(line, key, n) == 0 && line[n] == ' ') {
 			char number[24];
 
-			if (str_format(number, sizeof(number), "%.*s", (int)(end - line - (ptrdiff_t)n - 1),
-				       line + n + 1) < 0)
+			if (str_format(number, sizeof(number), "%.*s",
+				       (int)(end - line - (ptrdiff_t)n - 1), line + n + 1) < 0)
 				return -ERANGE;
 			return str_to_u64(number, UINT64_MAX, ret);
 		}
@@ -143,7 +147,8 @@ int cgroup_events_wait(int dir, const char *key, uint64_t value, uint64_t deadli
 		do
 			n = pread(fd, text, sizeof(text) - 1, 0);
 		while (n < 0 && errno == EINTR);
-		if (n < 0) /* KERNEL: reading a file of a removed group gives ENODEV. kernfs, since 3.14. */
+		/* KERNEL: reading a file of a removed group gives ENODEV. kernfs, since 3.14. */
+		if (n < 0)
 			return errno == ENODEV ? -ENOENT : -errno;
 		text[n] = '\0';
 		r = cgroup_text_key(text, key, &now);
@@ -151,8 +156,11 @@ int cgroup_events_wait(int dir, const char *key, uint64_t value, uint64_t deadli
 			return r;
 		if (now == value)
 			return 0;
-		/* KERNEL: poll(2) says POLLPRI once the file changed after it was last read through this fd.
-		 * Documentation/admin-guide/cgroup-v2.rst#un-populated-notification. Since 4.2. */
+		/*
+		 * KERNEL: poll(2) says POLLPRI once the file changed after it was last read through
+		 * this fd. Documentation/admin-guide/cgroup-v2.rst#un-populated-notification. Since
+		 * 4.2.
+		 */
 		r = io_wait(fd, POLLPRI, deadline);
 		if (r < 0)
 			return r;

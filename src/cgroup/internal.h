@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/internal: what the files of the room share: files beneath a verified root, directories of the
- * group in each hierarchy, whole trees. Not included outside.
+ * cgroup/internal: what the files of the room share: files beneath a verified root, directories of
+ * the group in each hierarchy, whole trees. Not included outside.
  */
 #ifndef HULL_CGROUP_INTERNAL_H
 #define HULL_CGROUP_INTERNAL_H
@@ -10,14 +10,21 @@
 
 #include "cgroup/cgroup.h"
 
-extern const struct cgroup_ops cgroup_ops_none, cgroup_ops_v1, cgroup_ops_hybrid, cgroup_ops_v2, cgroup_ops_systemd;
+extern const struct cgroup_ops cgroup_ops_none, cgroup_ops_v1, cgroup_ops_hybrid, cgroup_ops_v2,
+	cgroup_ops_systemd;
 
 enum { CGROUP_NAME_SIZE = 640 }; /* mount + path + NUL */
 
 /* ---- file.c: rule G1 ---- */
-/* O_PATH fd of a hierarchy's mount point, proved by its magic. -ENOTSUP: something else is mounted there. */
+/*
+ * O_PATH fd of a hierarchy's mount point, proved by its magic. -ENOTSUP: something else is mounted
+ * there.
+ */
 int cgroup_root_open(const char *mount, bool v2);
-/* @path (without a leading slash; "" is @dir itself) beneath @dir: no symlink, no mount point, no "..". */
+/*
+ * @path (without a leading slash; "" is @dir itself) beneath @dir: no symlink, no mount point, no
+ * "..".
+ */
 int cgroup_beneath_open(int dir, const char *path, int flags);
 /* A file of the group @dir: one plain component. -EINVAL for anything else. */
 int cgroup_file_open(int dir, const char *name, int flags);
@@ -27,7 +34,10 @@ int cgroup_file_read_all(int dir, const char *name, struct arena *a, char **ret)
 int cgroup_file_write(int dir, const char *name, const char *value);
 /* The number behind "KEY " in a flat-keyed file (cgroup.events). -ENODATA without such a line. */
 int cgroup_text_key(const char *text, const char *key, uint64_t *ret);
-/* Wait for `KEY VALUE` in cgroup.events, by poll. 0, -ETIMEDOUT, -ENOENT when the group is gone, -errno. */
+/*
+ * Wait for `KEY VALUE` in cgroup.events, by poll. 0, -ETIMEDOUT, -ENOENT when the group is gone,
+ * -errno.
+ */
 int cgroup_events_wait(int dir, const char *key, uint64_t value, uint64_t deadline);
 int cgroup_events_get(int dir, const char *key, uint64_t *ret);
 
@@ -42,7 +52,8 @@ bool cgroup_dir_has(const struct cgroup *g, unsigned i, const char *controller);
 int cgroup_dir_find(const struct cgroup *g, const char *controller);
 int cgroup_dir_v2(const struct cgroup *g);
 /* Add a hierarchy of the host. */
-int cgroup_dir_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_hierarchy *h, struct err *e);
+int cgroup_dir_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_hierarchy *h,
+		    struct err *e);
 void cgroup_dir_drop(struct cgroup *g, unsigned i);
 /* Readable directory fd, or -errno. */
 int cgroup_dir_open(const struct cgroup *g, unsigned i);
@@ -50,11 +61,14 @@ int cgroup_dir_open(const struct cgroup *g, unsigned i);
 int cgroup_dir_make(struct cgroup *g, unsigned i, struct err *e);
 int cgroup_dir_join(const struct cgroup *g, unsigned i, int pid, struct err *e);
 /* Write one value; the error names file, value, reason and @pointer. */
-int cgroup_dir_write(const struct cgroup *g, unsigned i, int dir, const char *file, const char *value,
-		     const char *pointer, struct err *e);
+int cgroup_dir_write(const struct cgroup *g, unsigned i, int dir, const char *file,
+		     const char *value, const char *pointer, struct err *e);
 /* Remove the group and the made components above it. */
 int cgroup_dir_remove(struct cgroup *g, unsigned i, uint64_t deadline, struct err *e);
-/* The hierarchy whose directory holds exactly the container's processes: the v2 one or a v1 one that hull made; -1. */
+/*
+ * The hierarchy whose directory holds exactly the container's processes: the v2 one or a v1 one
+ * that hull made; -1.
+ */
 int cgroup_sweep_dir(const struct cgroup *g);
 /* Undo of create: remove everything made, keep the first error. */
 void cgroup_undo(struct cgroup *g);
@@ -69,7 +83,8 @@ int cgroup_tree_remove_children(int dir, char *ret_busy, size_t size);
 const char *cgroup_tree_who(int dir, char *buf, size_t size);
 
 /* ---- shared by v1 and v2 ---- */
-int cgroup_common_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h, struct err *e);
+int cgroup_common_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h,
+		       struct err *e);
 int cgroup_common_destroy(struct cgroup *g, uint64_t deadline, struct err *e);
 int cgroup_common_pids(struct cgroup *g, struct arena *a, int **ret, size_t *ret_n, struct err *e);
 /* A group that existed: refuse when it is populated or frozen (faults P4, B3). */
@@ -82,20 +97,29 @@ bool cgroup_may_skip(const struct plan_cgroup *p, int r);
 /* ---- write.c ---- */
 struct cgroup_write_options {
 	struct arena *arena;
-	bool live;	   /* the group is in use: old values are kept for the way back, memory shrinks without a kill */
+	/*
+	 * the group is in use: old values are kept for the way back, memory shrinks without a kill
+	 */
+	bool live;
 	uint64_t deadline; /* of the latter */
-	int (*devices)(struct cgroup *g, const struct plan_cgroup *p, struct err *e); /* the last act of the transaction */
+	/* the last act of the transaction */
+	int (*devices)(struct cgroup *g, const struct plan_cgroup *p, struct err *e);
 	struct cgroup_change **changes; /* may be NULL */
 	size_t *n_changes;
 };
 /* Write all or, when @live, leave all as it was. */
-int cgroup_write_list(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_write_options *o, struct err *e);
+int cgroup_write_list(struct cgroup *g, const struct plan_cgroup *p,
+		      const struct cgroup_write_options *o, struct err *e);
 /* "No limit", which is true where nothing is counted. */
 bool cgroup_is_unlimited(const struct plan_cgroup_write *w);
 /* What to write to @file so that it shows @old again after @value was written. */
-const char *cgroup_restore_value(struct arena *a, const char *file, const char *old, const char *value);
+const char *cgroup_restore_value(struct arena *a, const char *file, const char *old,
+				 const char *value);
 
-/* ---- stats.c: readers; each leaves its target alone when the file is absent or not what was expected ---- */
+/*
+ * ---- stats.c: readers; each leaves its target alone when the file is absent or not what was
+ * expected ----
+ */
 struct cgroup_reader {
 	struct arena *a;
 	int dir;
@@ -104,9 +128,11 @@ struct cgroup_reader {
 bool cgroup_stat_number(const struct cgroup_reader *r, const char *file, uint64_t *ret);
 const char *cgroup_stat_text(const struct cgroup_reader *r, const char *file);
 /* All "KEY NUMBER" lines. */
-void cgroup_stat_flat(const struct cgroup_reader *r, const char *file, struct cgroup_value **ret, size_t *ret_n);
+void cgroup_stat_flat(const struct cgroup_reader *r, const char *file, struct cgroup_value **ret,
+		      size_t *ret_n);
 uint64_t cgroup_stat_find(const struct cgroup_value *v, size_t n, const char *name);
-void cgroup_stat_pressure(const struct cgroup_reader *r, const char *file, struct cgroup_pressure *ret);
+void cgroup_stat_pressure(const struct cgroup_reader *r, const char *file,
+			  struct cgroup_pressure *ret);
 void cgroup_stat_all_pressures(const struct cgroup_reader *r, struct cgroup_stats *ret);
 /* Every page size of "hugetlb.SIZE.@end" in the directory. */
 size_t cgroup_stat_page_sizes(const struct cgroup_reader *r, const char *end, const char ***ret);
@@ -115,16 +141,20 @@ void cgroup_v2_stats_read(int dir, struct arena *a, struct cgroup_stats *ret);
 int cgroup_v2_stats(struct cgroup *g, struct arena *a, struct cgroup_stats *ret, struct err *e);
 
 /* ---- v2/ ---- */
-int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p, struct err *e);
-int cgroup_v2_devices(struct cgroup *g, int dir, bool fresh, const struct plan_cgroup *p, struct err *e);
+int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p,
+		     struct err *e);
+int cgroup_v2_devices(struct cgroup *g, int dir, bool fresh, const struct plan_cgroup *p,
+		      struct err *e);
 int cgroup_v2_freeze(const struct cgroup *g, unsigned i, bool on, uint64_t deadline, struct err *e);
 int cgroup_v2_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *e);
 int cgroup_v2_kill(const struct cgroup *g, unsigned i, int sig, uint64_t deadline, struct err *e);
 
 /* ---- v1/ ---- */
 int cgroup_v1_cpuset_inherit(const struct cgroup *g, unsigned i, struct err *e);
-void cgroup_v1_realtime_parents(const struct cgroup *g, unsigned i, const char *runtime, const char *period);
-int cgroup_v1_devices(struct cgroup *g, unsigned i, int dir, bool fresh, const struct plan_cgroup *p, struct err *e);
+void cgroup_v1_realtime_parents(const struct cgroup *g, unsigned i, const char *runtime,
+				const char *period);
+int cgroup_v1_devices(struct cgroup *g, unsigned i, int dir, bool fresh,
+		      const struct plan_cgroup *p, struct err *e);
 int cgroup_v1_devices_live(struct cgroup *g, const struct plan_cgroup *p, struct err *e);
 int cgroup_v1_freeze(const struct cgroup *g, unsigned i, bool on, uint64_t deadline, struct err *e);
 int cgroup_v1_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *e);

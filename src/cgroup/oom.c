@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/oom: tell when the OOM killer was at work. Hides the two ways of the kernel: a file that changes (v2)
- * and an eventfd that is registered (v1).
+ * cgroup/oom: tell when the OOM killer was at work. Hides the two ways of the kernel: a file that
+ * changes (v2) and an eventfd that is registered (v1).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,12 +48,16 @@ static int open_v2(struct cgroup *g, struct cgroup_oom *ret)
 	r = read_kills(fd, &kills);
 	if (r < 0)
 		return r;
-	*ret = (struct cgroup_oom){ .fd = fd_take(&fd), .events = POLLPRI, .aux_fd = -1, .v2 = true, .kills = kills };
+	*ret = (struct cgroup_oom){
+		.fd = fd_take(&fd), .events = POLLPRI, .aux_fd = -1, .v2 = true, .kills = kills
+	};
 	return 0;
 }
 
-/* KERNEL: "EVENTFD FD-OF-memory.oom_control" in cgroup.event_control registers; closing the eventfd ends it.
- * Documentation/admin-guide/cgroup-v1/memory.rst#oom-control */
+/*
+ * KERNEL: "EVENTFD FD-OF-memory.oom_control" in cgroup.event_control registers; closing the eventfd
+ * ends it. Documentation/admin-guide/cgroup-v1/memory.rst#oom-control
+ */
 static int open_v1(struct cgroup *g, int i, struct cgroup_oom *ret)
 {
 	_cleanup_fd_ int dir = cgroup_dir_open(g, (unsigned)i), control = -1, event = -1;
@@ -72,8 +76,12 @@ static int open_v1(struct cgroup *g, int i, struct cgroup_oom *ret)
 	r = cgroup_file_write(dir, "cgroup.event_control", line);
 	if (r < 0)
 		return r;
-	/* the open file tells whether the group still exists: its removal wakes the eventfd as well */
-	*ret = (struct cgroup_oom){ .fd = fd_take(&event), .events = POLLIN, .aux_fd = fd_take(&control) };
+	/*
+	 * the open file tells whether the group still exists: its removal wakes the eventfd as well
+	 */
+	*ret = (struct cgroup_oom){ .fd = fd_take(&event),
+				    .events = POLLIN,
+				    .aux_fd = fd_take(&control) };
 	return 0;
 }
 
@@ -85,7 +93,8 @@ int cgroup_oom_open(struct cgroup *g, struct cgroup_oom *ret, struct err *e)
 
 	if (r >= 0)
 		return 0;
-	return err_sys(e, ERR_CGR_LAYOUT, r, "watch the memory controller of %s", g->n ? g->dir[0].path : "the container");
+	return err_sys(e, ERR_CGR_LAYOUT, r, "watch the memory controller of %s",
+		       g->n ? g->dir[0].path : "the container");
 }
 
 int cgroup_oom_wait(struct cgroup_oom *o, uint64_t deadline)

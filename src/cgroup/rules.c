@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/rules: normal form of device rules. Hides the closure under intersection that makes "the most
- * specific entry decides" true, and what v1 can express.
+ * cgroup/rules: normal form of device rules. Hides the closure under intersection that makes "the
+ * most specific entry decides" true, and what v1 can express.
  */
 #include "cgroup/rules.h"
 
@@ -12,8 +12,12 @@ static int64_t number(struct opt_i64 o)
 	return o.set && o.v >= 0 ? o.v : RULES_ANY;
 }
 
-/* Accesses of the devices that @key stands for: those with its numbers and, where it says any, with numbers no rule names. */
-static uint32_t evaluate(const struct spec_device_rule *v, size_t n, char type, int64_t major, int64_t minor)
+/*
+ * Accesses of the devices that @key stands for: those with its numbers and, where it says any, with
+ * numbers no rule names.
+ */
+static uint32_t evaluate(const struct spec_device_rule *v, size_t n, char type, int64_t major,
+			 int64_t minor)
 {
 	uint32_t access = 0;
 
@@ -44,7 +48,8 @@ static int compare(const void *pa, const void *pb)
 	if (rank(a) != rank(b))
 		return rank(a) - rank(b);
 	if (a->type != b->type)
-		return a->type < b->type ? 1 : -1; /* characters first: they are asked for more often */
+		/* characters first: they are asked for more often */
+		return a->type < b->type ? 1 : -1;
 	if (a->major != b->major)
 		return a->major < b->major ? -1 : 1;
 	return a->minor < b->minor ? -1 : a->minor > b->minor;
@@ -54,7 +59,8 @@ static int compare(const void *pa, const void *pb)
 static uint32_t lookup(const struct rules *r, size_t from, char type, int64_t major, int64_t minor)
 {
 	for (size_t i = from; i < r->n; i++)
-		if (r->v[i].type == type && (r->v[i].major == RULES_ANY || r->v[i].major == major) &&
+		if (r->v[i].type == type &&
+		    (r->v[i].major == RULES_ANY || r->v[i].major == major) &&
 		    (r->v[i].minor == RULES_ANY || r->v[i].minor == minor))
 			return r->v[i].access;
 	return type == 'c' ? r->rest_char : r->rest_block;
@@ -67,7 +73,8 @@ uint32_t rules_lookup(const struct rules *r, char type, int64_t major, int64_t m
 
 static int too_many(struct err *e)
 {
-	return err_set(e, ERR_CGR_DEVICES, E2BIG, "the device rules come to more than %d cases", RULES_MAX);
+	return err_set(e, ERR_CGR_DEVICES, E2BIG, "the device rules come to more than %d cases",
+		       RULES_MAX);
 }
 
 static void push(struct arena *a, struct rules *r, char type, int64_t major, int64_t minor)
@@ -90,7 +97,8 @@ static void sort_unique(struct rules *r)
 }
 
 /* Every key that a rule names, for each type it speaks of. */
-static int collect(const struct spec_device_rule *v, size_t n, struct arena *a, struct rules *ret, struct err *e)
+static int collect(const struct spec_device_rule *v, size_t n, struct arena *a, struct rules *ret,
+		   struct err *e)
 {
 	for (size_t i = 0; i < n; i++) {
 		int64_t major = number(v[i].major), minor = number(v[i].minor);
@@ -108,7 +116,10 @@ static int collect(const struct spec_device_rule *v, size_t n, struct arena *a, 
 	return 0;
 }
 
-/* Where (major, *) and (*, minor) cross neither is the more specific one: the crossing gets its own entry. */
+/*
+ * Where (major, *) and (*, minor) cross neither is the more specific one: the crossing gets its own
+ * entry.
+ */
 static int close_crossings(struct arena *a, struct rules *ret, struct err *e)
 {
 	size_t n = ret->n;
@@ -128,7 +139,8 @@ static int close_crossings(struct arena *a, struct rules *ret, struct err *e)
 	return 0;
 }
 
-int rules_normalize(const struct spec_device_rule *v, size_t n, struct arena *a, struct rules *ret, struct err *e)
+int rules_normalize(const struct spec_device_rule *v, size_t n, struct arena *a, struct rules *ret,
+		    struct err *e)
 {
 	struct rules r = { 0 };
 	size_t kept;
@@ -143,8 +155,10 @@ int rules_normalize(const struct spec_device_rule *v, size_t n, struct arena *a,
 	r.rest_block = evaluate(v, n, 'b', RULES_ANY, RULES_ANY);
 	for (size_t i = 0; i < r.n; i++)
 		r.v[i].access = evaluate(v, n, r.v[i].type, r.v[i].major, r.v[i].minor);
-	/* From the general to the specific, drop what says nothing new. Kept entries gather at the end of the array,
-	 * so that lookup() sees exactly them. */
+	/*
+	 * From the general to the specific, drop what says nothing new. Kept entries gather at the
+	 * end of the array, so that lookup() sees exactly them.
+	 */
 	kept = r.n;
 	for (size_t i = r.n; i-- > 0;) {
 		struct rules_entry x = r.v[i];
@@ -186,7 +200,10 @@ static void v1_line(char ret[static 48], char type, int64_t major, int64_t minor
 		sb_char(&b, 'm');
 }
 
-/* Does entry @i say at least @side of what every more general entry over it says? Only then can exceptions add up. */
+/*
+ * Does entry @i say at least @side of what every more general entry over it says? Only then can
+ * exceptions add up.
+ */
 static bool grows(const struct rules *r, size_t i, uint32_t flip)
 {
 	const struct rules_entry *x = &r->v[i];
@@ -215,14 +232,18 @@ int rules_to_v1(const struct rules *r, struct arena *a, struct rules_v1 *ret, st
 	struct rules_v1 out = { .lines = arena_array(a, r->n + 2, sizeof(*out.lines)) };
 
 	for (int allow = 0; allow < 2; allow++) {
-		uint32_t flip = allow ? DEVICE_ALL : 0, c = r->rest_char ^ flip, b = r->rest_block ^ flip;
+		uint32_t flip = allow ? DEVICE_ALL : 0, c = r->rest_char ^ flip,
+			 b = r->rest_block ^ flip;
 		size_t i;
 
 		for (i = 0; i < r->n && grows(r, i, flip); i++)
 			;
 		if (i < r->n)
 			continue;
-		/* With everything allowed an exception is pointless; that is the other default with none. */
+		/*
+		 * With everything allowed an exception is pointless; that is the other default with
+		 * none.
+		 */
 		if (!allow && r->rest_char == DEVICE_ALL && r->rest_block == DEVICE_ALL)
 			continue;
 		out.default_allow = allow;
@@ -236,6 +257,7 @@ int rules_to_v1(const struct rules *r, struct arena *a, struct rules_v1 *ret, st
 		*ret = out;
 		return 0;
 	}
-	return err_set(e, ERR_CGR_DEVICES, ENOTSUP,
-		       "cgroup v1 cannot express device rules that deny part of what a wider rule allows");
+	return err_set(
+		e, ERR_CGR_DEVICES, ENOTSUP,
+		"cgroup v1 cannot express device rules that deny part of what a wider rule allows");
 }

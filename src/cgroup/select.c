@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/select: the only place that looks at the host. Hides mountinfo, /proc/self/cgroup and the four
- * layouts; everything else reads `struct cgroup_host`.
+ * cgroup/select: the only place that looks at the host. Hides mountinfo, /proc/self/cgroup and the
+ * four layouts; everything else reads `struct cgroup_host`.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,13 +29,16 @@ static int read_proc(const char *path, struct arena *a, char **ret)
 	return fd < 0 ? fd : io_read_all(fd, MOUNTINFO_MAX, a, ret, &n);
 }
 
-/* KERNEL: blank, tab, newline and backslash are \ooo in mountinfo. proc_pid_mountinfo(5). In place. */
+/*
+ * KERNEL: blank, tab, newline and backslash are \ooo in mountinfo. proc_pid_mountinfo(5). In place.
+ */
 static void unescape(char *s)
 {
 	char *out = s;
 
 	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
+		    s[3] >= '0' && s[3] <= '7') {
 			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
 			s += 3;
 		} else {
@@ -128,13 +131,18 @@ static bool below_root(const char *point)
 	return rest && (*rest == '/' || *rest == '\0');
 }
 
-/* The mount of a hierarchy: the last one below /sys/fs/cgroup (it covers those before), else the first one anywhere. */
-static const struct mount_line *find_mount(const struct mount_line *v, size_t n, const char *controllers)
+/*
+ * The mount of a hierarchy: the last one below /sys/fs/cgroup (it covers those before), else the
+ * first one anywhere.
+ */
+static const struct mount_line *find_mount(const struct mount_line *v, size_t n,
+					   const char *controllers)
 {
 	const struct mount_line *best = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		bool fits = controllers ? !v[i].v2 && has_controllers(v[i].super, controllers) : v[i].v2;
+		bool fits = controllers ? !v[i].v2 && has_controllers(v[i].super, controllers)
+					: v[i].v2;
 
 		if (fits && (!best || below_root(v[i].point)))
 			best = &v[i];
@@ -142,7 +150,10 @@ static const struct mount_line *find_mount(const struct mount_line *v, size_t n,
 	return best;
 }
 
-/* The caller's path as seen below the mount, whose root may itself be a group (in a container without cgroup namespace). */
+/*
+ * The caller's path as seen below the mount, whose root may itself be a group (in a container
+ * without cgroup namespace).
+ */
 static const char *below_mount(const char *own, const char *root)
 {
 	size_t n = strlen(root);
@@ -154,7 +165,8 @@ static const char *below_mount(const char *own, const char *root)
 	return "";
 }
 
-static void add(struct cgroup_host *h, bool v2, const char *controllers, const char *mount, const char *own)
+static void add(struct cgroup_host *h, bool v2, const char *controllers, const char *mount,
+		const char *own)
 {
 	struct cgroup_hierarchy *x = &h->h[h->n];
 
@@ -164,12 +176,14 @@ static void add(struct cgroup_host *h, bool v2, const char *controllers, const c
 	x->v2 = v2;
 	str_format(x->mount, sizeof(x->mount), "%s", mount);
 	str_format(x->controllers, sizeof(x->controllers), "%s", controllers);
-	str_format(h->own[h->n], sizeof(h->own[0]), "%s", strlen(own) < sizeof(h->own[0]) ? own : "");
+	str_format(h->own[h->n], sizeof(h->own[0]), "%s",
+		   strlen(own) < sizeof(h->own[0]) ? own : "");
 	h->n++;
 }
 
 /* Walk /proc/self/cgroup: "4:cpu,cpuacct:/path" for v1, "0::/path" for v2. */
-static void read_own(char *text, const struct mount_line *v, size_t n, bool v2, struct cgroup_host *h)
+static void read_own(char *text, const struct mount_line *v, size_t n, bool v2,
+		     struct cgroup_host *h)
 {
 	while (*text) {
 		char *end = strchrnul(text, '\n'), *controllers, *own;
@@ -193,7 +207,10 @@ static void read_own(char *text, const struct mount_line *v, size_t n, bool v2, 
 
 int cgroup_host_read(struct cgroup_host *ret, struct err *e)
 {
-	struct mount_line only = { .root = (char[]){ "/" }, .point = (char[]){ CGROUP_ROOT }, .super = (char[]){ "" }, .v2 = true };
+	struct mount_line only = { .root = (char[]){ "/" },
+				   .point = (char[]){ CGROUP_ROOT },
+				   .super = (char[]){ "" },
+				   .v2 = true };
 	struct mount_line *v = &only;
 	_cleanup_fd_ int root = sys_openat(AT_FDCWD, CGROUP_ROOT, O_PATH | O_DIRECTORY, 0);
 	size_t n = 1;
@@ -204,8 +221,10 @@ int cgroup_host_read(struct cgroup_host *ret, struct err *e)
 	memset(ret, 0, sizeof(*ret));
 	arena_init(&a);
 	r = read_proc("/proc/self/cgroup", &a, &own);
-	/* The common case: v2 alone. Its root need not be "/" when it is bound from elsewhere; own[] is then as a cgroup
-	 * namespace shows it, which is right inside one. */
+	/*
+	 * The common case: v2 alone. Its root need not be "/" when it is bound from elsewhere;
+	 * own[] is then as a cgroup namespace shows it, which is right inside one.
+	 */
 	if (root < 0 || sys_fs_magic(root) != HULL_CGROUP2_MAGIC) {
 		if (r >= 0)
 			r = read_proc("/proc/self/mountinfo", &a, &mounts);
@@ -224,7 +243,8 @@ int cgroup_host_read(struct cgroup_host *ret, struct err *e)
 	}
 	arena_free(&a);
 	if (r < 0)
-		return err_sys(e, ERR_CGR_LAYOUT, r, "read /proc/self/cgroup and /proc/self/mountinfo");
+		return err_sys(e, ERR_CGR_LAYOUT, r,
+			       "read /proc/self/cgroup and /proc/self/mountinfo");
 	return 0;
 }
 
@@ -238,7 +258,8 @@ static const struct cgroup_ops *const by_layout[] = {
 int cgroup_restore(struct cgroup *g, struct err *e)
 {
 	if (g->layout < 0 || (size_t)g->layout >= ARRAY_LEN(by_layout) || g->n > CGROUP_HIERARCHIES)
-		return err_set(e, ERR_CGR_LAYOUT, EINVAL, "the record names an unknown cgroup layout");
+		return err_set(e, ERR_CGR_LAYOUT, EINVAL,
+			       "the record names an unknown cgroup layout");
 	for (unsigned i = 0; i < g->n; i++) {
 		int r = cgroup_path_check(g->dir[i].path, e);
 
@@ -250,17 +271,21 @@ int cgroup_restore(struct cgroup *g, struct err *e)
 	if (g->manager == CGROUP_SYSTEMD && g->n)
 		g->ops = &cgroup_ops_systemd;
 	else
-		g->ops = g->manager == CGROUP_DISABLED || !g->n ? &cgroup_ops_none : by_layout[g->layout];
+		g->ops = g->manager == CGROUP_DISABLED || !g->n ? &cgroup_ops_none
+								: by_layout[g->layout];
 	return 0;
 }
 
-int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struct cgroup *ret, struct err *e)
+int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struct cgroup *ret,
+		  struct err *e)
 {
 	(void)e;
 	memset(ret, 0, sizeof(*ret));
 	ret->manager = m;
 	ret->layout = h->layout;
 	ret->v2_fd = -1;
-	ret->ops = m == CGROUP_DISABLED ? &cgroup_ops_none : m == CGROUP_SYSTEMD ? &cgroup_ops_systemd : by_layout[h->layout];
+	ret->ops = m == CGROUP_DISABLED	 ? &cgroup_ops_none
+		   : m == CGROUP_SYSTEMD ? &cgroup_ops_systemd
+					 : by_layout[h->layout];
 	return 0;
 }

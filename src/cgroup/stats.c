@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/stats: readers of the kernel's small text formats: one number, "KEY NUMBER" lines, pressure lines.
- * Files that a kernel lacks are normal; nothing here is an error.
+ * cgroup/stats: readers of the kernel's small text formats: one number, "KEY NUMBER" lines,
+ * pressure lines. Files that a kernel lacks are normal; nothing here is an error.
  */
 #include <errno.h>
 
@@ -32,10 +32,12 @@ const char *cgroup_stat_text(const struct cgroup_reader *r, const char *file)
 {
 	char text[4096];
 
-	return cgroup_file_read(r->dir, file, text, sizeof(text)) < 0 ? NULL : arena_strdup(r->a, text);
+	return cgroup_file_read(r->dir, file, text, sizeof(text)) < 0 ? NULL
+								      : arena_strdup(r->a, text);
 }
 
-void cgroup_stat_flat(const struct cgroup_reader *r, const char *file, struct cgroup_value **ret, size_t *ret_n)
+void cgroup_stat_flat(const struct cgroup_reader *r, const char *file, struct cgroup_value **ret,
+		      size_t *ret_n)
 {
 	struct cgroup_value *v = NULL;
 	size_t n = 0;
@@ -93,13 +95,17 @@ static void pressure_line(const char *line, struct cgroup_pressure_line *ret)
 	if ((at = strstr(line, "avg300=")))
 		ret->avg300 = hundredths(at + 7);
 	if ((at = strstr(line, "total="))) {
-		str_format(number, sizeof(number), "%.*s", (int)strspn(at + 6, "0123456789"), at + 6);
+		str_format(number, sizeof(number), "%.*s", (int)strspn(at + 6, "0123456789"),
+			   at + 6);
 		(void)str_to_u64(number, UINT64_MAX, &ret->total);
 	}
 }
 
-/* "some avg10=0.00 avg60=0.00 avg300=0.00 total=0". Documentation/accounting/psi.rst, since 4.20. */
-void cgroup_stat_pressure(const struct cgroup_reader *r, const char *file, struct cgroup_pressure *ret)
+/*
+ * "some avg10=0.00 avg60=0.00 avg300=0.00 total=0". Documentation/accounting/psi.rst, since 4.20.
+ */
+void cgroup_stat_pressure(const struct cgroup_reader *r, const char *file,
+			  struct cgroup_pressure *ret)
 {
 	char text[512];
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/tree: everything below a group: list, signal, remove. The container may have made the tree, so it is
- * of any width and depth and may change all the time; hides how that costs two fds and the bytes of its names.
+ * cgroup/tree: everything below a group: list, signal, remove. The container may have made the
+ * tree, so it is of any width and depth and may change all the time; hides how that costs two fds
+ * and the bytes of its names.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,12 +17,15 @@
 
 enum {
 	OPEN_DIR = O_RDONLY | O_DIRECTORY,
-	SEGMENT = 2048,	 /* longest path given to the kernel at once: a tree made by mkdirat may exceed PATH_MAX */
-	BATCH = 32,	 /* pidfds open at a time: works with a soft limit of 64 (faults R3) */
+	/* longest path given to the kernel at once: a tree made by mkdirat may exceed PATH_MAX */
+	SEGMENT = 2048,
+	BATCH = 32, /* pidfds open at a time: works with a soft limit of 64 (faults R3) */
 };
 
-/* A directory is a name and its parent, so that a deep tree costs no more than its names. Parents come first; node 0
- * is the group itself. */
+/*
+ * A directory is a name and its parent, so that a deep tree costs no more than its names. Parents
+ * come first; node 0 is the group itself.
+ */
 struct node {
 	size_t parent;
 	const char *name;
@@ -30,9 +34,9 @@ struct tree {
 	struct arena a;
 	struct node *v;
 	size_t n;
-	int dir;		   /* of node 0, borrowed */
-	size_t up, at;		   /* nodes of the two open directories: */
-	int up_fd, at_fd;	   /* the parent of the last one opened, and that one; or -1 */
+	int dir;	  /* of node 0, borrowed */
+	size_t up, at;	  /* nodes of the two open directories: */
+	int up_fd, at_fd; /* the parent of the last one opened, and that one; or -1 */
 };
 
 static bool gone(int r)
@@ -131,7 +135,8 @@ static int list_node(struct tree *t, size_t i)
 		for (ssize_t at = 0; at < n;) {
 			const struct dirent64 *x = (const void *)(buf + at);
 
-			if (x->d_type == DT_DIR && !streq(x->d_name, ".") && !streq(x->d_name, ".."))
+			if (x->d_type == DT_DIR && !streq(x->d_name, ".") &&
+			    !streq(x->d_name, ".."))
 				add_node(t, i, x->d_name);
 			at += x->d_reclen;
 		}
@@ -159,7 +164,10 @@ static int read_pids(int dir, struct arena *a, int **v, size_t *n)
 	char *text;
 	int r = cgroup_file_read_all(dir, "cgroup.procs", a, &text);
 
-	/* KERNEL: a threaded group lists no processes (EOPNOTSUPP); those stand in its domain above. cgroups(7), since 4.14. */
+	/*
+	 * KERNEL: a threaded group lists no processes (EOPNOTSUPP); those stand in its domain
+	 * above. cgroups(7), since 4.14.
+	 */
 	if (gone(r) || r == -EOPNOTSUPP)
 		return 0;
 	if (r < 0)
@@ -170,7 +178,10 @@ static int read_pids(int dir, struct arena *a, int **v, size_t *n)
 		bool more = *end;
 
 		*end = '\0';
-		/* SECURITY: a process outside of our pid namespace is listed as 0, which kill(2) takes for our own group. */
+		/*
+		 * SECURITY: a process outside of our pid namespace is listed as 0, which kill(2)
+		 * takes for our own group.
+		 */
 		if (str_to_u32(line, &pid) == 0 && pid > 0 && pid <= INT32_MAX)
 			*(int *)arena_push(a, v, n, sizeof(**v)) = (int)pid;
 		line = more ? end + 1 : end;
@@ -207,8 +218,9 @@ static int compare_int(const void *a, const void *b)
 }
 
 /*
- * SECURITY: rule X7. A pid of the list may be another process by the time its pidfd is open. Only a pid that the
- * group lists again after that is signalled: then the pidfd is of a member, or of a dead process.
+ * SECURITY: rule X7. A pid of the list may be another process by the time its pidfd is open. Only a
+ * pid that the group lists again after that is signalled: then the pidfd is of a member, or of a
+ * dead process.
  */
 static int signal_batch(int dir, const int *pids, size_t n, int sig, size_t *ret_n, int *ret_pidfd)
 {
@@ -250,7 +262,8 @@ int cgroup_tree_signal(int dir, int sig, size_t *ret_n, int *ret_pidfd)
 
 		r = fd < 0 ? fd : read_pids(fd, &t.a, &pids, &n);
 		for (size_t j = 0; r >= 0 && j < n; j += BATCH)
-			r = signal_batch(fd, pids + j, MIN(n - j, (size_t)BATCH), sig, ret_n, ret_pidfd);
+			r = signal_batch(fd, pids + j, MIN(n - j, (size_t)BATCH), sig, ret_n,
+					 ret_pidfd);
 		if (gone(r))
 			r = 0;
 	}

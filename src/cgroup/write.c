@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/write: the plan's list of values as one transaction over all hierarchies: all written, or all as
- * they were. Hides which write must wait for which, and how each kind of file takes its old value back.
+ * cgroup/write: the plan's list of values as one transaction over all hierarchies: all written, or
+ * all as they were. Hides which write must wait for which, and how each kind of file takes its old
+ * value back.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,9 +15,9 @@
 /* One write, found and remembered. */
 struct step {
 	const struct plan_cgroup_write *w;
-	int i;		   /* hierarchy; -1: nothing to do */
+	int i; /* hierarchy; -1: nothing to do */
 	const char *file, *value;
-	const char *old;   /* text of the file before, NULL when not read */
+	const char *old; /* text of the file before, NULL when not read */
 	bool done;
 };
 struct writer {
@@ -25,9 +26,9 @@ struct writer {
 	struct arena *a;
 	struct step *v;
 	int fd[CGROUP_HIERARCHIES];
-	bool live;	   /* processes may be inside, values must be restorable */
+	bool live; /* processes may be inside, values must be restorable */
 	uint64_t deadline;
-	const char *high;  /* memory.high while memory.max shrinks */
+	const char *high; /* memory.high while memory.max shrinks */
 };
 
 static void writer_close(struct writer *x)
@@ -52,7 +53,8 @@ bool cgroup_is_unlimited(const struct plan_cgroup_write *w)
 }
 
 /* The hierarchy a write goes to. -1 where "no limit" is true already for want of a controller. */
-static int locate(const struct cgroup *g, const struct plan_cgroup_write *w, int *ret, struct err *e)
+static int locate(const struct cgroup *g, const struct plan_cgroup_write *w, int *ret,
+		  struct err *e)
 {
 	char controller[64];
 
@@ -61,14 +63,17 @@ static int locate(const struct cgroup *g, const struct plan_cgroup_write *w, int
 		return 0;
 	}
 	if (w->pointer && str_starts(w->pointer, "/linux/resources/unified")) {
-		err_set(e, ERR_CGR_SET, ENOTSUP, "%s is a file of cgroup v2, and the controllers of this host are v1", w->file);
+		err_set(e, ERR_CGR_SET, ENOTSUP,
+			"%s is a file of cgroup v2, and the controllers of this host are v1",
+			w->file);
 		return err_at(e, -ENOTSUP, "%s", w->pointer);
 	}
 	str_format(controller, sizeof(controller), "%.*s", (int)strcspn(w->file, "."), w->file);
 	*ret = cgroup_dir_find(g, w->controller ? w->controller : controller);
 	if (*ret >= 0 || cgroup_is_unlimited(w))
 		return 0;
-	err_set(e, ERR_CGR_SET, ENOTSUP, "this host has no cgroup v1 hierarchy with the %s controller",
+	err_set(e, ERR_CGR_SET, ENOTSUP,
+		"this host has no cgroup v1 hierarchy with the %s controller",
 		w->controller ? w->controller : controller);
 	return err_at(e, -ENOTSUP, "%s", w->pointer ? w->pointer : "");
 }
@@ -93,7 +98,8 @@ static int prepare(struct writer *x, struct step *s, struct err *e)
 		return 0;
 	dir = writer_dir(x, s->i);
 	if (dir < 0)
-		return err_sys(e, ERR_CGR_SET, dir, "open cgroup %s%s", x->g->dir[s->i].mount, x->g->dir[s->i].path);
+		return err_sys(e, ERR_CGR_SET, dir, "open cgroup %s%s", x->g->dir[s->i].mount,
+			       x->g->dir[s->i].path);
 	s->old = read_text(x, dir, s->file);
 	return 0;
 }
@@ -103,21 +109,23 @@ static uint64_t read_number(int dir, const char *file)
 	char text[32];
 	uint64_t v;
 
-	if (cgroup_file_read(dir, file, text, sizeof(text)) < 0 || str_to_u64(text, UINT64_MAX, &v) < 0)
+	if (cgroup_file_read(dir, file, text, sizeof(text)) < 0 ||
+	    str_to_u64(text, UINT64_MAX, &v) < 0)
 		return UINT64_MAX;
 	return v;
 }
 
 /*
- * KERNEL: memory.kmem.limit_in_bytes takes any value and limits nothing. Since 6.6; mm/memcontrol-v1.c. No limit
- * that was asked for is dropped in silence.
+ * KERNEL: memory.kmem.limit_in_bytes takes any value and limits nothing. Since 6.6;
+ * mm/memcontrol-v1.c. No limit that was asked for is dropped in silence.
  */
 static bool is_dead_file(int dir, const struct step *s)
 {
 	uint64_t want;
 
-	return streq(s->file, "memory.kmem.limit_in_bytes") && str_to_u64(s->value, UINT64_MAX, &want) >= 0 &&
-	       want <= INT64_MAX / 2 && read_number(dir, s->file) > INT64_MAX / 2;
+	return streq(s->file, "memory.kmem.limit_in_bytes") &&
+	       str_to_u64(s->value, UINT64_MAX, &want) >= 0 && want <= INT64_MAX / 2 &&
+	       read_number(dir, s->file) > INT64_MAX / 2;
 }
 
 static int write_step(struct writer *x, struct step *s)
@@ -151,7 +159,8 @@ static int write_step(struct writer *x, struct step *s)
 /* Why the kernel may have said no, in words a person can act on. */
 static const char *reason(const struct step *s, int r)
 {
-	if (r == -ENOENT && (str_starts(s->file, "memory.swap") || str_starts(s->file, "memory.memsw")))
+	if (r == -ENOENT &&
+	    (str_starts(s->file, "memory.swap") || str_starts(s->file, "memory.memsw")))
 		return ": this kernel does not account swap (boot option swapaccount=1)";
 	if (r == -ENOENT && str_starts(s->file, "hugetlb."))
 		return ": this kernel has no huge pages of that size";
@@ -168,8 +177,9 @@ static const char *reason(const struct step *s, int r)
 
 static int explain(const struct writer *x, const struct step *s, int r, struct err *e)
 {
-	err_sys(e, ERR_CGR_SET, r == -524 ? -EOPNOTSUPP : r, "write \"%.200s\" to %s%s/%s%s", s->value,
-		s->i >= 0 ? x->g->dir[s->i].mount : "", s->i >= 0 ? x->g->dir[s->i].path : "", s->file, reason(s, r));
+	err_sys(e, ERR_CGR_SET, r == -524 ? -EOPNOTSUPP : r, "write \"%.200s\" to %s%s/%s%s",
+		s->value, s->i >= 0 ? x->g->dir[s->i].mount : "",
+		s->i >= 0 ? x->g->dir[s->i].path : "", s->file, reason(s, r));
 	return s->w->pointer ? err_at(e, r, "%s", s->w->pointer) : r;
 }
 
@@ -177,15 +187,17 @@ static int explain(const struct writer *x, const struct step *s, int r, struct e
 
 static int too_small(const struct step *s, uint64_t current, struct err *e)
 {
-	err_set(e, ERR_CGR_SET, EBUSY, "the container uses %" PRIu64 " bytes of memory, more than the new limit of %s",
+	err_set(e, ERR_CGR_SET, EBUSY,
+		"the container uses %" PRIu64 " bytes of memory, more than the new limit of %s",
 		current, s->value);
 	return err_at(e, -EBUSY, "%s", s->w->pointer ? s->w->pointer : "");
 }
 
 /*
- * KERNEL: a memory.max below the use starts the OOM killer when reclaim does not help; memory.high only slows the
- * group down. Documentation/admin-guide/cgroup-v2.rst. So: high first, reclaim until it fits, then max.
- * v1 needs none of this: its limit_in_bytes refuses (EBUSY) what it cannot reclaim.
+ * KERNEL: a memory.max below the use starts the OOM killer when reclaim does not help; memory.high
+ * only slows the group down. Documentation/admin-guide/cgroup-v2.rst. So: high first, reclaim until
+ * it fits, then max. v1 needs none of this: its limit_in_bytes refuses (EBUSY) what it cannot
+ * reclaim.
  */
 static int shrink(struct writer *x, const struct step *s, struct err *e)
 {
@@ -195,7 +207,8 @@ static int shrink(struct writer *x, const struct step *s, struct err *e)
 	unsigned ms = 1;
 	char text[32];
 
-	if (dir < 0 || (!v1 && !streq(s->file, "memory.max")) || str_to_u64(s->value, UINT64_MAX, &want) < 0)
+	if (dir < 0 || (!v1 && !streq(s->file, "memory.max")) ||
+	    str_to_u64(s->value, UINT64_MAX, &want) < 0)
 		return 0;
 	current = read_number(dir, v1 ? "memory.usage_in_bytes" : "memory.current");
 	if (current == UINT64_MAX || current <= want)
@@ -210,7 +223,9 @@ static int shrink(struct writer *x, const struct step *s, struct err *e)
 	for (; (current = read_number(dir, "memory.current")) > want; ms = MIN(ms * 2, 50u)) {
 		if (io_now() >= x->deadline)
 			return too_small(s, current, e);
-		/* KERNEL: memory.reclaim says EAGAIN when it got less than asked for. Since 5.19. */
+		/*
+		 * KERNEL: memory.reclaim says EAGAIN when it got less than asked for. Since 5.19.
+		 */
 		str_format(text, sizeof(text), "%" PRIu64, current - want);
 		if (cgroup_file_write(dir, "memory.reclaim", text) < 0)
 			(void)io_wait(-1, 0, MIN(io_now() + ms * 1000000ull, x->deadline));
@@ -232,7 +247,10 @@ static void shrink_end(struct writer *x)
 
 /* ---- back to what was ---- */
 
-/* Files with a line for each key: one write changes one line, and this text behind the key removes it. */
+/*
+ * Files with a line for each key: one write changes one line, and this text behind the key removes
+ * it.
+ */
 static const struct keyed {
 	const char *file, *reset;
 } keyed_files[] = {
@@ -271,7 +289,8 @@ static const char *line_of(struct arena *a, const char *text, const char *value)
 	return NULL;
 }
 
-const char *cgroup_restore_value(struct arena *a, const char *file, const char *old, const char *value)
+const char *cgroup_restore_value(struct arena *a, const char *file, const char *old,
+				 const char *value)
 {
 	const char *line;
 	size_t n = strlen(old);
@@ -290,7 +309,8 @@ const char *cgroup_restore_value(struct arena *a, const char *file, const char *
 			return line;
 		if (streq(value, "default "))
 			break;
-		return arena_printf(a, "%.*s %s", (int)strcspn(value, " "), value, keyed_files[k].reset);
+		return arena_printf(a, "%.*s %s", (int)strcspn(value, " "), value,
+				    keyed_files[k].reset);
 	}
 	while (n && old[n - 1] == '\n')
 		n--;
@@ -306,7 +326,9 @@ static void roll_back(struct writer *x)
 			int dir = s->done && s->old ? writer_dir(x, s->i) : -1;
 
 			if (dir >= 0 &&
-			    cgroup_file_write(dir, s->file, cgroup_restore_value(x->a, s->file, s->old, s->value)) >= 0)
+			    cgroup_file_write(
+				    dir, s->file,
+				    cgroup_restore_value(x->a, s->file, s->old, s->value)) >= 0)
 				s->done = false;
 		}
 }
@@ -332,9 +354,9 @@ static void help_realtime(struct writer *x)
 }
 
 /*
- * KERNEL: pairs of files bound each other (memory.limit_in_bytes and memsw, cfs_quota and period, burst and quota,
- * cpus and mems), and which must move first depends on the old values. So a refused write is tried once more, with
- * all that follow it, when the others are in place.
+ * KERNEL: pairs of files bound each other (memory.limit_in_bytes and memsw, cfs_quota and period,
+ * burst and quota, cpus and mems), and which must move first depends on the old values. So a
+ * refused write is tried once more, with all that follow it, when the others are in place.
  */
 static int write_all(struct writer *x, struct err *e)
 {
@@ -385,9 +407,12 @@ static void report(struct writer *x, struct cgroup_change **ret, size_t *ret_n)
 	*ret_n = n;
 }
 
-int cgroup_write_list(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_write_options *o, struct err *e)
+int cgroup_write_list(struct cgroup *g, const struct plan_cgroup *p,
+		      const struct cgroup_write_options *o, struct err *e)
 {
-	_cleanup_(writer_close) struct writer x = { .g = g, .p = p, .a = o->arena, .live = o->live, .deadline = o->deadline };
+	_cleanup_(writer_close) struct writer x = {
+		.g = g, .p = p, .a = o->arena, .live = o->live, .deadline = o->deadline
+	};
 	int r = 0;
 
 	for (unsigned i = 0; i < ARRAY_LEN(x.fd); i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd: argv in, text and exit status out. Options are rows of tables: the parser, `help`, the man pages and
- * the completions read the same row. One file per verb; nothing below this room prints.
+ * cmd: argv in, text and exit status out. Options are rows of tables: the parser, `help`, the man
+ * pages and the completions read the same row. One file per verb; nothing below this room prints.
  */
 #ifndef HULL_CMD_CMD_H
 #define HULL_CMD_CMD_H
@@ -16,21 +16,24 @@
 /* Every value an option can set, for all verbs. */
 struct args {
 	/* global */
-	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless, *public_state_dir, *trace;
+	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless,
+		*public_state_dir, *trace;
 	bool debug, systemd_cgroup, strict, help, version;
 	/* verbs */
-	const char *bundle, *config, *pid_file, *console_socket, *pidfd_socket, *preserve_fds, *format, *signal,
-		*timeout, *file, *process, *cwd, *user, *apparmor, *process_label, *resources, *interval;
+	const char *bundle, *config, *pid_file, *console_socket, *pidfd_socket, *preserve_fds,
+		*format, *signal, *timeout, *file, *process, *cwd, *user, *apparmor, *process_label,
+		*resources, *interval;
 	/* of update, as given */
 	struct {
-		const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_share, *cpu_burst, *cpu_idle, *cpu_rt_period,
-			*cpu_rt_runtime, *cpuset_cpus, *cpuset_mems, *memory, *memory_reservation, *memory_swap,
-			*kernel_memory, *kernel_memory_tcp, *pids_limit, *l3_cache_schema, *mem_bw_schema;
+		const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_share, *cpu_burst,
+			*cpu_idle, *cpu_rt_period, *cpu_rt_runtime, *cpuset_cpus, *cpuset_mems,
+			*memory, *memory_reservation, *memory_swap, *kernel_memory,
+			*kernel_memory_tcp, *pids_limit, *l3_cache_schema, *mem_bw_schema;
 	} limits;
 	struct strv env, caps, gids, cgroups;
-	bool detach, keep, no_pivot, no_new_keyring, no_subreaper, force, all, quiet, del, pretty, remove,
-		rootless_spec, no_create_mountpoints, default_filesystems, strict_namespaces,
-		delete_on_exit, tty, no_new_privs, ignore_paused, stats;
+	bool detach, keep, no_pivot, no_new_keyring, no_subreaper, force, all, quiet, del, pretty,
+		remove, rootless_spec, no_create_mountpoints, default_filesystems,
+		strict_namespaces, delete_on_exit, tty, no_new_privs, ignore_paused, stats;
 	/* what is no option, in order */
 	const char **v;
 	size_t n;
@@ -41,13 +44,22 @@ struct opt {
 	const char *name;
 	char letter; /* 0: none */
 	enum opt_kind kind;
-	size_t offset;	    /* in struct args */
+	size_t offset;	     /* in struct args */
 	const char *metavar; /* OPT_TEXT, OPT_LIST */
-	const char *help;   /* one line */
+	const char *help;    /* one line */
 };
-#define OPT_F(name, letter, member, help) { name, letter, OPT_FLAG, offsetof(struct args, member), NULL, help }
-#define OPT_T(name, letter, member, metavar, help) { name, letter, OPT_TEXT, offsetof(struct args, member), metavar, help }
-#define OPT_L(name, letter, member, metavar, help) { name, letter, OPT_LIST, offsetof(struct args, member), metavar, help }
+#define OPT_F(name, letter, member, help)                                                          \
+	{                                                                                          \
+		name, letter, OPT_FLAG, offsetof(struct args, member), NULL, help                  \
+	}
+#define OPT_T(name, letter, member, metavar, help)                                                 \
+	{                                                                                          \
+		name, letter, OPT_TEXT, offsetof(struct args, member), metavar, help               \
+	}
+#define OPT_L(name, letter, member, metavar, help)                                                 \
+	{                                                                                          \
+		name, letter, OPT_LIST, offsetof(struct args, member), metavar, help               \
+	}
 
 struct cmd {
 	const char *name;
@@ -55,28 +67,35 @@ struct cmd {
 	const char *summary;
 	const struct opt *opts;
 	size_t n_opts;
-	unsigned min, max;    /* number of operands */
-	bool stop_at_operand; /* everything behind the first operands belongs to another program (exec) */
+	unsigned min, max; /* number of operands */
+	/* everything behind the first operands belongs to another program (exec) */
+	bool stop_at_operand;
 	/* 0 and *ret_status as exit status, or -errno with @e. */
 	int (*run)(struct ctx *c, struct args *a, int *ret_status, struct err *e);
 };
 
 #define CMD(n, ops, sum, table, lo, hi, fn)                                                        \
-	{ .name = n, .operands = ops, .summary = sum, .opts = table, .n_opts = ARRAY_LEN(table),   \
-	  .min = lo, .max = hi, .run = fn }
+	{                                                                                          \
+		.name = n, .operands = ops, .summary = sum, .opts = table,                         \
+		.n_opts = ARRAY_LEN(table), .min = lo, .max = hi, .run = fn                        \
+	}
 
-extern const struct cmd cmd_create, cmd_run, cmd_exec, cmd_start, cmd_state, cmd_kill, cmd_stop, cmd_delete, cmd_list, cmd_wait,
-	cmd_pause, cmd_resume, cmd_ps, cmd_spec, cmd_features, cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_update, cmd_events, cmd_version,
-	cmd_help;
+extern const struct cmd cmd_create, cmd_run, cmd_exec, cmd_start, cmd_state, cmd_kill, cmd_stop,
+	cmd_delete, cmd_list, cmd_wait, cmd_pause, cmd_resume, cmd_ps, cmd_spec, cmd_features,
+	cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_update, cmd_events, cmd_version, cmd_help;
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_n;
 extern const struct opt cmd_global_opts[];
 extern const size_t cmd_n_global_opts;
 
 const struct cmd *cmd_find(const char *name);
-/* Parse argv behind argv[0]: global options, the verb, its options and operands in any order (features.md a.4). */
-int cmd_parse(int argc, char **argv, struct arena *arena, const struct cmd **ret_cmd, struct args *ret, struct err *e);
-void cmd_help_print(const struct cmd *c);	 /* of one verb */
+/*
+ * Parse argv behind argv[0]: global options, the verb, its options and operands in any order
+ * (features.md a.4).
+ */
+int cmd_parse(int argc, char **argv, struct arena *arena, const struct cmd **ret_cmd,
+	      struct args *ret, struct err *e);
+void cmd_help_print(const struct cmd *c); /* of one verb */
 void cmd_help_overview(void);
 /* Check --format: table or json. 1: json, 0: not, -errno. */
 int cmd_format(const struct args *a, bool dflt_json, struct err *e);
@@ -86,7 +105,8 @@ int cmd_signal(const char *text, int *ret, struct err *e);
 /* Write --trace. A trace that cannot be written is a warning. */
 void cmd_trace_write(const char *path);
 /* --preserve-fds plus those of LISTEN_FDS (sd_listen_fds(3)). */
-int cmd_fd_counts(const struct args *a, unsigned *ret_preserve, unsigned *ret_listen, struct err *e);
+int cmd_fd_counts(const struct args *a, unsigned *ret_preserve, unsigned *ret_listen,
+		  struct err *e);
 int cmd_create_options(const struct args *a, struct create_options *ret, struct err *e);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd/config: the verbs about configs and about hull itself: spec, features, validate, plan, explain, version, help.
+ * cmd/config: the verbs about configs and about hull itself: spec, features, validate, plan,
+ * explain, version, help.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,8 @@ static int run_spec(struct ctx *c, struct args *a, int *ret_status, struct err *
 		return err_sys(e, ERR_CLI_FILE, dir, "--bundle: open %s", a->bundle);
 	fd = sys_openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
 	if (fd < 0)
-		return err_sys(e, ERR_CLI_FILE, fd, "make %s/%s", a->bundle ? a->bundle : ".", name);
+		return err_sys(e, ERR_CLI_FILE, fd, "make %s/%s", a->bundle ? a->bundle : ".",
+			       name);
 	out = fdopen(fd, "w");
 	if (!out) {
 		fd_close(&fd);
@@ -55,7 +57,9 @@ static int run_features(struct ctx *c, struct args *a, int *ret_status, struct e
 static struct create_options bundle_options(const struct args *a)
 {
 	return (struct create_options){ .id = "ID",
-					.bundle = a->bundle ? a->bundle : a->n ? a->v[0] : NULL,
+					.bundle = a->bundle ? a->bundle
+						  : a->n    ? a->v[0]
+							    : NULL,
 					.config = a->config,
 					.run = true };
 }
@@ -90,8 +94,8 @@ static void print_findings(struct ctx *c, const struct plan_finding *f, size_t n
 	jw_array(&w, NULL);
 	for (size_t i = 0; i < n; i++) {
 		if (!json) {
-			printf("%-9s %s%s%s\n", verdict_name(f[i].verdict), f[i].pointer, f[i].why && *f[i].why ? ": " : "",
-			       f[i].why ? f[i].why : "");
+			printf("%-9s %s%s%s\n", verdict_name(f[i].verdict), f[i].pointer,
+			       f[i].why && *f[i].why ? ": " : "", f[i].why ? f[i].why : "");
 			continue;
 		}
 		jw_object(&w, NULL);
@@ -109,7 +113,9 @@ static void print_findings(struct ctx *c, const struct plan_finding *f, size_t n
 static int run_validate(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
 	struct create_options o = bundle_options(a);
-	struct plan_options po = { .id = "ID", .terminal_given = true, .manager = c->manager, .strict = c->strict };
+	struct plan_options po = {
+		.id = "ID", .terminal_given = true, .manager = c->manager, .strict = c->strict
+	};
 	struct plan_finding *f = NULL;
 	struct blueprint b = { 0 };
 	int r, json = cmd_format(a, false, e);
@@ -152,7 +158,8 @@ static int run_explain(struct ctx *c, struct args *a, int *ret_status, struct er
 	}
 	i = err_find(a->v[0]);
 	if (!i)
-		return err_set(e, ERR_CLI_VALUE, 0, "no error has the id \"%s\"; `hull explain` lists all", a->v[0]);
+		return err_set(e, ERR_CLI_VALUE, 0,
+			       "no error has the id \"%s\"; `hull explain` lists all", a->v[0]);
 	explain(i);
 	return 0;
 }
@@ -175,7 +182,8 @@ static int run_help(struct ctx *c, struct args *a, int *ret_status, struct err *
 	(void)c;
 	(void)ret_status;
 	if (a->n && !cmd)
-		return err_set(e, ERR_CLI_USAGE, 0, "unknown command \"%s\"; `hull help` lists them", a->v[0]);
+		return err_set(e, ERR_CLI_USAGE, 0,
+			       "unknown command \"%s\"; `hull help` lists them", a->v[0]);
 	if (cmd)
 		cmd_help_print(cmd);
 	else
@@ -187,7 +195,8 @@ static const struct opt none[] = {};
 static const struct opt spec_opts[] = {
 	OPT_T("bundle", 'b', bundle, "DIR", "where to write (the current directory)"),
 	OPT_T("file", 'f', file, "NAME", "another name for config.json; - is standard output"),
-	OPT_F("rootless", 0, rootless_spec, "for an unprivileged user: own user namespace, no network namespace"),
+	OPT_F("rootless", 0, rootless_spec,
+	      "for an unprivileged user: own user namespace, no network namespace"),
 };
 static const struct opt bundle_opts[] = {
 	OPT_T("bundle", 'b', bundle, "DIR", "bundle directory (the current one)"),
@@ -195,13 +204,18 @@ static const struct opt bundle_opts[] = {
 	OPT_T("format", 'f', format, "text|json", "form of the output"),
 };
 
-const struct cmd cmd_spec = CMD("spec", "", "write a good default config.json", spec_opts, 0, 0, run_spec);
-const struct cmd cmd_features = CMD("features", "", "show what this build can do, as JSON", none, 0, 0, run_features);
-const struct cmd cmd_validate = CMD("validate", "[BUNDLE]", "say of each property: applied, ignored, or why it cannot be",
-				    bundle_opts, 0, 1, run_validate);
-const struct cmd cmd_plan = CMD("plan", "[BUNDLE]", "show what create would do, in order, and do nothing", bundle_opts, 0, 1,
-				run_plan);
-const struct cmd cmd_explain = CMD("explain", "[ERROR-ID]", "explain an error: what it means and what to do", none, 0, 1,
-				   run_explain);
+const struct cmd cmd_spec =
+	CMD("spec", "", "write a good default config.json", spec_opts, 0, 0, run_spec);
+const struct cmd cmd_features =
+	CMD("features", "", "show what this build can do, as JSON", none, 0, 0, run_features);
+const struct cmd cmd_validate =
+	CMD("validate", "[BUNDLE]", "say of each property: applied, ignored, or why it cannot be",
+	    bundle_opts, 0, 1, run_validate);
+const struct cmd cmd_plan =
+	CMD("plan", "[BUNDLE]", "show what create would do, in order, and do nothing", bundle_opts,
+	    0, 1, run_plan);
+const struct cmd cmd_explain =
+	CMD("explain", "[ERROR-ID]", "explain an error: what it means and what to do", none, 0, 1,
+	    run_explain);
 const struct cmd cmd_version = CMD("version", "", "show the version", none, 0, 0, run_version);
 const struct cmd cmd_help = CMD("help", "[COMMAND]", "show help", none, 0, 1, run_help);

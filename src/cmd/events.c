@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd/events: measures and OOM kills of a container, one line of JSON each: {"type":"stats","id":ID,"data":{...}} in
- * the shape that clients of runc read.
+ * cmd/events: measures and OOM kills of a container, one line of JSON each:
+ * {"type":"stats","id":ID,"data":{...}} in the shape that clients of runc read.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -275,5 +275,6 @@ static const struct opt events_opts[] = {
 	OPT_F("stats", 0, stats, "one measure, then end"),
 };
 
-const struct cmd cmd_events = CMD("events", "ID", "report what a container uses, and kills for want of memory, as JSON",
-				  events_opts, 1, 1, run_events);
+const struct cmd cmd_events =
+	CMD("events", "ID", "report what a container uses, and kills for want of memory, as JSON",
+	    events_opts, 1, 1, run_events);

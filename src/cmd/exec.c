@@ -10,26 +10,37 @@
 #include "sys/call.h"
 
 static const struct opt exec_opts[] = {
-	OPT_T("process", 'p', process, "FILE", "a `process` object as in config.json; the options below change it"),
+	OPT_T("process", 'p', process, "FILE",
+	      "a `process` object as in config.json; the options below change it"),
 	OPT_T("cwd", 0, cwd, "DIR", "working directory"),
 	OPT_L("env", 'e', env, "NAME=VALUE", "add or replace a variable; may be repeated"),
 	OPT_T("user", 'u', user, "UID[:GID]", "numeric ids"),
-	OPT_L("additional-gids", 'g', gids, "GID", "add groups, separated by commas; may be repeated"),
+	OPT_L("additional-gids", 'g', gids, "GID",
+	      "add groups, separated by commas; may be repeated"),
 	OPT_L("cap", 'c', caps, "CAP", "add a capability such as CAP_NET_RAW; may be repeated"),
 	OPT_F("no-new-privs", 0, no_new_privs, "set no_new_privs"),
 	OPT_T("apparmor", 0, apparmor, "PROFILE", "AppArmor profile"),
 	OPT_T("process-label", 0, process_label, "LABEL", "SELinux label"),
 	OPT_F("tty", 't', tty, "give the process a terminal"),
-	OPT_T("console-socket", 0, console_socket, "PATH", "unix socket that receives the terminal"),
-	OPT_T("preserve-fds", 0, preserve_fds, "N", "pass N more descriptors, from 3 (plus LISTEN_FDS)"),
-	OPT_T("pid-file", 0, pid_file, "FILE", "write the pid of the process to FILE once the program runs"),
-	OPT_T("pidfd-socket", 0, pidfd_socket, "PATH", "unix socket that receives a pidfd of the process"),
+	OPT_T("console-socket", 0, console_socket, "PATH",
+	      "unix socket that receives the terminal"),
+	OPT_T("preserve-fds", 0, preserve_fds, "N",
+	      "pass N more descriptors, from 3 (plus LISTEN_FDS)"),
+	OPT_T("pid-file", 0, pid_file, "FILE",
+	      "write the pid of the process to FILE once the program runs"),
+	OPT_T("pidfd-socket", 0, pidfd_socket, "PATH",
+	      "unix socket that receives a pidfd of the process"),
 	OPT_F("detach", 'd', detach, "return once the program runs"),
-	OPT_L("cgroup", 0, cgroups, "[CONTROLLERS:]PATH", "cgroup below the container's own; may be repeated"),
-	OPT_F("ignore-paused", 0, ignore_paused, "in a paused container: the process begins when it is resumed"),
+	OPT_L("cgroup", 0, cgroups, "[CONTROLLERS:]PATH",
+	      "cgroup below the container's own; may be repeated"),
+	OPT_F("ignore-paused", 0, ignore_paused,
+	      "in a paused container: the process begins when it is resumed"),
 };
 
-/* Nothing that the caller left open reaches the container unasked; what was asked for must be there. */
+/*
+ * Nothing that the caller left open reaches the container unasked; what was asked for must be
+ * there.
+ */
 static int check_fds(const struct exec_options *o, struct err *e)
 {
 	unsigned n = o->preserve_fds + o->listen_fds;
@@ -39,7 +50,8 @@ static int check_fds(const struct exec_options *o, struct err *e)
 		return err_sys(e, ERR_GEN_KERNEL, r, "close_range");
 	for (unsigned i = 0; i < n; i++)
 		if (!fd_is_open((int)(3 + i)))
-			return err_sys(e, ERR_CLI_VALUE, -EBADF, "--preserve-fds: unable to stat preserved-fd %u", 3 + i);
+			return err_sys(e, ERR_CLI_VALUE, -EBADF,
+				       "--preserve-fds: unable to stat preserved-fd %u", 3 + i);
 	return 0;
 }
 

@@ -13,8 +13,9 @@ static int run_start(struct ctx *c, struct args *a, int *ret_status, struct err 
 	(void)ret_status;
 	if (a->n == 2)
 		return err_set(e, ERR_CLI_USAGE, 0,
-			       "start takes only the id of a created container; `hull run --bundle %s %s` does both", a->v[1],
-			       a->v[0]);
+			       "start takes only the id of a created container; `hull run --bundle "
+			       "%s %s` does both",
+			       a->v[1], a->v[0]);
 	return container_start(c, a->v[0], a->process, e);
 }
 
@@ -63,7 +64,9 @@ static int run_wait(struct ctx *c, struct args *a, int *ret_status, struct err *
 	if (r < 0)
 		return r;
 	if (json)
-		printf(status < 0 ? "{\"id\":\"%s\",\"status\":null}\n" : "{\"id\":\"%s\",\"status\":%d}\n", a->v[0], status);
+		printf(status < 0 ? "{\"id\":\"%s\",\"status\":null}\n"
+				  : "{\"id\":\"%s\",\"status\":%d}\n",
+		       a->v[0], status);
 	else if (status >= 0)
 		printf("%d\n", status);
 	*ret_status = 0;
@@ -84,7 +87,8 @@ static int run_resume(struct ctx *c, struct args *a, int *ret_status, struct err
 
 static const struct opt none[] = {};
 static const struct opt start_opts[] = {
-	OPT_T("process", 0, process, "FILE", "run this process object instead of the one of config.json"),
+	OPT_T("process", 0, process, "FILE",
+	      "run this process object instead of the one of config.json"),
 };
 static const struct opt kill_opts[] = {
 	OPT_F("all", 'a', all, "signal every process of the container"),
@@ -96,19 +100,27 @@ static const struct opt stop_opts[] = {
 	OPT_F("delete", 0, del, "delete the container afterwards"),
 };
 static const struct opt delete_opts[] = {
-	OPT_F("force", 'f', force, "kill what still runs; no error when there is no such container"),
+	OPT_F("force", 'f', force,
+	      "kill what still runs; no error when there is no such container"),
 };
 static const struct opt wait_opts[] = {
 	OPT_T("timeout", 't', timeout, "TIME", "give up after TIME, with an error"),
 	OPT_T("format", 'f', format, "table|json", "form of the output"),
 };
 
-const struct cmd cmd_start = CMD("start", "ID", "run the program of a created container", start_opts, 1, 2, run_start);
-const struct cmd cmd_kill = CMD("kill", "ID [SIGNAL]", "send a signal (TERM) to the container's process", kill_opts, 1, 2,
-				run_kill);
-const struct cmd cmd_stop = CMD("stop", "ID", "end all processes of the container, politely first", stop_opts, 1, 1, run_stop);
-const struct cmd cmd_delete = CMD("delete", "ID", "remove a stopped container and all that create made", delete_opts, 1, 1,
-				  run_delete);
-const struct cmd cmd_wait = CMD("wait", "ID", "wait until the container's process has ended", wait_opts, 1, 1, run_wait);
-const struct cmd cmd_pause = CMD("pause", "ID", "freeze all processes of the container", none, 1, 1, run_pause);
-const struct cmd cmd_resume = CMD("resume", "ID", "thaw a paused container", none, 1, 1, run_resume);
+const struct cmd cmd_start =
+	CMD("start", "ID", "run the program of a created container", start_opts, 1, 2, run_start);
+const struct cmd cmd_kill =
+	CMD("kill", "ID [SIGNAL]", "send a signal (TERM) to the container's process", kill_opts, 1,
+	    2, run_kill);
+const struct cmd cmd_stop = CMD("stop", "ID", "end all processes of the container, politely first",
+				stop_opts, 1, 1, run_stop);
+const struct cmd cmd_delete =
+	CMD("delete", "ID", "remove a stopped container and all that create made", delete_opts, 1,
+	    1, run_delete);
+const struct cmd cmd_wait = CMD("wait", "ID", "wait until the container's process has ended",
+				wait_opts, 1, 1, run_wait);
+const struct cmd cmd_pause =
+	CMD("pause", "ID", "freeze all processes of the container", none, 1, 1, run_pause);
+const struct cmd cmd_resume =
+	CMD("resume", "ID", "thaw a paused container", none, 1, 1, run_resume);

@@ -20,10 +20,10 @@
 extern char **environ;
 
 const struct cmd *const cmd_table[] = {
-	&cmd_create, &cmd_start, &cmd_run,    &cmd_exec,  &cmd_state, &cmd_list,   &cmd_ps,	   &cmd_kill,
-	&cmd_stop,   &cmd_delete, &cmd_wait,  &cmd_pause, &cmd_resume, &cmd_update, &cmd_events,
-	&cmd_spec,  &cmd_validate,
-	&cmd_plan,   &cmd_features, &cmd_gc,  &cmd_explain, &cmd_version, &cmd_help,
+	&cmd_create,   &cmd_start,  &cmd_run,	  &cmd_exec,	&cmd_state,    &cmd_list,
+	&cmd_ps,       &cmd_kill,   &cmd_stop,	  &cmd_delete,	&cmd_wait,     &cmd_pause,
+	&cmd_resume,   &cmd_update, &cmd_events,  &cmd_spec,	&cmd_validate, &cmd_plan,
+	&cmd_features, &cmd_gc,	    &cmd_explain, &cmd_version, &cmd_help,
 };
 const size_t cmd_table_n = ARRAY_LEN(cmd_table);
 
@@ -45,7 +45,8 @@ static int open_log(const struct args *a, struct err *e)
 		const char *path = a->log;
 
 		path = str_skip(path, "file:") ? path + 5 : path;
-		log.fd = sys_openat(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0600);
+		log.fd = sys_openat(AT_FDCWD, path,
+				    O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0600);
 		if (log.fd < 0)
 			return err_sys(e, ERR_CLI_FILE, log.fd, "--log: open %s", path);
 		log.level = LOG_LEVEL_ERROR; /* one line per failure in the file: features.md a.4 */
@@ -53,14 +54,16 @@ static int open_log(const struct args *a, struct err *e)
 	if (a->log_format && streq(a->log_format, "json"))
 		log.format = LOG_JSON;
 	else if (a->log_format && !streq(a->log_format, "text"))
-		return err_set(e, ERR_CLI_VALUE, 0, "--log-format takes text or json, not \"%s\"", a->log_format);
+		return err_set(e, ERR_CLI_VALUE, 0, "--log-format takes text or json, not \"%s\"",
+			       a->log_format);
 	for (unsigned i = 0; a->log_level && i < ARRAY_LEN(levels); i++)
 		if (streq(a->log_level, levels[i])) {
 			log.level = i;
 			known = true;
 		}
 	if (!known)
-		return err_set(e, ERR_CLI_VALUE, 0, "--log-level takes error, warning, info or debug, not \"%s\"",
+		return err_set(e, ERR_CLI_VALUE, 0,
+			       "--log-level takes error, warning, info or debug, not \"%s\"",
 			       a->log_level);
 	if (a->debug)
 		log.level = LOG_LEVEL_DEBUG;
@@ -82,7 +85,8 @@ static int choose_manager(const struct args *a, struct ctx *c, struct err *e)
 	else if (streq(a->cgroup_manager, "disabled"))
 		c->manager = CGROUP_DISABLED;
 	else
-		return err_set(e, ERR_CLI_VALUE, 0, "--cgroup-manager takes cgroupfs, systemd or disabled, not \"%s\"",
+		return err_set(e, ERR_CLI_VALUE, 0,
+			       "--cgroup-manager takes cgroupfs, systemd or disabled, not \"%s\"",
 			       a->cgroup_manager);
 	return 0;
 }
@@ -96,8 +100,10 @@ static const char *absolute(struct arena *a, const char *path)
 	return arena_printf(a, "%s/%s", cwd, path);
 }
 
-/* Root of the host: /run/hull. Others, root of a user namespace among them: below XDG_RUNTIME_DIR, which podman gives
- * even where nothing else is in the environment. */
+/*
+ * Root of the host: /run/hull. Others, root of a user namespace among them: below XDG_RUNTIME_DIR,
+ * which podman gives even where nothing else is in the environment.
+ */
 static int choose_dirs(const struct args *a, struct ctx *c, struct err *e)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
@@ -118,7 +124,10 @@ static int choose_dirs(const struct args *a, struct ctx *c, struct err *e)
 	else if (root)
 		c->public_dir = "/run/opencontainer/containers";
 	else
-		c->public_dir = runtime && *runtime == '/' ? arena_printf(&c->a, "%s/opencontainer/containers", runtime) : NULL;
+		c->public_dir =
+			runtime && *runtime == '/'
+				? arena_printf(&c->a, "%s/opencontainer/containers", runtime)
+				: NULL;
 	return 0;
 }
 
@@ -135,7 +144,8 @@ static int open_context(const struct args *a, char **argv, struct ctx *c, struct
 	all = (struct rlimit){ c->nofile.rlim_max, c->nofile.rlim_max };
 	if (all.rlim_cur > 65536)
 		all.rlim_cur = MAX((rlim_t)65536, c->nofile.rlim_cur);
-	setrlimit(RLIMIT_NOFILE, &all); /* mounts hold one descriptor each until they are attached (faults R3) */
+	/* mounts hold one descriptor each until they are attached (faults R3) */
+	setrlimit(RLIMIT_NOFILE, &all);
 	r = open_log(a, e);
 	if (r == 0)
 		r = choose_manager(a, c, e);
@@ -147,8 +157,8 @@ static int open_context(const struct args *a, char **argv, struct ctx *c, struct
 enum { INHERITED_MAX = 4096 };
 
 /*
- * What the caller left open may be used by name (/dev/fd/63) until the clone, and reaches nobody unasked. The
- * list is made before hull opens anything of its own.
+ * What the caller left open may be used by name (/dev/fd/63) until the clone, and reaches nobody
+ * unasked. The list is made before hull opens anything of its own.
  */
 static int note_inherited(struct ctx *c, struct err *e)
 {
@@ -179,7 +189,8 @@ static int fail(const struct cmd *cmd, const struct args *a, struct err *e)
 	char context[320] = "";
 
 	if (cmd)
-		str_format(context, sizeof(context), "%s%s%s", cmd->name, a->n ? " " : "", a->n ? a->v[0] : "");
+		str_format(context, sizeof(context), "%s%s%s", cmd->name, a->n ? " " : "",
+			   a->n ? a->v[0] : "");
 	fflush(stdout);
 	log_error(context, e);
 	return 1;

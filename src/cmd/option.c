@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd/option: one parser for all verbs. Long options with one or two dashes, "=" or a separate value, repeated
- * (the last wins), before or after the operands: what clients send (features.md a.4).
+ * cmd/option: one parser for all verbs. Long options with one or two dashes, "=" or a separate
+ * value, repeated (the last wins), before or after the operands: what clients send (features.md
+ * a.4).
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,11 +18,13 @@ const struct opt cmd_global_opts[] = {
 	OPT_F("debug", 0, debug, "the same as --log-level debug"),
 	OPT_F("systemd-cgroup", 's', systemd_cgroup, "let systemd manage the cgroup"),
 	OPT_T("cgroup-manager", 0, cgroup_manager, "MANAGER", "cgroupfs, systemd or disabled"),
-	OPT_T("rootless", 0, rootless, "BOOL", "accepted for other runtimes' sake: hull looks at its rights"),
+	OPT_T("rootless", 0, rootless, "BOOL",
+	      "accepted for other runtimes' sake: hull looks at its rights"),
 	OPT_T("public-state-dir", 0, public_state_dir, "DIR",
 	      "where state.json of each container can be read by everybody; empty: nowhere"),
 	OPT_F("strict", 0, strict, "refuse what the spec only warns about or ignores"),
-	OPT_T("trace", 0, trace, "FILE", "write the times of all steps to FILE, for Perfetto or chrome://tracing"),
+	OPT_T("trace", 0, trace, "FILE",
+	      "write the times of all steps to FILE, for Perfetto or chrome://tracing"),
 	OPT_F("help", 'h', help, "show help"),
 	OPT_F("version", 'v', version, "show the version"),
 };
@@ -56,7 +59,8 @@ static const struct opt *find(const struct parser *p, const char *name, size_t l
 
 static int unknown(struct parser *p, const char *word)
 {
-	return err_set(p->e, ERR_CLI_USAGE, 0, "unknown option %s; `hull help%s%s` lists the options", word,
+	return err_set(p->e, ERR_CLI_USAGE, 0,
+		       "unknown option %s; `hull help%s%s` lists the options", word,
 		       p->cmd ? " " : "", p->cmd ? p->cmd->name : "");
 }
 
@@ -65,7 +69,8 @@ static int set_flag(struct parser *p, const struct opt *o, const char *value)
 	bool v = !value || streq(value, "true") || streq(value, "1");
 
 	if (value && !v && !streq(value, "false") && !streq(value, "0"))
-		return err_set(p->e, ERR_CLI_VALUE, 0, "--%s takes true or false, not \"%s\"", o->name, value);
+		return err_set(p->e, ERR_CLI_VALUE, 0, "--%s takes true or false, not \"%s\"",
+			       o->name, value);
 	*(bool *)((char *)p->args + o->offset) = v;
 	return 0;
 }
@@ -90,7 +95,8 @@ static int parse_option(struct parser *p, int argc, char **argv, int *i)
 		return set_flag(p, o, value);
 	if (!value) {
 		if (*i + 1 >= argc)
-			return err_set(p->e, ERR_CLI_USAGE, 0, "flag needs an argument: --%s %s", o->name, o->metavar);
+			return err_set(p->e, ERR_CLI_USAGE, 0, "flag needs an argument: --%s %s",
+				       o->name, o->metavar);
 		value = argv[++*i];
 	}
 	if (o->kind == OPT_LIST) {
@@ -110,14 +116,16 @@ static int check_operands(struct parser *p)
 	if (p->args->help || p->args->version)
 		return 0;
 	if (p->args->n < c->min)
-		return err_set(p->e, ERR_CLI_USAGE, 0, "%s needs: hull %s %s", c->name, c->name, c->operands);
+		return err_set(p->e, ERR_CLI_USAGE, 0, "%s needs: hull %s %s", c->name, c->name,
+			       c->operands);
 	if (p->args->n > c->max)
-		return err_set(p->e, ERR_CLI_USAGE, 0, "unexpected argument \"%s\": hull %s %s", p->args->v[c->max],
-			       c->name, c->operands);
+		return err_set(p->e, ERR_CLI_USAGE, 0, "unexpected argument \"%s\": hull %s %s",
+			       p->args->v[c->max], c->name, c->operands);
 	return 0;
 }
 
-int cmd_parse(int argc, char **argv, struct arena *arena, const struct cmd **ret_cmd, struct args *ret, struct err *e)
+int cmd_parse(int argc, char **argv, struct arena *arena, const struct cmd **ret_cmd,
+	      struct args *ret, struct err *e)
 {
 	struct parser p = { .args = ret, .arena = arena, .e = e };
 	bool options = true;
@@ -135,7 +143,9 @@ int cmd_parse(int argc, char **argv, struct arena *arena, const struct cmd **ret
 		} else if (!p.cmd) {
 			p.cmd = cmd_find(argv[i]);
 			if (!p.cmd)
-				return err_set(e, ERR_CLI_USAGE, 0, "unknown command \"%s\"; `hull help` lists them", argv[i]);
+				return err_set(e, ERR_CLI_USAGE, 0,
+					       "unknown command \"%s\"; `hull help` lists them",
+					       argv[i]);
 		} else {
 			ret->v[ret->n++] = argv[i];
 			if (p.cmd->stop_at_operand)
@@ -171,7 +181,11 @@ int cmd_duration(const char *text, const char *option, uint64_t *ret, struct err
 	static const struct {
 		const char *unit;
 		uint64_t ns;
-	} units[] = { { "", 1000000000 }, { "ms", 1000000 }, { "s", 1000000000 }, { "m", 60000000000 }, { "h", 3600000000000 } };
+	} units[] = { { "", 1000000000 },
+		      { "ms", 1000000 },
+		      { "s", 1000000000 },
+		      { "m", 60000000000 },
+		      { "h", 3600000000000 } };
 	size_t n = strspn(text, "0123456789");
 	char digits[24];
 	uint64_t v;
@@ -180,12 +194,14 @@ int cmd_duration(const char *text, const char *option, uint64_t *ret, struct err
 		memcpy(digits, text, n);
 		digits[n] = '\0';
 		for (size_t i = 0; i < ARRAY_LEN(units); i++)
-			if (streq(text + n, units[i].unit) && str_to_u64(digits, UINT64_MAX / units[i].ns, &v) == 0) {
+			if (streq(text + n, units[i].unit) &&
+			    str_to_u64(digits, UINT64_MAX / units[i].ns, &v) == 0) {
 				*ret = v * units[i].ns;
 				return 0;
 			}
 	}
-	return err_set(e, ERR_CLI_VALUE, 0, "%s takes a time such as 10, 500ms or 2m, not \"%s\"", option, text);
+	return err_set(e, ERR_CLI_VALUE, 0, "%s takes a time such as 10, 500ms or 2m, not \"%s\"",
+		       option, text);
 }
 
 int cmd_signal(const char *text, int *ret, struct err *e)
@@ -201,15 +217,16 @@ static void print_opt(const struct opt *o)
 {
 	char left[64];
 
-	str_format(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-		   o->letter ? "," : " ", o->name, o->metavar ? " " : "", o->metavar ? o->metavar : "");
+	str_format(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
+		   o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+		   o->metavar ? " " : "", o->metavar ? o->metavar : "");
 	printf("  %-34s %s\n", left, o->help);
 }
 
 void cmd_help_print(const struct cmd *c)
 {
-	printf("usage: hull [global options] %s%s%s%s\n\n%s\n", c->name, c->n_opts ? " [options]" : "",
-	       *c->operands ? " " : "", c->operands, c->summary);
+	printf("usage: hull [global options] %s%s%s%s\n\n%s\n", c->name,
+	       c->n_opts ? " [options]" : "", *c->operands ? " " : "", c->operands, c->summary);
 	if (c->n_opts)
 		printf("\noptions:\n");
 	for (size_t i = 0; i < c->n_opts; i++)
@@ -219,7 +236,8 @@ void cmd_help_print(const struct cmd *c)
 
 void cmd_help_overview(void)
 {
-	printf("hull: an OCI container runtime\n\nusage: hull [global options] COMMAND [options] [operands]\n\ncommands:\n");
+	printf("hull: an OCI container runtime\n\nusage: hull [global options] COMMAND [options] "
+	       "[operands]\n\ncommands:\n");
 	for (size_t i = 0; i < cmd_table_n; i++)
 		printf("  %-10s %s\n", cmd_table[i]->name, cmd_table[i]->summary);
 	printf("\nglobal options:\n");

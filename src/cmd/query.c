@@ -9,7 +9,10 @@
 #include "base/trace.h"
 #include "cmd/cmd.h"
 
-/* How long each step of create and start took, in microseconds: {"runtime":{"claim":12,...},"init":{...}}. */
+/*
+ * How long each step of create and start took, in microseconds:
+ * {"runtime":{"claim":12,...},"init":{...}}.
+ */
 static const char *phases(struct ctx *c, const struct trace_page *p)
 {
 	static const char *const sides[] = { "runtime", "init" };
@@ -24,7 +27,10 @@ static const char *phases(struct ctx *c, const struct trace_page *p)
 		for (uint32_t i = 0; i + 1 < n; i++) {
 			char name[TRACE_NAME];
 
-			/* SECURITY: written by init, which may be anybody's by now: bounded, escaped by the writer */
+			/*
+			 * SECURITY: written by init, which may be anybody's by now: bounded,
+			 * escaped by the writer
+			 */
 			memcpy(name, p->rec[s][i].name, sizeof(name));
 			name[sizeof(name) - 1] = '\0';
 			jw_u64(&w, name, (p->rec[s][i + 1].ns - p->rec[s][i].ns) / 1000);
@@ -37,7 +43,8 @@ static const char *phases(struct ctx *c, const struct trace_page *p)
 
 static void add_phases(struct ctx *c, const struct subject *s, struct spec_state *st)
 {
-	struct spec_state_extra *x = arena_new_array(&c->a, st->n_extra + 1, struct spec_state_extra);
+	struct spec_state_extra *x =
+		arena_new_array(&c->a, st->n_extra + 1, struct spec_state_extra);
 
 	if (trace_map(s->en.dir) < 0)
 		return;
@@ -64,7 +71,10 @@ static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err 
 	return 0;
 }
 
-/* One row of list. An entry that went away meanwhile is no error; an unreadable one is a warning (faults C8, B4). */
+/*
+ * One row of list. An entry that went away meanwhile is no error; an unreadable one is a warning
+ * (faults C8, B4).
+ */
 static bool open_row(struct ctx *c, const char *id, struct subject *s)
 {
 	struct err e = { 0 };
@@ -111,9 +121,9 @@ static int list_table(struct ctx *c, const char **ids, size_t n)
 			continue;
 		printf("%-*s  %-8llu  %-24s  %-30s  %s\n", width, ids[i],
 		       s.st.status == STATUS_STOPPED ? 0ull : (unsigned long long)s.rec.pid,
-		       s.st.previous_boot ? "stopped (previous boot)" :
-		       s.st.creator_dead  ? "creating (dead)" :
-					    status_name(s.st.status),
+		       s.st.previous_boot  ? "stopped (previous boot)"
+		       : s.st.creator_dead ? "creating (dead)"
+					   : status_name(s.st.status),
 		       s.rec.created, s.rec.bundle);
 		subject_close(&s);
 	}
@@ -176,8 +186,8 @@ static int run_gc(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 		printf("[");
 	for (size_t i = 0; i < n; i++)
 		if (json)
-			printf("%s{\"id\":\"%s\",\"reason\":\"%s\",\"removed\":%s}", i ? "," : "", v[i].id, v[i].what,
-			       v[i].removed ? "true" : "false");
+			printf("%s{\"id\":\"%s\",\"reason\":\"%s\",\"removed\":%s}", i ? "," : "",
+			       v[i].id, v[i].what, v[i].removed ? "true" : "false");
 		else
 			printf("%s: %s%s\n", v[i].id, v[i].what, v[i].removed ? ", removed" : "");
 	if (json)
@@ -192,13 +202,19 @@ static const struct opt list_opts[] = {
 	OPT_T("format", 'f', format, "table|json", "form of the output"),
 	OPT_F("quiet", 'q', quiet, "ids only"),
 };
-static const struct opt ps_opts[] = { OPT_T("format", 'f', format, "table|json", "form of the output") };
+static const struct opt ps_opts[] = { OPT_T("format", 'f', format, "table|json",
+					    "form of the output") };
 static const struct opt gc_opts[] = {
 	OPT_F("remove", 0, remove, "remove what was found"),
 	OPT_T("format", 'f', format, "table|json", "form of the output"),
 };
 
-const struct cmd cmd_state = CMD("state", "ID", "show the state of a container as JSON", none, 1, 1, run_state);
-const struct cmd cmd_list = CMD("list", "", "list the containers of this state root", list_opts, 0, 0, run_list);
-const struct cmd cmd_ps = CMD("ps", "ID [ps options]", "list the processes of a container", ps_opts, 1, 64, run_ps);
-const struct cmd cmd_gc = CMD("gc", "", "find what killed commands and reboots left in this state root", gc_opts, 0, 0, run_gc);
+const struct cmd cmd_state =
+	CMD("state", "ID", "show the state of a container as JSON", none, 1, 1, run_state);
+const struct cmd cmd_list =
+	CMD("list", "", "list the containers of this state root", list_opts, 0, 0, run_list);
+const struct cmd cmd_ps =
+	CMD("ps", "ID [ps options]", "list the processes of a container", ps_opts, 1, 64, run_ps);
+const struct cmd cmd_gc =
+	CMD("gc", "", "find what killed commands and reboots left in this state root", gc_opts, 0,
+	    0, run_gc);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd/trace: the flight recorder as a file for Perfetto and chrome://tracing (Trace Event Format: complete
- * events, times in microseconds).
+ * cmd/trace: the flight recorder as a file for Perfetto and chrome://tracing (Trace Event Format:
+ * complete events, times in microseconds).
  */
 #include <stdio.h>
 
@@ -26,15 +26,21 @@ void cmd_trace_write(const char *path)
 	for (unsigned s = 0; s < TRACE_SIDES; s++) {
 		uint32_t n = MIN(p->n[s], (uint32_t)TRACE_MAX);
 
-		fprintf(f, "%s{\"ph\":\"M\",\"pid\":1,\"tid\":%u,\"name\":\"thread_name\",\"args\":{\"name\":\"%s\"}}",
+		fprintf(f,
+			"%s{\"ph\":\"M\",\"pid\":1,\"tid\":%u,\"name\":\"thread_name\",\"args\":{"
+			"\"name\":\"%s\"}}",
 			comma, s + 1, sides[s]);
 		comma = ",\n";
 		for (uint32_t i = 0; i < n; i++) {
-			uint64_t from = p->rec[s][i].ns, to = i + 1 < n ? p->rec[s][i + 1].ns : MAX(now, from);
+			uint64_t from = p->rec[s][i].ns,
+				 to = i + 1 < n ? p->rec[s][i + 1].ns : MAX(now, from);
 
-			fprintf(f, ",\n{\"ph\":\"X\",\"pid\":1,\"tid\":%u,\"name\":\"%.*s\",\"ts\":%llu.%03u,\"dur\":%llu.%03u}",
-				s + 1, TRACE_NAME - 1, p->rec[s][i].name, (unsigned long long)(from / 1000),
-				(unsigned)(from % 1000), (unsigned long long)((to - from) / 1000),
+			fprintf(f,
+				",\n{\"ph\":\"X\",\"pid\":1,\"tid\":%u,\"name\":\"%.*s\",\"ts\":%"
+				"llu.%03u,\"dur\":%llu.%03u}",
+				s + 1, TRACE_NAME - 1, p->rec[s][i].name,
+				(unsigned long long)(from / 1000), (unsigned)(from % 1000),
+				(unsigned long long)((to - from) / 1000),
 				(unsigned)((to - from) % 1000));
 		}
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd/update: new limits from options and from a file of resources. An option wins over the same value of the file; all
- * of them together are one change.
+ * cmd/update: new limits from options and from a file of resources. An option wins over the same
+ * value of the file; all of them together are one change.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +15,12 @@
 #include "cmd/cmd.h"
 #include "sys/call.h"
 
-static int read_resources(struct ctx *c, const char *file, struct spec_resources *ret, struct err *e)
+static int read_resources(struct ctx *c, const char *file, struct spec_resources *ret,
+			  struct err *e)
 {
 	const bool from_stdin = streq(file, "-");
-	_cleanup_fd_ int opened = from_stdin ? -1 : sys_openat(AT_FDCWD, file, O_RDONLY | O_NOCTTY, 0);
+	_cleanup_fd_ int opened =
+		from_stdin ? -1 : sys_openat(AT_FDCWD, file, O_RDONLY | O_NOCTTY, 0);
 	int fd = from_stdin ? STDIN_FILENO : opened, r;
 	char *text;
 	size_t n;
@@ -83,7 +85,8 @@ static int set_sizes(const struct args *a, struct spec_memory *m, struct err *e)
 		if (!rows[i].text)
 			continue;
 		if (parse_size(rows[i].text, &rows[i].to->v) < 0)
-			return bad_value(rows[i].option, rows[i].text, "bytes such as 1048576 or 512m, or -1", e);
+			return bad_value(rows[i].option, rows[i].text,
+					 "bytes such as 1048576 or 512m, or -1", e);
 		rows[i].to->set = m->set = true;
 	}
 	return 0;
@@ -98,7 +101,8 @@ static int set_signed(const struct args *a, struct spec_resources *res, struct e
 	} rows[] = {
 		{ "cpu-quota", a->limits.cpu_quota, &res->cpu.quota, &res->cpu.set },
 		{ "cpu-idle", a->limits.cpu_idle, &res->cpu.idle, &res->cpu.set },
-		{ "cpu-rt-runtime", a->limits.cpu_rt_runtime, &res->cpu.realtime_runtime, &res->cpu.set },
+		{ "cpu-rt-runtime", a->limits.cpu_rt_runtime, &res->cpu.realtime_runtime,
+		  &res->cpu.set },
 		{ "pids-limit", a->limits.pids_limit, &res->pids_limit, &res->pids_set },
 	};
 
@@ -129,13 +133,15 @@ static int set_unsigned(const struct args *a, struct spec_resources *res, struct
 		if (!rows[i].text)
 			continue;
 		if (str_to_u64(rows[i].text, UINT64_MAX, &rows[i].to->v) < 0)
-			return bad_value(rows[i].option, rows[i].text, "a number that is not negative", e);
+			return bad_value(rows[i].option, rows[i].text,
+					 "a number that is not negative", e);
 		rows[i].to->set = cpu->set = true;
 	}
 	if (!a->limits.blkio_weight)
 		return 0;
 	if (str_to_u32(a->limits.blkio_weight, &res->block_io.weight.v) < 0)
-		return bad_value("blkio-weight", a->limits.blkio_weight, "a number from 10 to 1000", e);
+		return bad_value("blkio-weight", a->limits.blkio_weight, "a number from 10 to 1000",
+				 e);
 	res->block_io.weight.set = res->block_io.set = true;
 	return 0;
 }
@@ -145,8 +151,10 @@ static int set_options(const struct args *a, struct spec_resources *res, struct 
 	int r;
 
 	if (a->limits.l3_cache_schema || a->limits.mem_bw_schema)
-		return err_set(e, ERR_GEN_LATER, ENOTSUP, "--%s: the cache and bandwidth of a running container cannot be changed",
-			       a->limits.l3_cache_schema ? "l3-cache-schema" : "mem-bw-schema");
+		return err_set(
+			e, ERR_GEN_LATER, ENOTSUP,
+			"--%s: the cache and bandwidth of a running container cannot be changed",
+			a->limits.l3_cache_schema ? "l3-cache-schema" : "mem-bw-schema");
 	if (a->limits.cpuset_cpus) {
 		res->cpu.cpus = a->limits.cpuset_cpus;
 		res->cpu.set = true;
@@ -217,26 +225,34 @@ static int run_update(struct ctx *c, struct args *a, int *ret_status, struct err
 }
 
 static const struct opt update_opts[] = {
-	OPT_T("resources", 'r', resources, "FILE|-", "take a resources object from FILE or standard input"),
+	OPT_T("resources", 'r', resources, "FILE|-",
+	      "take a resources object from FILE or standard input"),
 	OPT_T("blkio-weight", 0, limits.blkio_weight, "WEIGHT", "share of block I/O, 10 to 1000"),
-	OPT_T("cpu-period", 0, limits.cpu_period, "US", "length of a period of the quota, in microseconds"),
+	OPT_T("cpu-period", 0, limits.cpu_period, "US",
+	      "length of a period of the quota, in microseconds"),
 	OPT_T("cpu-quota", 0, limits.cpu_quota, "US", "CPU time per period; -1: no limit"),
 	OPT_T("cpu-burst", 0, limits.cpu_burst, "US", "CPU time that may be saved for later"),
 	OPT_T("cpu-share", 0, limits.cpu_share, "SHARES", "share of the CPU against other groups"),
 	OPT_T("cpu-idle", 0, limits.cpu_idle, "0|1", "1: run only when nobody else wants to"),
-	OPT_T("cpu-rt-period", 0, limits.cpu_rt_period, "US", "period of realtime scheduling (cgroup v1)"),
-	OPT_T("cpu-rt-runtime", 0, limits.cpu_rt_runtime, "US", "realtime CPU time per period (cgroup v1)"),
+	OPT_T("cpu-rt-period", 0, limits.cpu_rt_period, "US",
+	      "period of realtime scheduling (cgroup v1)"),
+	OPT_T("cpu-rt-runtime", 0, limits.cpu_rt_runtime, "US",
+	      "realtime CPU time per period (cgroup v1)"),
 	OPT_T("cpuset-cpus", 0, limits.cpuset_cpus, "LIST", "CPUs to use, as 0-2,7"),
 	OPT_T("cpuset-mems", 0, limits.cpuset_mems, "LIST", "memory nodes to use"),
 	OPT_T("memory", 0, limits.memory, "BYTES", "limit of memory, as 512m; -1: none"),
 	OPT_T("memory-reservation", 0, limits.memory_reservation, "BYTES", "soft limit of memory"),
-	OPT_T("memory-swap", 0, limits.memory_swap, "BYTES", "limit of memory and swap together; -1: none"),
-	OPT_T("kernel-memory", 0, limits.kernel_memory, "BYTES", "an error on kernels that cannot limit it"),
-	OPT_T("kernel-memory-tcp", 0, limits.kernel_memory_tcp, "BYTES", "limit of TCP buffers (cgroup v1)"),
+	OPT_T("memory-swap", 0, limits.memory_swap, "BYTES",
+	      "limit of memory and swap together; -1: none"),
+	OPT_T("kernel-memory", 0, limits.kernel_memory, "BYTES",
+	      "an error on kernels that cannot limit it"),
+	OPT_T("kernel-memory-tcp", 0, limits.kernel_memory_tcp, "BYTES",
+	      "limit of TCP buffers (cgroup v1)"),
 	OPT_T("pids-limit", 0, limits.pids_limit, "N", "number of processes; -1: no limit"),
 	OPT_T("l3-cache-schema", 0, limits.l3_cache_schema, "TEXT", "refused: cannot be changed"),
 	OPT_T("mem-bw-schema", 0, limits.mem_bw_schema, "TEXT", "refused: cannot be changed"),
 	OPT_T("format", 'f', format, "table|json", "json: print old and new values"),
 };
 
-const struct cmd cmd_update = CMD("update", "ID", "change the limits of a container, all or none", update_opts, 1, 1, run_update);
+const struct cmd cmd_update = CMD("update", "ID", "change the limits of a container, all or none",
+				  update_opts, 1, 1, run_update);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console: the pseudoterminal of the container, its hand-over to a console socket, and the relay of a
- * foreground run (faults E7, E8).
+ * console: the pseudoterminal of the container, its hand-over to a console socket, and the relay of
+ * a foreground run (faults E7, E8).
  */
 #ifndef HULL_CONSOLE_CONSOLE_H
 #define HULL_CONSOLE_CONSOLE_H
@@ -16,32 +16,42 @@
  * In init: a new pseudoterminal of the container's own devpts (rule D4), unlocked, with the size of
  * process.consoleSize. Both ends are close-on-exec. ERR_CON_PTY.
  */
-_must_use_ int console_open(const struct rootfs *root, const struct spec_process *p, int *ret_master,
-			    int *ret_slave, struct err *e);
-/* The number N of /dev/pts/N that @slave (or its master) is, for messages and the payload of console_send. */
+_must_use_ int console_open(const struct rootfs *root, const struct spec_process *p,
+			    int *ret_master, int *ret_slave, struct err *e);
+/*
+ * The number N of /dev/pts/N that @slave (or its master) is, for messages and the payload of
+ * console_send.
+ */
 _must_use_ int console_number(int master, unsigned *ret);
 /*
- * In init, after setsid: the slave becomes stdin, stdout, stderr and the controlling terminal and belongs to
- * @uid (the group stays the one devpts gave it). Takes @slave, also on failure.
+ * In init, after setsid: the slave becomes stdin, stdout, stderr and the controlling terminal and
+ * belongs to @uid (the group stays the one devpts gave it). Takes @slave, also on failure.
  */
 _must_use_ int console_take_stdio(int slave, uid_t uid, struct err *e);
-/* Connect early (PREPARE), send the master later: one message, one fd (features.md a.4). Waits at most 10 s. */
+/*
+ * Connect early (PREPARE), send the master later: one message, one fd (features.md a.4). Waits at
+ * most 10 s.
+ */
 _must_use_ int console_connect(const char *path, int *ret, struct err *e);
 _must_use_ int console_send(int sock, int master, const char *name, struct err *e);
-/* Give @master the size of the caller's terminal; nothing happens when the caller has none. For a foreground
- * run, before the program starts. */
+/*
+ * Give @master the size of the caller's terminal; nothing happens when the caller has none. For a
+ * foreground run, before the program starts.
+ */
 void console_copy_size(int master);
 
 /*
- * Foreground relay: the caller's stdin and stdout <-> pty master, raw mode of the caller's terminal and its
- * restoration, window size, and signals for the container's init, until it ends. Two rings of 64 KiB; no
- * busy loop; what the terminal still holds after the end is written out. @master -1: signals and exit only.
+ * Foreground relay: the caller's stdin and stdout <-> pty master, raw mode of the caller's terminal
+ * and its restoration, window size, and signals for the container's init, until it ends. Two rings
+ * of 64 KiB; no busy loop; what the terminal still holds after the end is written out. @master -1:
+ * signals and exit only.
  *
- * forward_signals: signals that would end or inform hull go to the process instead. Without it a signal that
- * ends hull restores the terminal first and then does so. Job control (TSTP, TTIN, TTOU) stops hull alone.
+ * forward_signals: signals that would end or inform hull go to the process instead. Without it a
+ * signal that ends hull restores the terminal first and then does so. Job control (TSTP, TTIN,
+ * TTOU) stops hull alone.
  *
- * 0 when the process has ended (the caller reaps it). @master and @pidfd stay the caller's; @master is made
- * non-blocking. ERR_CON_RELAY when the relay could not be set up.
+ * 0 when the process has ended (the caller reaps it). @master and @pidfd stay the caller's; @master
+ * is made non-blocking. ERR_CON_RELAY when the relay could not be set up.
  */
 struct console_relay {
 	int master;

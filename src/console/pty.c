@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console/pty: makes a pseudoterminal and proves that it is one of the container's devpts; hands it over.
- * SECURITY: rule D4: an image or a neighbour that swaps /dev/pts (CVE-2025-52565) gets an error, not a bind.
+ * console/pty: makes a pseudoterminal and proves that it is one of the container's devpts; hands it
+ * over.
+ * SECURITY: rule D4: an image or a neighbour that swaps /dev/pts (CVE-2025-52565) gets an error,
+ * not a bind.
  */
 #include "console/console.h"
 
@@ -55,12 +57,16 @@ static int open_master(const struct rootfs *root, struct err *e)
 
 	ptmx = find_ptmx(root, "/dev/pts/ptmx", true);
 	if (ptmx < 0)
-		return err_sys(e, ERR_CON_PTY, ptmx, "/dev/pts/ptmx: not the ptmx of a devpts mount");
+		return err_sys(e, ERR_CON_PTY, ptmx,
+			       "/dev/pts/ptmx: not the ptmx of a devpts mount");
 	master = path_reopen(ptmx, O_RDWR | O_NOCTTY);
 	if (master != -EACCES)
 		return master < 0 ? err_sys(e, ERR_CON_PTY, master, "open /dev/pts/ptmx") : master;
-	/* A host's devpts (a bind of all of /dev) may have ptmxmode=000; its /dev/ptmx node leads to it.
-	 * KERNEL: opening a 5:2 node uses the devpts mounted at "pts" beside it. Since 4.7. */
+	/*
+	 * A host's devpts (a bind of all of /dev) may have ptmxmode=000; its /dev/ptmx node leads
+	 * to it.
+	 * KERNEL: opening a 5:2 node uses the devpts mounted at "pts" beside it. Since 4.7.
+	 */
 	r = -EACCES;
 	fd_close(&ptmx);
 	ptmx = find_ptmx(root, "/dev/ptmx", false);
@@ -80,7 +86,10 @@ static int open_slave(int master, struct err *e)
 	/* KERNEL: a new pty is locked and its slave gives EIO until it is unlocked. unlockpt(3). */
 	if (ioctl(master, TIOCSPTLCK, &zero) < 0)
 		return err_sys(e, ERR_CON_PTY, -errno, "unlock the pseudoterminal");
-	/* KERNEL: TIOCGPTPEER opens the slave of this very master in its own devpts. Since 4.13. ioctl_tty(2). */
+	/*
+	 * KERNEL: TIOCGPTPEER opens the slave of this very master in its own devpts. Since 4.13.
+	 * ioctl_tty(2).
+	 */
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0)
 		return err_sys(e, ERR_CON_PTY, -errno, "open the peer of the pseudoterminal");
@@ -92,8 +101,8 @@ static int open_slave(int master, struct err *e)
 	return fd_take(&slave);
 }
 
-int console_open(const struct rootfs *root, const struct spec_process *p, int *ret_master, int *ret_slave,
-		 struct err *e)
+int console_open(const struct rootfs *root, const struct spec_process *p, int *ret_master,
+		 int *ret_slave, struct err *e)
 {
 	_cleanup_fd_ int master = open_master(root, e);
 	_cleanup_fd_ int slave = -1;

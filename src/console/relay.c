@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * console/relay: the loop of a foreground run. Hides raw mode and its way back, who gets which signal, and
- * how neither an endless input nor a reader that never reads can make it grow, spin or hang.
+ * console/relay: the loop of a foreground run. Hides raw mode and its way back, who gets which
+ * signal, and how neither an endless input nor a reader that never reads can make it grow, spin or
+ * hang.
  */
 #include "console/console.h"
 
@@ -25,8 +26,10 @@
 
 enum {
 	RING_SIZE = 64 * 1024,
-	/* After the process ended: no more than the kernel can still hold for a terminal, and no longer than
-	 * this without a byte taken by the reader. */
+	/*
+	 * After the process ended: no more than the kernel can still hold for a terminal, and no
+	 * longer than this without a byte taken by the reader.
+	 */
 	LAST_BYTES = 128 * 1024,
 	LAST_SECONDS = 10,
 	HANGUP_RETRY_MS = 100,
@@ -43,16 +46,17 @@ static struct ring to_container, to_caller;
 struct relay {
 	const struct console_relay *conf;
 	struct ring *in, *out;
-	int signals;	/* signalfd */
-	int writer;	/* stdout, or an own non-blocking description of it */
-	bool socket;	/* the writer is a socket */
-	bool in_end;	/* nothing more from stdin */
-	bool out_gone;	/* the reader of stdout is gone: output is thrown away */
-	bool hung_up;	/* nobody holds the slave at the moment */
-	bool ended;	/* the process has ended */
-	int fatal;	/* the signal that ends hull, when none are forwarded */
-	size_t last;	/* bytes read since `ended` */
-	uint64_t give_up; /* since `ended`: when a reader that takes nothing is left alone; 0: not yet */
+	int signals;   /* signalfd */
+	int writer;    /* stdout, or an own non-blocking description of it */
+	bool socket;   /* the writer is a socket */
+	bool in_end;   /* nothing more from stdin */
+	bool out_gone; /* the reader of stdout is gone: output is thrown away */
+	bool hung_up;  /* nobody holds the slave at the moment */
+	bool ended;    /* the process has ended */
+	int fatal;     /* the signal that ends hull, when none are forwarded */
+	size_t last;   /* bytes read since `ended` */
+	/* since `ended`: when a reader that takes nothing is left alone; 0: not yet */
+	uint64_t give_up;
 };
 
 struct term {
@@ -133,8 +137,10 @@ void console_copy_size(int master)
 		}
 }
 
-/* Signals that are read from the signalfd. Left out: what cannot be caught, what the CPU raises for hull
- * itself, job control, and SIGPIPE (blocked, see below). */
+/*
+ * Signals that are read from the signalfd. Left out: what cannot be caught, what the CPU raises for
+ * hull itself, job control, and SIGPIPE (blocked, see below).
+ */
 static void caught_signals(sigset_t *set)
 {
 	static const int out[] = { SIGKILL, SIGSTOP, SIGSEGV, SIGBUS,  SIGFPE,	SIGILL,	 SIGTRAP,
@@ -173,8 +179,10 @@ static void take_signals(struct relay *r, const struct term *t)
 	}
 }
 
-/* Read what the container wrote. KERNEL: a master reads EIO while no process holds its slave, and can be
- * read again once one has opened it. pty(7), drivers/tty/n_tty.c. */
+/*
+ * Read what the container wrote. KERNEL: a master reads EIO while no process holds its slave, and
+ * can be read again once one has opened it. pty(7), drivers/tty/n_tty.c.
+ */
 static void from_master(struct relay *r)
 {
 	ssize_t n = ring_fill(r->out, r->conf->master);
@@ -236,10 +244,13 @@ static bool finished(struct relay *r)
 		return false;
 	if (r->conf->master < 0)
 		return true;
-	/* KERNEL: what a process wrote to the slave reaches the master by a work queue; poll flushes it
-	 * (n_tty_poll), so "nothing there" after a poll is the truth even right after the exit. */
-	while (!r->hung_up && r->last < LAST_BYTES && r->out->len < RING_SIZE && poll(&p, 1, 0) > 0 &&
-	       p.revents & (POLLIN | POLLHUP))
+	/*
+	 * KERNEL: what a process wrote to the slave reaches the master by a work queue; poll
+	 * flushes it (n_tty_poll), so "nothing there" after a poll is the truth even right after
+	 * the exit.
+	 */
+	while (!r->hung_up && r->last < LAST_BYTES && r->out->len < RING_SIZE &&
+	       poll(&p, 1, 0) > 0 && p.revents & (POLLIN | POLLHUP))
 		from_master(r);
 	return r->out->len == 0 && (r->hung_up || r->last >= LAST_BYTES || r->out_gone ||
 				    poll(&p, 1, 0) == 0 || !(p.revents & POLLIN));
@@ -266,7 +277,10 @@ static int prepare(struct relay *r, struct pollfd p[static P_COUNT])
 			events |= POLLIN;
 		if (r->in->len && !r->ended)
 			events |= POLLOUT;
-		/* KERNEL: POLLHUP comes unasked: a full ring must not poll a hung-up master. poll(2). */
+		/*
+		 * KERNEL: POLLHUP comes unasked: a full ring must not poll a hung-up master.
+		 * poll(2).
+		 */
 		if (events)
 			p[P_MASTER] = (struct pollfd){ .fd = r->conf->master, .events = events };
 	}
@@ -292,7 +306,8 @@ static int loop(struct relay *r, const struct term *t, struct err *e)
 		int n;
 
 		if (r->ended && timeout == 0)
-			return 0; /* E8: a reader that never reads does not hold back the exit status */
+			/* E8: a reader that never reads does not hold back the exit status */
+			return 0;
 		n = poll(p, P_COUNT, timeout);
 		if (n < 0) {
 			if (errno == EINTR)
@@ -305,7 +320,8 @@ static int loop(struct relay *r, const struct term *t, struct err *e)
 			take_signals(r, t);
 		if (p[P_PROCESS].revents) {
 			r->ended = true;
-			r->hung_up = false; /* it may have come back and written meanwhile: look once more */
+			/* it may have come back and written meanwhile: look once more */
+			r->hung_up = false;
 		}
 		if (p[P_STDOUT].revents)
 			to_stdout(r);
@@ -320,8 +336,9 @@ static int loop(struct relay *r, const struct term *t, struct err *e)
 }
 
 /*
- * A way to write to stdout that cannot block. The caller's own file description is shared with its shell and
- * stays as it is: terminals and pipes are opened anew, sockets are told per call, files never block.
+ * A way to write to stdout that cannot block. The caller's own file description is shared with its
+ * shell and stays as it is: terminals and pipes are opened anew, sockets are told per call, files
+ * never block.
  */
 static int open_writer(bool *ret_socket)
 {
@@ -395,7 +412,8 @@ int console_relay_run(const struct console_relay *conf, struct err *e)
 		ret = relay_terminal(&r, e);
 	if (!sigismember(&saved, SIGPIPE))
 		forget_sigpipe();
-	if (r.fatal) /* pending until the mask is restored, then it ends hull the way it was meant to */
+	/* pending until the mask is restored, then it ends hull the way it was meant to */
+	if (r.fatal)
 		raise(r.fatal);
 	sigprocmask(SIG_SETMASK, &saved, NULL);
 	return ret;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container: the life of a container as the runtime process sees it: the record on disk, the lock, the clone
- * and its undo, and one function per operation. Nothing here prints; cmd/ does.
+ * container: the life of a container as the runtime process sees it: the record on disk, the lock,
+ * the clone and its undo, and one function per operation. Nothing here prints; cmd/ does.
  */
 #ifndef HULL_CONTAINER_CONTAINER_H
 #define HULL_CONTAINER_CONTAINER_H
@@ -20,25 +20,25 @@
 #include "tune/tune.h"
 
 /* Deadlines of faults.md, in nanoseconds. */
-#define SECONDS(n) ((uint64_t)(n) * 1000000000u)
+#define SECONDS(n) ((uint64_t)(n)*1000000000u)
 #define LOCK_DEADLINE SECONDS(10)
 #define KILL_DEADLINE SECONDS(10)
 
 /* One per command. */
 struct ctx {
 	struct arena a;
-	const char *root;	   /* --root, absolute */
-	int root_fd;		   /* -1 until store_open */
-	const char *public_dir;	   /* S-01; NULL: off */
+	const char *root;	/* --root, absolute */
+	int root_fd;		/* -1 until store_open */
+	const char *public_dir; /* S-01; NULL: off */
 	enum plan_cgroup_manager manager;
 	bool strict;
-	struct rlimit nofile;	   /* of the caller, before hull raised its own */
-	char *const *env;	   /* of the caller */
-	struct host host;	   /* facts, read when needed */
+	struct rlimit nofile; /* of the caller, before hull raised its own */
+	char *const *env;     /* of the caller */
+	struct host host;     /* facts, read when needed */
 	struct cgroup_host cgroups;
 	bool facts_read;
-	char *const *argv;	   /* for the sealed re-execution */
-	int *inherited;		   /* descriptors that were open when hull began, without the streams */
+	char *const *argv; /* for the sealed re-execution */
+	int *inherited;	   /* descriptors that were open when hull began, without the streams */
 	size_t n_inherited;
 };
 
@@ -50,18 +50,19 @@ struct record {
 	enum record_phase phase;
 	const char *boot_id;
 	const char *id, *bundle, *rootfs, *oci_version;
-	const char *created;	   /* RFC 3339 */
-	uint64_t owner;		   /* uid of the creator */
-	uint64_t creator;	   /* pid of the creating command, to tell a dead one in PHASE_CREATING */
+	const char *created; /* RFC 3339 */
+	uint64_t owner;	     /* uid of the creator */
+	uint64_t creator;    /* pid of the creating command, to tell a dead one in PHASE_CREATING */
 	uint64_t creator_start;
-	uint64_t pid, start_time;  /* of init; 0 before the clone */
+	uint64_t pid, start_time; /* of init; 0 before the clone */
 	struct spec_kvs annotations;
 	struct cgroup cgroup;
-	const char *public_dir;	   /* where the public state lies, NULL: nowhere */
-	const char *host_mount;	   /* rootfs attached in the host's table (no mount namespace), NULL: none */
-	uint64_t host_mount_id;	   /* of the mount that was on top there before */
+	const char *public_dir; /* where the public state lies, NULL: nowhere */
+	/* rootfs attached in the host's table (no mount namespace), NULL: none */
+	const char *host_mount;
+	uint64_t host_mount_id; /* of the mount that was on top there before */
 	struct tune_rdt rdt;
-	struct spec_hooks hooks;   /* poststart and poststop only */
+	struct spec_hooks hooks; /* poststart and poststop only */
 	bool has_process, terminal, frozen, notify, shared_pidns, no_new_keyring;
 	const char *seccomp_listener, *seccomp_metadata;
 	const char *stop_signal;
@@ -73,22 +74,28 @@ struct entry;
 int record_write(const struct entry *en, const struct record *r, struct arena *a, struct err *e);
 int record_read(const struct entry *en, struct arena *a, struct record *ret, struct err *e);
 /* The same when the record's id is not the name of its directory (a retired entry). */
-int record_read_as(const struct entry *en, const char *id, struct arena *a, struct record *ret, struct err *e);
+int record_read_as(const struct entry *en, const char *id, struct arena *a, struct record *ret,
+		   struct err *e);
 
 /* ---- the store: ROOT/ID/ (store.c) ---- */
 struct entry {
 	const char *id;
-	int dir;	/* ROOT/ID, -1 */
+	int dir; /* ROOT/ID, -1 */
 	bool locked;
 };
 /* Is @id well formed? J11: checked before any file is touched. */
 int store_check_id(const char *id, struct err *e);
-/* Open (and with @make, create 0700) the root; SECURITY: S1: owner, mode and type are proved. -ENOENT without @make. */
+/*
+ * Open (and with @make, create 0700) the root; SECURITY: S1: owner, mode and type are proved.
+ * -ENOENT without @make.
+ */
 int store_open(struct ctx *c, bool make, struct err *e);
-int store_claim(struct ctx *c, const char *id, struct entry *ret, struct err *e);	/* mkdir + lock */
-int store_find(struct ctx *c, const char *id, struct entry *ret, struct err *e);	/* ERR_STA_MISSING "does not exist" */
-int store_lock(struct entry *en, uint64_t deadline, struct err *e);			/* exclusive */
-int store_remove(struct ctx *c, struct entry *en, struct err *e);			/* the directory and what hull put there */
+int store_claim(struct ctx *c, const char *id, struct entry *ret, struct err *e); /* mkdir + lock */
+/* ERR_STA_MISSING "does not exist" */
+int store_find(struct ctx *c, const char *id, struct entry *ret, struct err *e);
+int store_lock(struct entry *en, uint64_t deadline, struct err *e); /* exclusive */
+/* the directory and what hull put there */
+int store_remove(struct ctx *c, struct entry *en, struct err *e);
 void store_unlock(struct entry *en);
 void store_close(struct entry *en);
 /* Names of all entries, sorted. */
@@ -106,12 +113,13 @@ int trace_map(int dir);
 /* ---- status (status.c): computed from facts, never stored ---- */
 struct status_info {
 	enum spec_status status;
-	bool creator_dead;   /* creating, but nobody works on it any more */
+	bool creator_dead; /* creating, but nobody works on it any more */
 	bool previous_boot;
-	int pidfd;	     /* of a living init, else -1; owned */
-	int corpse;	     /* of an init that ended and was not reaped yet, else -1; owned */
+	int pidfd;  /* of a living init, else -1; owned */
+	int corpse; /* of an init that ended and was not reaped yet, else -1; owned */
 };
-int status_read(const struct entry *en, const struct record *r, struct status_info *ret, struct err *e);
+int status_read(const struct entry *en, const struct record *r, struct status_info *ret,
+		struct err *e);
 void status_close(struct status_info *s);
 const char *status_name(enum spec_status s);
 /* The OCI state document of a record. */
@@ -123,7 +131,10 @@ struct subject {
 	struct record rec;
 	struct status_info st;
 };
-/* ERR_STA_NOTRUNNING in the words that containerd and CRI-O look for, in lower case: features.md a.5. */
+/*
+ * ERR_STA_NOTRUNNING in the words that containerd and CRI-O look for, in lower case: features.md
+ * a.5.
+ */
 int status_not_running(const char *id, struct err *e);
 int subject_open(struct ctx *c, const char *id, bool lock, struct subject *ret, struct err *e);
 void subject_close(struct subject *s);
@@ -142,8 +153,9 @@ int container_create(struct ctx *c, const struct create_options *o, struct err *
 int container_run(struct ctx *c, const struct create_options *o, int *ret_status, struct err *e);
 int container_start(struct ctx *c, const char *id, const char *process_file, struct err *e);
 struct exec_options {
-	const char *id, *process_file; /* process_file: a `process` object instead of the config's */
-	char **args;		       /* the command line; n_args 0: none */
+	/* process_file: a `process` object instead of the config's */
+	const char *id, *process_file;
+	char **args; /* the command line; n_args 0: none */
 	size_t n_args;
 	/* changes to that process; NULL, 0, false: none */
 	const char *cwd, *user, *apparmor, *selinux_label;
@@ -160,12 +172,15 @@ int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status,
 int exec_process_make(struct ctx *c, const struct exec_options *o, struct spec *s, struct err *e);
 int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err *e);
 int container_delete(struct ctx *c, const char *id, bool force, struct err *e);
-int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del, struct err *e);
+int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del,
+		   struct err *e);
 int container_pause(struct ctx *c, const char *id, bool on, struct err *e);
-/* Change the limits of a container that lives: @res is only what is to change. All of it, or an error and nothing. *ret is what
- * each file held before and holds now, in c->a. */
-int container_update(struct ctx *c, const char *id, const struct spec_resources *res, struct cgroup_change **ret,
-		     size_t *ret_n, struct err *e);
+/*
+ * Change the limits of a container that lives: @res is only what is to change. All of it, or an
+ * error and nothing. *ret is what each file held before and holds now, in c->a.
+ */
+int container_update(struct ctx *c, const char *id, const struct spec_resources *res,
+		     struct cgroup_change **ret, size_t *ret_n, struct err *e);
 /* What happens to a container that lives (events.c). */
 enum container_event { EVENT_TICK, EVENT_OOM, EVENT_END };
 struct events {
@@ -182,10 +197,17 @@ void events_close(struct events *v);
 struct subject;
 int exit_record_write(struct subject *s, int status, struct err *e);
 int exit_record_read(struct ctx *c, struct subject *s, int *ret_status, struct err *e);
-/* Wait for the end. *ret_status as run reports it, -1 unknown (not our child). @deadline 0: for ever; -ETIMEDOUT. */
-int container_wait(struct ctx *c, const char *id, uint64_t deadline, int *ret_status, struct err *e);
+/*
+ * Wait for the end. *ret_status as run reports it, -1 unknown (not our child). @deadline 0: for
+ * ever; -ETIMEDOUT.
+ */
+int container_wait(struct ctx *c, const char *id, uint64_t deadline, int *ret_status,
+		   struct err *e);
 /* Orphans of this root: entries whose creator died. @remove deletes them. */
-struct gc_item { const char *id, *what; bool removed; };
+struct gc_item {
+	const char *id, *what;
+	bool removed;
+};
 int container_gc(struct ctx *c, bool remove, struct gc_item **ret, size_t *ret_n, struct err *e);
 int container_pids(struct ctx *c, const char *id, int **ret, size_t *ret_n, struct err *e);
 
@@ -193,18 +215,26 @@ int container_pids(struct ctx *c, const char *id, int **ret, size_t *ret_n, stru
 bool facts_initial_userns(void);
 /* Facts of the host, once per command. */
 int facts_read(struct ctx *c, struct err *e);
-/* Read the bundle's config and plan it: shared by create, run, plan and validate. Paths become absolute. */
+/*
+ * Read the bundle's config and plan it: shared by create, run, plan and validate. Paths become
+ * absolute.
+ */
 struct blueprint {
 	struct spec spec;
 	struct plan plan;
 	const char *bundle;
 };
 /* The first half: config read and checked, nothing planned. */
-int blueprint_read(struct ctx *c, const struct create_options *o, struct blueprint *b, struct err *e);
-int blueprint_make(struct ctx *c, const struct create_options *o, struct blueprint *ret, struct err *e);
+int blueprint_read(struct ctx *c, const struct create_options *o, struct blueprint *b,
+		   struct err *e);
+int blueprint_make(struct ctx *c, const struct create_options *o, struct blueprint *ret,
+		   struct err *e);
 
-/* Everything create made, removed in the right order; used by delete, by failed creates and by gc. @force: leftovers
- * become part of the message but removal goes on. Runs poststop hooks when @hooks. */
+/*
+ * Everything create made, removed in the right order; used by delete, by failed creates and by gc.
+ * @force: leftovers become part of the message but removal goes on. Runs poststop hooks when
+ * @hooks.
+ */
 int container_destroy(struct ctx *c, struct subject *s, bool force, bool hooks, struct err *e);
 
 #endif

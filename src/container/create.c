@@ -44,8 +44,8 @@ int pid_file_write(const char *path, pid_t pid, struct err *e)
 }
 
 /*
- * Lineage S-21: a process of its own that waits for the end and deletes the container, poststop hooks included.
- * It holds nothing of the caller but the environment that hooks without `env` get.
+ * Lineage S-21: a process of its own that waits for the end and deletes the container, poststop
+ * hooks included. It holds nothing of the caller but the environment that hooks without `env` get.
  */
 static int watch_and_delete(struct ctx *c, struct spawn *sp, struct err *e)
 {
@@ -54,7 +54,8 @@ static int watch_and_delete(struct ctx *c, struct spawn *sp, struct err *e)
 	int null;
 
 	if (pid < 0)
-		return err_sys(e, ERR_GEN_SYS, -errno, "fork the process that deletes the container");
+		return err_sys(e, ERR_GEN_SYS, -errno,
+			       "fork the process that deletes the container");
 	if (pid > 0)
 		return 0;
 	sigprocmask(SIG_SETMASK, &sp->mask, NULL);
@@ -93,7 +94,8 @@ int container_create(struct ctx *c, const struct create_options *o, struct err *
 }
 
 /* The notify listener goes to the agent before the program's first system call. */
-static int serve_listener(struct ctx *c, struct subject *s, int conn, pid_t pid, struct sync_msg *m, struct err *e)
+static int serve_listener(struct ctx *c, struct subject *s, int conn, pid_t pid, struct sync_msg *m,
+			  struct err *e)
 {
 	struct record *rec = &s->rec;
 	struct spec_state st;
@@ -102,16 +104,19 @@ static int serve_listener(struct ctx *c, struct subject *s, int conn, pid_t pid,
 	int r;
 
 	status_fill(c, rec, pid ? s->st.status : STATUS_CREATED, &st);
-	text = spec_process_state_text(&st, pid ? pid : (int64_t)rec->pid, rec->seccomp_metadata, &c->a, &n);
+	text = spec_process_state_text(&st, pid ? pid : (int64_t)rec->pid, rec->seccomp_metadata,
+				       &c->a, &n);
 	if (!rec->seccomp_listener)
-		r = err_set(e, ERR_SEC_NOTIFY, 0, "a notify rule without linux.seccomp.listenerPath");
+		r = err_set(e, ERR_SEC_NOTIFY, 0,
+			    "a notify rule without linux.seccomp.listenerPath");
 	else
 		r = seccomp_send_listener(rec->seccomp_listener, text, n, m->fd, e);
 	fd_close(&m->fd);
 	return r < 0 ? r : sync_send(conn, SYNC_SECCOMPED, -1, e);
 }
 
-int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process, struct err *e)
+int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process,
+		struct err *e)
 {
 	int r = sync_send(conn, process < 0 ? SYNC_START : SYNC_START_WITH, process, e);
 
@@ -129,7 +134,8 @@ int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid
 			break;
 		if (m.kind != SYNC_SECCOMP) {
 			fd_close(&m.fd);
-			return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m.kind));
+			return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"",
+				       sync_name(m.kind));
 		}
 		r = serve_listener(c, s, conn, pid, &m, e);
 	}
@@ -140,7 +146,10 @@ int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid
 	return 0;
 }
 
-/* runtime.md#lifecycle: a failed startContainer or poststart hook stops the container and goes on at step 12. */
+/*
+ * runtime.md#lifecycle: a failed startContainer or poststart hook stops the container and goes on
+ * at step 12.
+ */
 static bool is_hook_error(const struct err *e)
 {
 	return e->id >= ERR_HOK_EXEC && e->id <= ERR_HOK_TIMEOUT;
@@ -152,7 +161,9 @@ static int started(struct ctx *c, struct subject *s, int pidfd, int notify, stru
 
 	if (r == 0)
 		r = notify_forward(s, notify, pidfd, e);
-	return r < 0 ? r : spawn_hooks(c, &s->rec.hooks, HOOK_POSTSTART, &s->rec, STATUS_RUNNING, false, 0, e);
+	return r < 0 ? r
+		     : spawn_hooks(c, &s->rec.hooks, HOOK_POSTSTART, &s->rec, STATUS_RUNNING, false,
+				   0, e);
 }
 
 static void destroy_after_hook(struct ctx *c, struct subject *s, struct err *e)
@@ -177,14 +188,20 @@ static int start_error(const struct subject *s, struct err *e)
 	const char *id = s->rec.id;
 
 	if (s->st.status == STATUS_STOPPED)
-		return err_set(e, ERR_STA_STATUS, 0, "cannot start container \"%s\": container has stopped", id);
+		return err_set(e, ERR_STA_STATUS, 0,
+			       "cannot start container \"%s\": container has stopped", id);
 	if (s->st.status == STATUS_CREATING)
-		return err_set(e, ERR_STA_STATUS, 0, "cannot start container \"%s\": it is still being created", id);
-	return err_set(e, ERR_STA_STATUS, 0, "cannot start container \"%s\": it is already started (%s)", id,
+		return err_set(e, ERR_STA_STATUS, 0,
+			       "cannot start container \"%s\": it is still being created", id);
+	return err_set(e, ERR_STA_STATUS, 0,
+		       "cannot start container \"%s\": it is already started (%s)", id,
 		       status_name(s->st.status));
 }
 
-/* Read and check the file before anything is told to init; hand it over as a file of its own (lineage S-11). */
+/*
+ * Read and check the file before anything is told to init; hand it over as a file of its own
+ * (lineage S-11).
+ */
 static int open_process(struct ctx *c, const char *path, int *ret, struct err *e)
 {
 	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NOCTTY, 0), copy = -1;
@@ -252,7 +269,9 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 
 		pidfd_wait_exit(s.st.pidfd, io_now() + SECONDS(2));
 		if (status_publish(c, &s.rec, STATUS_STOPPED, &drop) < 0)
-			err_drop(&drop, "the public view is a courtesy; the error of start is what counts");
+			err_drop(
+				&drop,
+				"the public view is a courtesy; the error of start is what counts");
 	}
 	if (r < 0)
 		destroy_after_hook(c, &s, e);
@@ -268,7 +287,9 @@ int spawn_exit_status(const siginfo_t *end)
 
 static int run_foreground(struct ctx *c, struct spawn *sp, int *ret_status, struct err *e)
 {
-	struct console_relay relay = { .master = sp->master, .pidfd = sp->pidfd, .forward_signals = true };
+	struct console_relay relay = { .master = sp->master,
+				       .pidfd = sp->pidfd,
+				       .forward_signals = true };
 	siginfo_t end;
 	int r;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/destroy: undoing everything a record names, in the order that leaves nothing: processes, cgroup,
- * RDT group, mounts, public state, entry, then the poststop hooks. Repeating it is harmless.
+ * container/destroy: undoing everything a record names, in the order that leaves nothing:
+ * processes, cgroup, RDT group, mounts, public state, entry, then the poststop hooks. Repeating it
+ * is harmless.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +18,10 @@
 #include "sys/call.h"
 #include "sys/pidfd.h"
 
-/* The name an entry has between the end of the container and the end of its poststop hooks: the id is free again,
- * and a killed delete can be repeated (faults K6). */
+/*
+ * The name an entry has between the end of the container and the end of its poststop hooks: the id
+ * is free again, and a killed delete can be repeated (faults K6).
+ */
 enum { GONE_NAME = 300 };
 
 static int gone_name(const char *id, char ret[static GONE_NAME])
@@ -38,7 +41,8 @@ static int kill_processes(struct subject *s, struct err *e)
 	if (g->n && cgroup_is_own(g))
 		r = g->ops->kill(g, SIGKILL, deadline, e);
 	if (r == 0 && s->st.pidfd >= 0 && pidfd_wait_exit(s->st.pidfd, deadline) != 1)
-		r = err_set(e, ERR_CGR_KILL, ETIMEDOUT, "process %llu cannot be killed (uninterruptible sleep?)",
+		r = err_set(e, ERR_CGR_KILL, ETIMEDOUT,
+			    "process %llu cannot be killed (uninterruptible sleep?)",
 			    (unsigned long long)s->rec.pid);
 	return r;
 }
@@ -53,7 +57,8 @@ static int remove_resources(struct subject *s, struct err *e)
 		r = rec->cgroup.ops->destroy(&rec->cgroup, io_now() + KILL_DEADLINE, e);
 	if (r == 0 && (rec->rdt.made_group || rec->rdt.made_mon))
 		r = tune_rdt_remove(&rec->rdt, e);
-	if (r == 0 && rec->host_mount && mount_id_at(rec->host_mount, &now) == 0 && now != rec->host_mount_id)
+	if (r == 0 && rec->host_mount && mount_id_at(rec->host_mount, &now) == 0 &&
+	    now != rec->host_mount_id)
 		r = mount_host_detach(rec->host_mount, now, e);
 	return r;
 }
@@ -86,7 +91,10 @@ int container_destroy(struct ctx *c, struct subject *s, bool force, bool hooks, 
 	int r = 0;
 
 	(void)force;
-	/* KERNEL: nothing of an earlier boot is alive; its pids and cgroup paths are somebody else's now (faults B1). */
+	/*
+	 * KERNEL: nothing of an earlier boot is alive; its pids and cgroup paths are somebody
+	 * else's now (faults B1).
+	 */
 	if (!previous) {
 		if (rec->cgroup.n && !rec->cgroup.ops)
 			r = cgroup_restore(&rec->cgroup, e);
@@ -123,7 +131,8 @@ static int finish_gone(struct ctx *c, const char *id, bool *ret_found, struct er
 		return 0;
 	}
 	s.en = (struct entry){ .id = arena_strdup(&c->a, gone),
-			       .dir = sys_openat(c->root_fd, gone, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) };
+			       .dir = sys_openat(c->root_fd, gone,
+						 O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) };
 	if (s.en.dir < 0)
 		return 0;
 	*ret_found = true;
@@ -136,8 +145,12 @@ static int finish_gone(struct ctx *c, const char *id, bool *ret_found, struct er
 	return r;
 }
 
-/* An unreadable record: the directory goes, and nothing that it may have named is touched (faults B4). */
-static int delete_unreadable(struct ctx *c, const char *id, struct err *why, bool *ret_readable, struct err *e)
+/*
+ * An unreadable record: the directory goes, and nothing that it may have named is touched (faults
+ * B4).
+ */
+static int delete_unreadable(struct ctx *c, const char *id, struct err *why, bool *ret_readable,
+			     struct err *e)
 {
 	struct err again = { 0 };
 	struct record rec;
@@ -147,7 +160,10 @@ static int delete_unreadable(struct ctx *c, const char *id, struct err *why, boo
 	r = store_find(c, id, &en, e);
 	if (r == 0)
 		r = store_lock(&en, io_now() + LOCK_DEADLINE, e);
-	/* Without the lock for an instant: a create whose directory was there before its record may have gone on. */
+	/*
+	 * Without the lock for an instant: a create whose directory was there before its record may
+	 * have gone on.
+	 */
 	*ret_readable = r == 0 && record_read_as(&en, id, &c->a, &rec, &again) == 0;
 	if (r == 0 && !*ret_readable) {
 		log_warn("%s; removing its directory only", why->msg);
@@ -183,9 +199,11 @@ int container_delete(struct ctx *c, const char *id, bool force, struct err *e)
 			*e = why;
 		return r == 0 && found ? container_delete(c, id, force, e) : r;
 	}
-	if (!force && s.st.status != STATUS_STOPPED && !(s.st.status == STATUS_CREATING && s.st.creator_dead))
+	if (!force && s.st.status != STATUS_STOPPED &&
+	    !(s.st.status == STATUS_CREATING && s.st.creator_dead))
 		r = err_set(e, ERR_STA_STATUS, 0,
-			    "cannot delete container \"%s\" that is not stopped: %s; `hull delete --force` kills it first",
+			    "cannot delete container \"%s\" that is not stopped: %s; `hull delete "
+			    "--force` kills it first",
 			    id, status_name(s.st.status));
 	else
 		r = container_destroy(c, &s, force, true, e);

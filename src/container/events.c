@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/events: wait for what happens to a container that lives: its end, the OOM killer, the next measure. Hides
- * that these are three sources; the lock is not taken, so that every other verb goes on.
+ * container/events: wait for what happens to a container that lives: its end, the OOM killer, the
+ * next measure. Hides that these are three sources; the lock is not taken, so that every other verb
+ * goes on.
  */
 #include <errno.h>
 #include <poll.h>
@@ -25,7 +26,8 @@ static int open_group(struct events *v, bool oom, struct err *e)
 	if (r < 0)
 		return r;
 	if (!g->n)
-		return err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "container \"%s\" has no cgroup", v->s.rec.id);
+		return err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "container \"%s\" has no cgroup",
+			       v->s.rec.id);
 	if (oom && cgroup_oom_open(g, &v->oom, &why) < 0) {
 		v->oom.fd = v->oom.aux_fd = -1;
 		log_warn("no events of the OOM killer: %s", why.msg);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/exec: one more process in a container that exists, from the runtime's side. Nothing of the container is
- * changed and its lock is not taken: what goes away meanwhile shows as "not running" (faults C5).
+ * container/exec: one more process in a container that exists, from the runtime's side. Nothing of
+ * the container is changed and its lock is not taken: what goes away meanwhile shows as "not
+ * running" (faults C5).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,8 +35,8 @@ struct exec {
 	int chan, init_chan, console_sock, pidfd_sock, root_dir;
 	int master, pidfd, signals;
 	pid_t pid;
-	sigset_t mask;	/* of the caller */
-	bool forked;	/* FORKED is said once */
+	sigset_t mask; /* of the caller */
+	bool forked;   /* FORKED is said once */
 };
 
 static int step_container(struct exec *x, struct err *e)
@@ -50,8 +51,9 @@ static int step_container(struct exec *x, struct err *e)
 	if (x->s.st.pidfd < 0)
 		return status_not_running(id, e);
 	if (x->s.st.status == STATUS_PAUSED && !x->o->ignore_paused)
-		return err_set(e, ERR_STA_STATUS, 0,
-			       "cannot exec in a paused container (use --ignore-paused to override)");
+		return err_set(
+			e, ERR_STA_STATUS, 0,
+			"cannot exec in a paused container (use --ignore-paused to override)");
 	return 0;
 }
 
@@ -108,7 +110,8 @@ static int step_sockets(struct exec *x, struct err *e)
 	if (x->o->console_socket)
 		r = console_connect(x->o->console_socket, &x->console_sock, e);
 	if (r == 0 && x->o->pidfd_socket)
-		r = err_at(e, console_connect(x->o->pidfd_socket, &x->pidfd_sock, e), "--pidfd-socket");
+		r = err_at(e, console_connect(x->o->pidfd_socket, &x->pidfd_sock, e),
+			   "--pidfd-socket");
 	return r;
 }
 
@@ -124,8 +127,10 @@ static int step_cgroup(struct exec *x, struct err *e)
 	return r < 0 ? r : cgroup_doors_open(g, x->doors, e);
 }
 
-/* Which of the container's namespaces are not ours. Their links show what is; where they may not be read it is what
- * the config asks for. */
+/*
+ * Which of the container's namespaces are not ours. Their links show what is; where they may not be
+ * read it is what the config asks for.
+ */
 static int step_namespaces(struct exec *x, struct err *e)
 {
 	const struct plan_ns *ns = &x->plan.ns;
@@ -139,7 +144,10 @@ static int step_namespaces(struct exec *x, struct err *e)
 		in->join = ns->created | ns->joined;
 	else if (r < 0)
 		return err_sys(e, ERR_NSP_OPEN, r, "read /proc/%d/ns", pid);
-	/* Without the right to enter a pid namespace there is one in the user namespace: a fork has to follow there. */
+	/*
+	 * Without the right to enter a pid namespace there is one in the user namespace: a fork has
+	 * to follow there.
+	 */
 	in->fork = in->join & CLONE_NEWPID && !host_can(&x->c->host, CAP_SYS_ADMIN);
 	if (!in->fork && in->join & CLONE_NEWNS)
 		return 0;
@@ -158,7 +166,10 @@ static int step_limits(struct exec *x, struct err *e)
 	const struct spec_cpu_affinity *a = &x->spec.process.exec_affinity;
 	int r = tune_rlimits_raise(&x->spec.process, e);
 
-	/* config.md#linux-process: the runtime's own, before the child enters the cgroup, which inherits it. */
+	/*
+	 * config.md#linux-process: the runtime's own, before the child enters the cgroup, which
+	 * inherits it.
+	 */
 	if (r == 0 && a->initial && *a->initial) {
 		log_debug("initial CPU affinity: %s", a->initial);
 		r = tune_affinity(a->initial, "/process/execCPUAffinity/initial", 0, e);
@@ -184,7 +195,8 @@ static void prepare_init(struct exec *x)
 	in->host_dirs[1] = x->s.en.dir;
 	in->host_dirs[2] = x->pidfd_sock;
 	in->host_dirs[3] = x->s.rec.cgroup.v2_fd;
-	in->start_sock = in->lock_fd = in->pty_master = in->pty_slave = in->start_conn = in->listener = -1;
+	in->start_sock = in->lock_fd = in->pty_master = in->pty_slave = in->start_conn =
+		in->listener = -1;
 	arena_init(&in->arena);
 }
 
@@ -221,8 +233,10 @@ static int step_clone(struct exec *x, struct err *e)
 			return r;
 	}
 	r = clone_once(x);
-	/* KERNEL: EBUSY where the group has controllers for its children: the container made groups of its own and moved
-	 * its processes there. cgroups(7), "no internal processes" */
+	/*
+	 * KERNEL: EBUSY where the group has controllers for its children: the container made groups
+	 * of its own and moved its processes there. cgroups(7), "no internal processes"
+	 */
 	if ((r == -EBUSY || r == -EOPNOTSUPP) && g->v2_fd >= 0 && !x->o->cgroups.n) {
 		char path[512] = "";
 
@@ -275,7 +289,8 @@ static int serve_forked(struct exec *x, struct sync_msg *m, struct err *e)
 	int r;
 
 	if (x->forked || !x->init.fork || pid <= 0)
-		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m->kind));
+		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"",
+			       sync_name(m->kind));
 	x->forked = true;
 	r = pidfd_reap(x->pidfd, &end);
 	if (r < 0)
@@ -291,7 +306,8 @@ static int serve_console(struct exec *x, struct sync_msg *m, struct err *e)
 	int r;
 
 	if (!x->plan.process.terminal || x->master >= 0)
-		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m->kind));
+		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"",
+			       sync_name(m->kind));
 	x->master = fd_take(&m->fd);
 	if (x->console_sock < 0)
 		return 0;
@@ -318,7 +334,8 @@ static int step_serve(struct exec *x, struct err *e)
 		else if (m.kind == SYNC_CONSOLE)
 			r = serve_console(x, &m, e);
 		else
-			r = err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m.kind));
+			r = err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"",
+				    sync_name(m.kind));
 		fd_close(&m.fd);
 		if (r < 0)
 			return r;
@@ -333,7 +350,8 @@ static int step_schedule(struct exec *x, struct err *e)
 
 	if (p->exec_affinity.final && *p->exec_affinity.final) {
 		log_debug("final CPU affinity: %s", p->exec_affinity.final);
-		r = tune_affinity(p->exec_affinity.final, "/process/execCPUAffinity/final", x->pid, e);
+		r = tune_affinity(p->exec_affinity.final, "/process/execCPUAffinity/final", x->pid,
+				  e);
 	}
 	if (r == 0 && p->scheduler.set)
 		r = tune_scheduler(&p->scheduler, x->pid, e);
@@ -342,7 +360,10 @@ static int step_schedule(struct exec *x, struct err *e)
 	return r;
 }
 
-/* The pid file is for those whose program runs: conmon takes a missing one for a failed exec (features.md a.4). */
+/*
+ * The pid file is for those whose program runs: conmon takes a missing one for a failed exec
+ * (features.md a.4).
+ */
 static int step_start(struct exec *x, struct err *e)
 {
 	int r = spawn_start(x->c, &x->s, x->chan, x->pidfd, x->pid, -1, e);
@@ -354,34 +375,30 @@ static const struct {
 	const char *name;
 	int (*run)(struct exec *x, struct err *e);
 } steps[] = {
-	{ "container", step_container },
-	{ "process", step_process },
-	{ "compile-filter", step_filter },
-	{ "sockets", step_sockets },
-	{ "cgroup", step_cgroup },
-	{ "namespaces", step_namespaces },
-	{ "limits", step_limits },
-	{ "clone", step_clone },
-	{ "adjust", step_adjust },
-	{ "serve", step_serve },
-	{ "schedule", step_schedule },
-	{ "start", step_start },
+	{ "container", step_container },   { "process", step_process },
+	{ "compile-filter", step_filter }, { "sockets", step_sockets },
+	{ "cgroup", step_cgroup },	   { "namespaces", step_namespaces },
+	{ "limits", step_limits },	   { "clone", step_clone },
+	{ "adjust", step_adjust },	   { "serve", step_serve },
+	{ "schedule", step_schedule },	   { "start", step_start },
 };
 
 /*
- * A container that ended under our hands is the reason for whatever failed; its own death may be on the way when a
- * process of it is dead already.
+ * A container that ended under our hands is the reason for whatever failed; its own death may be on
+ * the way when a process of it is dead already.
  */
 static int explain_end(struct exec *x, int r, struct err *e)
 {
 	/* KERNEL: a process gives up its namespaces before its pidfd says that it ended. do_exit */
-	bool late = e->id == ERR_PRO_DIED || e->id == ERR_PRO_PROTOCOL || e->id == ERR_NSP_OPEN || e->id == ERR_NSP_JOIN ||
-		    r == -ESRCH || r == -ENOMEM || r == -ENODEV || r == -EPIPE;
+	bool late = e->id == ERR_PRO_DIED || e->id == ERR_PRO_PROTOCOL || e->id == ERR_NSP_OPEN ||
+		    e->id == ERR_NSP_JOIN || r == -ESRCH || r == -ENOMEM || r == -ENODEV ||
+		    r == -EPIPE;
 	int pidfd = x->s.st.pidfd;
 
 	if (pidfd < 0 || e->id == ERR_STA_NOTRUNNING)
 		return r;
-	if (pidfd_alive(pidfd) == 1 && !(late && pidfd_wait_exit(pidfd, io_now() + SECONDS(1)) == 1))
+	if (pidfd_alive(pidfd) == 1 &&
+	    !(late && pidfd_wait_exit(pidfd, io_now() + SECONDS(1)) == 1))
 		return r;
 	err_drop(e, "the container ended meanwhile");
 	return status_not_running(x->o->id, e);
@@ -389,7 +406,9 @@ static int explain_end(struct exec *x, int r, struct err *e)
 
 static int foreground(struct exec *x, int *ret_status, struct err *e)
 {
-	struct console_relay relay = { .master = x->master, .pidfd = x->pidfd, .forward_signals = true };
+	struct console_relay relay = { .master = x->master,
+				       .pidfd = x->pidfd,
+				       .forward_signals = true };
 	siginfo_t end;
 	int r = console_relay_run(&relay, e);
 
@@ -431,8 +450,10 @@ static void release(struct exec *x)
 	subject_close(&x->s);
 }
 
-/* SECURITY: X2. As for create; without privilege the whole program runs from a sealed copy: once among the
- * container's mounts the child cannot read what moving its image needs. */
+/*
+ * SECURITY: X2. As for create; without privilege the whole program runs from a sealed copy: once
+ * among the container's mounts the child cannot read what moving its image needs.
+ */
 static int seal(struct ctx *c, struct err *e)
 {
 	if (init_can_seal() && host_can(&c->host, CAP_SYS_ADMIN))
@@ -446,8 +467,11 @@ int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status,
 	int r;
 
 	*ret_status = 255;
-	x.s = (struct subject){ .en.dir = -1, .st = { .pidfd = -1, .corpse = -1 }, .rec.cgroup.v2_fd = -1 };
-	x.chan = x.init_chan = x.console_sock = x.pidfd_sock = x.root_dir = x.master = x.pidfd = x.signals = -1;
+	x.s = (struct subject){ .en.dir = -1,
+				.st = { .pidfd = -1, .corpse = -1 },
+				.rec.cgroup.v2_fd = -1 };
+	x.chan = x.init_chan = x.console_sock = x.pidfd_sock = x.root_dir = x.master = x.pidfd =
+		x.signals = -1;
 	memset(x.doors, 0xff, sizeof(x.doors)); /* -1 */
 	if (!trace_page() && trace_open(-1) < 0)
 		return err_set(e, ERR_GEN_NOMEM, ENOMEM, "no memory for the flight recorder");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/exec_process: which process an exec is about: a `process` object, or the config's with other
- * arguments; then what the command line changes of it. Hides where each value comes from.
+ * container/exec_process: which process an exec is about: a `process` object, or the config's with
+ * other arguments; then what the command line changes of it. Hides where each value comes from.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,10 @@
 #include "container/container.h"
 #include "sys/call.h"
 
-/* Lineage S-26: `exec ID FILE` when FILE is a regular file of the host that begins like a JSON object. */
+/*
+ * Lineage S-26: `exec ID FILE` when FILE is a regular file of the host that begins like a JSON
+ * object.
+ */
 static bool is_object(const char *path)
 {
 	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
@@ -50,7 +53,9 @@ static int read_file(struct ctx *c, const char *path, struct spec_process *ret, 
 	return r;
 }
 
-/* What confines the container's process confines one that does not speak of it (doc/decisions.md). */
+/*
+ * What confines the container's process confines one that does not speak of it (doc/decisions.md).
+ */
 static void inherit(const struct spec_process *from, struct spec_process *p)
 {
 	if (!from->set)
@@ -67,13 +72,17 @@ static void inherit(const struct spec_process *from, struct spec_process *p)
 	}
 }
 
-/* SECURITY: C1: numbers, whole, in range; an id that does not parse is an error, never a name and never 0. */
+/*
+ * SECURITY: C1: numbers, whole, in range; an id that does not parse is an error, never a name and
+ * never 0.
+ */
 static int parse_id(const char *text, const char *option, uint32_t *ret, struct err *e)
 {
 	uint32_t v;
 
 	if (str_to_u32(text, &v) < 0 || v == UINT32_MAX)
-		return err_set(e, ERR_CLI_VALUE, EINVAL, "%s takes ids from 0 to 4294967294, not \"%s\"", option, text);
+		return err_set(e, ERR_CLI_VALUE, EINVAL,
+			       "%s takes ids from 0 to 4294967294, not \"%s\"", option, text);
 	*ret = v;
 	return 0;
 }
@@ -99,7 +108,8 @@ static int add_gids(struct ctx *c, const char *list, struct spec_user *u, struct
 
 		if (r < 0)
 			return r;
-		*(uint32_t *)arena_push(&c->a, &u->additional_gids, &u->n_additional_gids, sizeof(gid)) = gid;
+		*(uint32_t *)arena_push(&c->a, &u->additional_gids, &u->n_additional_gids,
+					sizeof(gid)) = gid;
 	}
 	return 0;
 }
@@ -112,8 +122,8 @@ static void own_gids(struct ctx *c, struct spec_user *u)
 	u->additional_gids = NULL;
 	u->n_additional_gids = 0;
 	for (size_t i = 0; i < old.n_additional_gids; i++)
-		*(uint32_t *)arena_push(&c->a, &u->additional_gids, &u->n_additional_gids, sizeof(uint32_t)) =
-			old.additional_gids[i];
+		*(uint32_t *)arena_push(&c->a, &u->additional_gids, &u->n_additional_gids,
+					sizeof(uint32_t)) = old.additional_gids[i];
 }
 
 static int set_env(struct ctx *c, const struct strv *more, struct strv *env, struct err *e)
@@ -127,7 +137,8 @@ static int set_env(struct ctx *c, const struct strv *more, struct strv *env, str
 		size_t len = strcspn(more->v[i], "="), at = 0;
 
 		if (!more->v[i][len] || !len)
-			return err_set(e, ERR_CLI_VALUE, EINVAL, "--env takes NAME=VALUE, not \"%s\"", more->v[i]);
+			return err_set(e, ERR_CLI_VALUE, EINVAL,
+				       "--env takes NAME=VALUE, not \"%s\"", more->v[i]);
 		while (at < n && strncmp(v[at], more->v[i], len + 1) != 0)
 			at++;
 		v[at] = more->v[i];
@@ -146,7 +157,8 @@ static int add_cap(const char *name, struct spec_caps *caps, struct err *e)
 	if (!row) {
 		const char *near = table_near(&spec_capabilities, name);
 
-		return err_set(e, ERR_CLI_VALUE, EINVAL, "--cap: there is no capability \"%s\"%s%s%s", name,
+		return err_set(e, ERR_CLI_VALUE, EINVAL,
+			       "--cap: there is no capability \"%s\"%s%s%s", name,
 			       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	}
 	bit = UINT64_C(1) << row->value;
@@ -158,12 +170,14 @@ static int add_cap(const char *name, struct spec_caps *caps, struct err *e)
 	return 0;
 }
 
-static int apply_options(struct ctx *c, const struct exec_options *o, struct spec_process *p, struct err *e)
+static int apply_options(struct ctx *c, const struct exec_options *o, struct spec_process *p,
+			 struct err *e)
 {
 	int r = 0;
 
 	if (o->cwd && *o->cwd != '/')
-		return err_set(e, ERR_CLI_VALUE, EINVAL, "--cwd takes an absolute path, not \"%s\"", o->cwd);
+		return err_set(e, ERR_CLI_VALUE, EINVAL, "--cwd takes an absolute path, not \"%s\"",
+			       o->cwd);
 	if (o->cwd)
 		p->cwd = o->cwd;
 	if (o->apparmor)
@@ -194,7 +208,8 @@ int exec_process_make(struct ctx *c, const struct exec_options *o, struct spec *
 	if (!file && o->n_args == 1 && is_object(o->args[0]))
 		file = o->args[0];
 	else if (file && o->n_args)
-		return err_set(e, ERR_CLI_USAGE, EINVAL, "--process names the arguments; \"%s\" is one too many", o->args[0]);
+		return err_set(e, ERR_CLI_USAGE, EINVAL,
+			       "--process names the arguments; \"%s\" is one too many", o->args[0]);
 	if (file) {
 		p = (struct spec_process){ 0 };
 		r = read_file(c, file, &p, e);

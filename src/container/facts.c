@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/facts: what the planner needs to know about the host and the caller, read once per command, and
- * the blueprint: config read, checked and planned.
+ * container/facts: what the planner needs to know about the host and the caller, read once per
+ * command, and the blueprint: config read, checked and planned.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,9 +49,9 @@ bool facts_initial_userns(void)
 static const char *go_arch(const char *machine)
 {
 	static const char *const names[][2] = {
-		{ "x86_64", "amd64" },	 { "aarch64", "arm64" },   { "i686", "386" },
-		{ "ppc64le", "ppc64le" }, { "s390x", "s390x" },	   { "riscv64", "riscv64" },
-		{ "armv7l", "arm" },	 { "loongarch64", "loong64" },
+		{ "x86_64", "amd64" },	  { "aarch64", "arm64" },	{ "i686", "386" },
+		{ "ppc64le", "ppc64le" }, { "s390x", "s390x" },		{ "riscv64", "riscv64" },
+		{ "armv7l", "arm" },	  { "loongarch64", "loong64" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
@@ -92,7 +92,8 @@ int facts_read(struct ctx *c, struct err *e)
 	for (unsigned i = 0; i < c->cgroups.n; i++)
 		if (c->cgroups.h[i].v2)
 			h->own_cgroup = c->cgroups.own[i];
-	h->apparmor = read_file("/sys/module/apparmor/parameters/enabled", buf, sizeof(buf)) > 0 && buf[0] == 'Y';
+	h->apparmor = read_file("/sys/module/apparmor/parameters/enabled", buf, sizeof(buf)) > 0 &&
+		      buf[0] == 'Y';
 	h->selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;
 	h->resctrl = access("/sys/fs/resctrl/schemata", F_OK) == 0;
 	uname(&u);
@@ -102,7 +103,8 @@ int facts_read(struct ctx *c, struct err *e)
 }
 
 /* The bundle as an absolute path without symlinks: what the kernel calls the directory. */
-static int absolute_bundle(struct ctx *c, const char *bundle, int *ret_fd, const char **ret, struct err *e)
+static int absolute_bundle(struct ctx *c, const char *bundle, int *ret_fd, const char **ret,
+			   struct err *e)
 {
 	char link[64], path[4096];
 	int fd;
@@ -124,10 +126,12 @@ static int absolute_bundle(struct ctx *c, const char *bundle, int *ret_fd, const
 	return 0;
 }
 
-static int read_config(struct ctx *c, const struct create_options *o, int dir, struct blueprint *b, struct err *e)
+static int read_config(struct ctx *c, const struct create_options *o, int dir, struct blueprint *b,
+		       struct err *e)
 {
 	const char *name = o->config ? o->config : "config.json";
-	_cleanup_fd_ int fd = sys_openat(*name == '/' ? AT_FDCWD : dir, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	_cleanup_fd_ int fd = sys_openat(*name == '/' ? AT_FDCWD : dir, name,
+					 O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	struct err why = { 0 };
 	struct stat st;
 	int r;
@@ -135,18 +139,21 @@ static int read_config(struct ctx *c, const struct create_options *o, int dir, s
 	if (fd < 0)
 		return err_sys(e, ERR_CFG_FILE, fd, "open %s/%s", b->bundle, name);
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return err_set(e, ERR_CFG_FILE, EINVAL, "%s/%s is not a regular file", b->bundle, name);
+		return err_set(e, ERR_CFG_FILE, EINVAL, "%s/%s is not a regular file", b->bundle,
+			       name);
 	r = spec_read_fd(fd, SPEC_MAX_BYTES, &c->a, &b->spec, &why);
 	if (r >= 0)
 		return r;
-	if (why.id == ERR_CFG_SYNTAX || why.id == ERR_CFG_FILE) /* the text as a whole is wrong: say which file */
+	/* the text as a whole is wrong: say which file */
+	if (why.id == ERR_CFG_SYNTAX || why.id == ERR_CFG_FILE)
 		err_sys(e, why.id, -why.code, "%s: %s", name, why.msg);
 	else
 		*e = why;
 	return err_at(e, r, "%s", why.at);
 }
 
-int blueprint_read(struct ctx *c, const struct create_options *o, struct blueprint *b, struct err *e)
+int blueprint_read(struct ctx *c, const struct create_options *o, struct blueprint *b,
+		   struct err *e)
 {
 	_cleanup_fd_ int dir = -1;
 	int r;
@@ -165,7 +172,8 @@ int blueprint_read(struct ctx *c, const struct create_options *o, struct bluepri
 	return r == 0 ? spec_validate(&b->spec, e) : r;
 }
 
-int blueprint_make(struct ctx *c, const struct create_options *o, struct blueprint *ret, struct err *e)
+int blueprint_make(struct ctx *c, const struct create_options *o, struct blueprint *ret,
+		   struct err *e)
 {
 	struct blueprint *b = ret;
 	struct plan_options po;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/notify: sd_notify(3) for the program inside. create binds a directory of the entry on /run/notify;
- * start listens in it, passes READY=1 on to the caller's NOTIFY_SOCKET, then says MAINPID and waits for a barrier.
+ * container/notify: sd_notify(3) for the program inside. create binds a directory of the entry on
+ * /run/notify; start listens in it, passes READY=1 on to the caller's NOTIFY_SOCKET, then says
+ * MAINPID and waits for a barrier.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -100,7 +101,8 @@ static int connect_host(struct err *e)
 		return err_set(e, ERR_CLI_FILE, ENAMETOOLONG, "NOTIFY_SOCKET %s", path);
 	memcpy(a.sun_path + 1, path + 1, n - 1); /* '@' stands for the NUL of an abstract name */
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a,
+			      (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)) < 0)
 		return err_sys(e, ERR_CLI_FILE, -errno, "connect to NOTIFY_SOCKET %s", path);
 	return fd_take(&fd);
 }
@@ -118,7 +120,8 @@ static bool says_ready(const char *text)
 static int wait_ready(int sock, int pidfd, struct err *e)
 {
 	for (;;) {
-		struct pollfd p[2] = { { .fd = sock, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+		struct pollfd p[2] = { { .fd = sock, .events = POLLIN },
+				       { .fd = pidfd, .events = POLLIN } };
 		char buf[NOTIFY_MAX + 1];
 		int fds[SOCK_MAX_FDS];
 		size_t n_fds = 0;
@@ -130,7 +133,8 @@ static int wait_ready(int sock, int pidfd, struct err *e)
 			return err_sys(e, ERR_GEN_SYS, -errno, "wait for READY=1");
 		}
 		if (!p[0].revents)
-			return err_set(e, ERR_PRO_DIED, 0, "the program ended before it said READY=1");
+			return err_set(e, ERR_PRO_DIED, 0,
+				       "the program ended before it said READY=1");
 		n = sock_recv(sock, buf, NOTIFY_MAX, fds, SOCK_MAX_FDS, &n_fds);
 		while (n_fds)
 			fd_close(&fds[--n_fds]);
@@ -142,7 +146,9 @@ static int wait_ready(int sock, int pidfd, struct err *e)
 	}
 }
 
-/* sd_notify_barrier(3): the manager closes its end of the pipe once it has read everything before. */
+/*
+ * sd_notify_barrier(3): the manager closes its end of the pipe once it has read everything before.
+ */
 static void barrier(int host)
 {
 	int pipe_fd[2];
@@ -172,7 +178,8 @@ int notify_forward(struct subject *s, int sock, int pidfd, struct err *e)
 	if (r < 0)
 		return r;
 	str_format(text, sizeof(text), "MAINPID=%llu", (unsigned long long)s->rec.pid);
-	if (sock_send(host, "READY=1", 7, NULL, 0) < 0 || sock_send(host, text, strlen(text), NULL, 0) < 0)
+	if (sock_send(host, "READY=1", 7, NULL, 0) < 0 ||
+	    sock_send(host, text, strlen(text), NULL, 0) < 0)
 		return err_set(e, ERR_CLI_FILE, EPIPE, "write to NOTIFY_SOCKET");
 	barrier(host);
 	return 0;

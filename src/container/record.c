@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/record: state.json of the private root, read and written by one table of fields plus three lists.
- * It is the intent record too: what create is going to make is named in it before it is made.
+ * container/record: state.json of the private root, read and written by one table of fields plus
+ * three lists. It is the intent record too: what create is going to make is named in it before it
+ * is made.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,10 @@ struct field {
 	size_t offset;
 };
 
-#define ROW(key, kind, required, member) { key, kind, required, offsetof(struct record, member) }
+#define ROW(key, kind, required, member)                                                           \
+	{                                                                                          \
+		key, kind, required, offsetof(struct record, member)                               \
+	}
 static const struct field fields[] = {
 	ROW("format", F_U64, true, format),
 	ROW("hullVersion", F_TEXT, false, hull_version),
@@ -143,10 +147,11 @@ int record_write(const struct entry *en, const struct record *rec, struct arena 
 	write_hooks(&w, "poststop", rec->hooks.v[HOOK_POSTSTOP], rec->hooks.n[HOOK_POSTSTOP]);
 	jw_end(&w);
 	/*
-	 * Without fsync on purpose. Whoever is killed leaves the old record or the new one: rename sees to that. After
-	 * a power cut nothing that a record names exists any more (processes, cgroups, mounts), and the boot id says
-	 * so; a record that was lost or cut then is an unreadable one, which delete --force removes. What fsync would
-	 * add is a wait for the disk, milliseconds to seconds, where /run is none (tmpfs) nothing at all.
+	 * Without fsync on purpose. Whoever is killed leaves the old record or the new one: rename
+	 * sees to that. After a power cut nothing that a record names exists any more (processes,
+	 * cgroups, mounts), and the boot id says so; a record that was lost or cut then is an
+	 * unreadable one, which delete --force removes. What fsync would add is a wait for the
+	 * disk, milliseconds to seconds, where /run is none (tmpfs) nothing at all.
 	 */
 	r = store_write_file(en->dir, "state.json", 0600, w.buf, w.len);
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write state of \"%s\"", en->id) : 0;
@@ -154,7 +159,8 @@ int record_write(const struct entry *en, const struct record *rec, struct arena 
 
 /* ---- read ---- */
 
-static int read_name(struct jv o, const char *key, const char *const *names, size_t n, unsigned *ret, struct err *e)
+static int read_name(struct jv o, const char *key, const char *const *names, size_t n,
+		     unsigned *ret, struct err *e)
 {
 	struct jv v = { 0 };
 	const char *text = NULL;
@@ -250,10 +256,12 @@ static int read_dir(struct jv v, struct cgroup *g, struct err *e)
 	int r;
 
 	if (i >= CGROUP_HIERARCHIES)
-		return jv_fail(v, e, ERR_STA_READ, "more than %d cgroup hierarchies", CGROUP_HIERARCHIES);
+		return jv_fail(v, e, ERR_STA_READ, "more than %d cgroup hierarchies",
+			       CGROUP_HIERARCHIES);
 	r = copy_text(v, "mount", g->dir[i].mount, sizeof(g->dir[i].mount), e);
 	if (r == 0)
-		r = copy_text(v, "controllers", g->dir[i].controllers, sizeof(g->dir[i].controllers), e);
+		r = copy_text(v, "controllers", g->dir[i].controllers,
+			      sizeof(g->dir[i].controllers), e);
 	if (r == 0)
 		r = copy_text(v, "path", g->dir[i].path, sizeof(g->dir[i].path), e);
 	if (r == 0)
@@ -341,7 +349,7 @@ static int read_fields(struct jv o, struct record *rec, struct err *e)
 			return r;
 		if (f->offset == offsetof(struct record, format) && rec->format > RECORD_FORMAT)
 			return jv_fail(v, e, ERR_STA_READ, "written by a newer hull (format %llu)",
-					 (unsigned long long)rec->format);
+				       (unsigned long long)rec->format);
 	}
 	return 0;
 }
@@ -394,9 +402,10 @@ static int read_all(struct jv o, const char *id, struct arena *a, struct record 
 }
 
 /*
- * An entry without a record is one that is being made or removed just now, which is nobody's error (faults C8), or
- * what a killed command left. The first has a locked directory, or one without a name. Between mkdir and lock there
- * is an instant without either, so that the second is believed only after some looks.
+ * An entry without a record is one that is being made or removed just now, which is nobody's error
+ * (faults C8), or what a killed command left. The first has a locked directory, or one without a
+ * name. Between mkdir and lock there is an instant without either, so that the second is believed
+ * only after some looks.
  */
 static bool in_transit(const struct entry *en)
 {
@@ -425,7 +434,8 @@ int record_read(const struct entry *en, struct arena *a, struct record *ret, str
 	return record_read_as(en, en->id, a, ret, e);
 }
 
-int record_read_as(const struct entry *en, const char *id, struct arena *a, struct record *ret, struct err *e)
+int record_read_as(const struct entry *en, const char *id, struct arena *a, struct record *ret,
+		   struct err *e)
 {
 	struct err why = { 0 };
 	struct record rec = { .cgroup.v2_fd = -1 };
@@ -451,7 +461,8 @@ int record_read_as(const struct entry *en, const char *id, struct arena *a, stru
 		r = read_all(jv_root(&doc), id, a, &rec, &why);
 	if (r < 0) {
 		err_format(&why, line, sizeof(line));
-		return err_set(e, ERR_STA_READ, 0, "state of \"%s\" is unreadable: %s", en->id, line);
+		return err_set(e, ERR_STA_READ, 0, "state of \"%s\" is unreadable: %s", en->id,
+			       line);
 	}
 	*ret = rec;
 	return 0;
@@ -466,12 +477,14 @@ int exit_record_write(struct subject *s, int status, struct err *e)
 
 	str_format(text, sizeof(text), "{\"status\":%d}", status);
 	r = store_write_file(s->en.dir, "exit.json", 0600, text, strlen(text));
-	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write the exit record of \"%s\"", s->en.id) : 0;
+	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write the exit record of \"%s\"", s->en.id)
+		     : 0;
 }
 
 int exit_record_read(struct ctx *c, struct subject *s, int *ret_status, struct err *e)
 {
-	_cleanup_fd_ int fd = sys_openat(s->en.dir, "exit.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	_cleanup_fd_ int fd =
+		sys_openat(s->en.dir, "exit.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	uint64_t status = 0;
 	struct jv_doc doc;
 	char *text;

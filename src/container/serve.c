@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/serve: what init asks the runtime for until it is READY: id maps, the cgroup of systemd, devices of
- * the host, hooks, the terminal; and how its death is told.
+ * container/serve: what init asks the runtime for until it is READY: id maps, the cgroup of
+ * systemd, devices of the host, hooks, the terminal; and how its death is told.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,9 @@ static int adjust_oom(struct spawn *sp, struct err *e)
 	return r;
 }
 
-/* KERNEL: a child's oom_score_adj is its parent's; the init that a fork of init makes inherits it. */
+/*
+ * KERNEL: a child's oom_score_adj is its parent's; the init that a fork of init makes inherits it.
+ */
 int spawn_adjust(struct spawn *sp, struct err *e)
 {
 	int r = identify(sp, e);
@@ -124,16 +126,21 @@ static int serve_place(struct spawn *sp, struct sync_msg *m, struct err *e)
 
 		str_format(path, sizeof(path), "/proc/%d/ns/net", sp->pid);
 		netns = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
-		r = netns < 0 ? err_sys(e, ERR_NET_DEVICE, netns, "open %s", path) : net_devices_move(os, netns, e);
+		r = netns < 0 ? err_sys(e, ERR_NET_DEVICE, netns, "open %s", path)
+			      : net_devices_move(os, netns, e);
 	}
 	return r < 0 ? r : sync_send(sp->chan, SYNC_PLACED, -1, e);
 }
 
-int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind kind, const struct record *rec,
-		enum spec_status st, bool keep_going, int interrupt, struct err *e)
+int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind kind,
+		const struct record *rec, enum spec_status st, bool keep_going, int interrupt,
+		struct err *e)
 {
 	struct spec_state state;
-	struct hook_run run = { .hooks = h, .kind = kind, .keep_going = keep_going, .interrupt = interrupt,
+	struct hook_run run = { .hooks = h,
+				.kind = kind,
+				.keep_going = keep_going,
+				.interrupt = interrupt,
 				.restore_nofile = (unsigned)c->nofile.rlim_cur };
 
 	if (!h->n[kind])
@@ -153,9 +160,11 @@ static int serve_mounted(struct spawn *sp, struct sync_msg *m, struct err *e)
 	/* A hook may ask `hull state`: it says creating, with the pid. */
 	r = record_write(&sp->s.en, rec, &sp->c->a, e);
 	if (r == 0)
-		r = spawn_hooks(sp->c, h, HOOK_PRESTART, rec, STATUS_CREATING, false, sp->signals, e);
+		r = spawn_hooks(sp->c, h, HOOK_PRESTART, rec, STATUS_CREATING, false, sp->signals,
+				e);
 	if (r == 0)
-		r = spawn_hooks(sp->c, h, HOOK_CREATE_RUNTIME, rec, STATUS_CREATING, false, sp->signals, e);
+		r = spawn_hooks(sp->c, h, HOOK_CREATE_RUNTIME, rec, STATUS_CREATING, false,
+				sp->signals, e);
 	return r < 0 ? r : sync_send(sp->chan, SYNC_HOOKED, -1, e);
 }
 
@@ -176,8 +185,9 @@ static const struct {
 	enum sync_kind kind;
 	int (*serve)(struct spawn *sp, struct sync_msg *m, struct err *e);
 } services[] = {
-	{ SYNC_IDMAP, serve_idmap },	 { SYNC_FORKED, serve_forked },	  { SYNC_PLACE, serve_place },
-	{ SYNC_MOUNTED, serve_mounted }, { SYNC_CONSOLE, serve_console },
+	{ SYNC_IDMAP, serve_idmap },	 { SYNC_FORKED, serve_forked },
+	{ SYNC_PLACE, serve_place },	 { SYNC_MOUNTED, serve_mounted },
+	{ SYNC_CONSOLE, serve_console },
 };
 
 /* SECURITY: each question is answered once; init could be anybody's by now. */
@@ -203,22 +213,29 @@ int spawn_died(struct subject *s, int pidfd, struct err *e)
 	siginfo_t end = { 0 };
 
 	(void)s;
-	if (pidfd >= 0 && pidfd_wait_exit(pidfd, io_now() + SECONDS(2)) == 1 && pidfd_reap(pidfd, &end) == 0 &&
+	if (pidfd >= 0 && pidfd_wait_exit(pidfd, io_now() + SECONDS(2)) == 1 &&
+	    pidfd_reap(pidfd, &end) == 0 &&
 	    (end.si_code == CLD_KILLED || end.si_code == CLD_DUMPED))
-		return err_set(e, ERR_PRO_DIED, 0,
-			       "init was killed by signal %d (%s) at step %s%s", end.si_status,
-			       strsignal(end.si_status), *last ? last : "clone",
-			       end.si_status == SIGKILL ? "; a memory limit that is too low is a common cause" : "");
+		return err_set(e, ERR_PRO_DIED, 0, "init was killed by signal %d (%s) at step %s%s",
+			       end.si_status, strsignal(end.si_status), *last ? last : "clone",
+			       end.si_status == SIGKILL
+				       ? "; a memory limit that is too low is a common cause"
+				       : "");
 	if (end.si_code == CLD_EXITED)
-		return err_set(e, ERR_PRO_DIED, 0, "init ended with status %d at step %s", end.si_status,
-			       *last ? last : "clone");
-	return err_set(e, ERR_PRO_DIED, 0, "init closed its channel at step %s", *last ? last : "clone");
+		return err_set(e, ERR_PRO_DIED, 0, "init ended with status %d at step %s",
+			       end.si_status, *last ? last : "clone");
+	return err_set(e, ERR_PRO_DIED, 0, "init closed its channel at step %s",
+		       *last ? last : "clone");
 }
 
-/* Faults K8: TERM, INT, HUP or QUIT to the command is an error like any other; nothing is left behind. */
+/*
+ * Faults K8: TERM, INT, HUP or QUIT to the command is an error like any other; nothing is left
+ * behind.
+ */
 int spawn_wait(int chan, int signals, struct err *e)
 {
-	struct pollfd p[2] = { { .fd = chan, .events = POLLIN }, { .fd = signals, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = chan, .events = POLLIN },
+			       { .fd = signals, .events = POLLIN } };
 	struct signalfd_siginfo si;
 
 	while (poll(p, 2, -1) < 0)

@@ -46,7 +46,8 @@ int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err 
 			sig = SIGTERM;
 	}
 	if (s.st.status == STATUS_CREATING) { /* runtime.md#kill: neither created nor running */
-		r = err_set(e, ERR_STA_STATUS, 0, "cannot signal container \"%s\": it is still being created", id);
+		r = err_set(e, ERR_STA_STATUS, 0,
+			    "cannot signal container \"%s\": it is still being created", id);
 	} else if (s.st.pidfd < 0 && !(all && s.rec.shared_pidns)) {
 		r = status_not_running(id, e);
 	} else if (all) {
@@ -56,7 +57,8 @@ int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err 
 		if (r == -ESRCH)
 			r = status_not_running(id, e);
 		else if (r < 0)
-			err_sys(e, ERR_GEN_SYS, r, "send signal %d to process %llu", sig, (unsigned long long)s.rec.pid);
+			err_sys(e, ERR_GEN_SYS, r, "send signal %d to process %llu", sig,
+				(unsigned long long)s.rec.pid);
 	}
 	subject_close(&s);
 	return r;
@@ -76,13 +78,17 @@ static int stop_processes(struct subject *s, int sig, uint64_t timeout, struct e
 	if (r == 0 && s->rec.cgroup.n && cgroup_is_own(&s->rec.cgroup))
 		r = s->rec.cgroup.ops->kill(&s->rec.cgroup, SIGKILL, io_now() + KILL_DEADLINE, e);
 	if (r == 0 && pidfd_wait_exit(s->st.pidfd, io_now() + KILL_DEADLINE) != 1)
-		return err_set(e, ERR_CGR_KILL, ETIMEDOUT, "process %llu cannot be killed (uninterruptible sleep?)",
+		return err_set(e, ERR_CGR_KILL, ETIMEDOUT,
+			       "process %llu cannot be killed (uninterruptible sleep?)",
 			       (unsigned long long)s->rec.pid);
 	return r;
 }
 
-/* Lineage S-19, S-20: all processes end, everything else stays; with @del the container goes too. */
-int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del, struct err *e)
+/*
+ * Lineage S-19, S-20: all processes end, everything else stays; with @del the container goes too.
+ */
+int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del,
+		   struct err *e)
 {
 	struct subject s;
 	int r;
@@ -136,7 +142,10 @@ static int shell_status(int wstatus)
 	return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
 }
 
-/* A pid that was reaped before anybody asked may be somebody else's by now: the pidfd was opened before the end. */
+/*
+ * A pid that was reaped before anybody asked may be somebody else's by now: the pidfd was opened
+ * before the end.
+ */
 static int wait_status(struct ctx *c, struct subject *s, int *ret_status, struct err *e)
 {
 	int r = exit_record_read(c, s, ret_status, e), wstatus;

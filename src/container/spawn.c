@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/spawn: the runtime's half of the choreography: what is opened and made before the clone, and
- * the answers to init's questions until it is READY.
+ * container/spawn: the runtime's half of the choreography: what is opened and made before the
+ * clone, and the answers to init's questions until it is READY.
  */
 #include "container/spawn.h"
 
@@ -38,13 +38,17 @@ static int step_filter(struct spawn *sp, struct err *e)
 	if (!sp->bp.plan.process.set)
 		return 0;
 	r = seccomp_prepare(&sp->bp.spec, &sp->c->a, &sp->filter, &unknown, e);
-	if (r == 0 && unknown && seccomp_check_names(&sp->bp.spec.os.seccomp, &first) < 0) /* LNX-SEC-19 */
-		log_warn("%s: %s; the profile goes without that and %u more", first.at, first.msg, unknown - 1);
+	/* LNX-SEC-19 */
+	if (r == 0 && unknown && seccomp_check_names(&sp->bp.spec.os.seccomp, &first) < 0)
+		log_warn("%s: %s; the profile goes without that and %u more", first.at, first.msg,
+			 unknown - 1);
 	return r;
 }
 
-/* SECURITY: X2. The privileged runtime moves its own image, which the clone inherits; without privilege the child
- * does it in its user namespace, where it has the right. */
+/*
+ * SECURITY: X2. The privileged runtime moves its own image, which the clone inherits; without
+ * privilege the child does it in its user namespace, where it has the right.
+ */
 static int step_seal(struct spawn *sp, struct err *e)
 {
 	if (!init_can_seal())
@@ -91,7 +95,9 @@ int mount_id_at(const char *path, uint64_t *ret)
 	return fd < 0 ? fd : path_mount_id(fd, ret);
 }
 
-/* Names of everything that is going to be made. Only then is it made (faults.md, "intent first"). */
+/*
+ * Names of everything that is going to be made. Only then is it made (faults.md, "intent first").
+ */
 static int step_intent(struct spawn *sp, struct err *e)
 {
 	struct ctx *c = sp->c;
@@ -128,7 +134,8 @@ static int step_intent(struct spawn *sp, struct err *e)
 	rec->stop_signal = spec_annotation(&sp->bp.spec, "org.opencontainers.image.stopSignal");
 	rec->seccomp_listener = seccomp_receiver(&sp->bp.spec);
 	rec->seccomp_metadata = sp->bp.spec.os.seccomp.listener_metadata;
-	if (!sp->bp.plan.ns.has_mount_ns) { /* what lies there before: anything else later is ours to undo */
+	/* what lies there before: anything else later is ours to undo */
+	if (!sp->bp.plan.ns.has_mount_ns) {
 		rec->host_mount = rec->rootfs;
 		r = mount_id_at(rec->rootfs, &rec->host_mount_id);
 		if (r < 0)
@@ -150,7 +157,8 @@ static int step_publish(struct spawn *sp, struct err *e)
 
 static int step_config_copy(struct spawn *sp, struct err *e)
 {
-	int r = store_write_file(sp->s.en.dir, "config.json", 0600, sp->bp.spec.raw, sp->bp.spec.raw_len);
+	int r = store_write_file(sp->s.en.dir, "config.json", 0600, sp->bp.spec.raw,
+				 sp->bp.spec.raw_len);
 
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write the copy of config.json") : 0;
 }
@@ -164,7 +172,8 @@ static int step_trace(struct spawn *sp, struct err *e)
 
 	if (before)
 		saved = *before;
-	sp->trace_fd = sys_openat(sp->s.en.dir, "trace", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	sp->trace_fd =
+		sys_openat(sp->s.en.dir, "trace", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (sp->trace_fd < 0)
 		return err_sys(e, ERR_STA_WRITE, sp->trace_fd, "make the flight recorder");
 	r = trace_open(sp->trace_fd);
@@ -242,7 +251,9 @@ static int step_cgroup(struct spawn *sp, struct err *e)
 		return r;
 	if (sp->bp.plan.cgroup.delegate)
 		r = cgroup_delegate(&rec->cgroup, sp->bp.plan.cgroup.owner_uid, (gid_t)-1, e);
-	return r == 0 && rec->cgroup.manager == CGROUP_CGROUPFS ? cgroup_doors_open(&rec->cgroup, sp->doors, e) : r;
+	return r == 0 && rec->cgroup.manager == CGROUP_CGROUPFS
+		       ? cgroup_doors_open(&rec->cgroup, sp->doors, e)
+		       : r;
 }
 
 static int step_rdt(struct spawn *sp, struct err *e)
@@ -263,7 +274,9 @@ static void caller_views(struct spawn *sp)
 		sp->hierarchies[i] = (struct mount_hierarchy){
 			.name = h->layout == HOST_CGROUP_V2 ? "" : path_base(h->h[i].mount),
 			.controllers = h->h[i].v2 ? NULL : h->h[i].controllers,
-			.path = *h->own[i] ? arena_printf(&sp->c->a, "%s%s", h->h[i].mount, h->own[i]) : NULL,
+			.path = *h->own[i]
+					? arena_printf(&sp->c->a, "%s%s", h->h[i].mount, h->own[i])
+					: NULL,
 			.dir = -1,
 			.tree = -1,
 			.v2 = h->h[i].v2,
@@ -323,7 +336,8 @@ static void prepare_init(struct spawn *sp)
 	in->host_dirs[1] = sp->s.en.dir;
 	in->host_dirs[2] = sp->pidfd_sock;
 	in->host_dirs[3] = rec->cgroup.v2_fd;
-	in->pty_master = in->pty_slave = in->start_conn = in->listener = in->target = in->root_dir = -1;
+	in->pty_master = in->pty_slave = in->start_conn = in->listener = in->target = in->root_dir =
+		-1;
 	in->tree = (struct mount_tree)MOUNT_TREE_INIT;
 	in->tree.plan = p;
 	in->tree.sources = &sp->sources;
@@ -346,8 +360,8 @@ static int step_raise_limits(struct spawn *sp, struct err *e)
 }
 
 /*
- * SECURITY: X1. Close-on-exec is not enough: a created container holds what it was born with until start, and a
- * caller that waits for the end of its pipe would wait as long.
+ * SECURITY: X1. Close-on-exec is not enough: a created container holds what it was born with until
+ * start, and a caller that waits for the end of its pipe would wait as long.
  */
 static int step_close_inherited(struct spawn *sp, struct err *e)
 {
@@ -478,8 +492,11 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	int r;
 
 	*sp = (struct spawn){ .c = c, .o = o };
-	sp->s = (struct subject){ .en.dir = -1, .st = { .pidfd = -1, .corpse = -1 }, .rec.cgroup.v2_fd = -1 };
-	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock = sp->pidfd_sock = -1;
+	sp->s = (struct subject){ .en.dir = -1,
+				  .st = { .pidfd = -1, .corpse = -1 },
+				  .rec.cgroup.v2_fd = -1 };
+	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock =
+		sp->pidfd_sock = -1;
 	sp->userns_fd = sp->pidfd = sp->master = sp->signals = -1;
 	ns_fds_init(&sp->ns);
 	memset(sp->doors, 0xff, sizeof(sp->doors)); /* -1 */
@@ -530,7 +547,10 @@ void spawn_undo(struct spawn *sp, struct err *e)
 	siginfo_t end;
 	bool hooks = e->id >= ERR_HOK_EXEC && e->id <= ERR_HOK_TIMEOUT;
 
-	/* The signal that ended the command has done its work: it must not end the way back or the message too. */
+	/*
+	 * The signal that ended the command has done its work: it must not end the way back or the
+	 * message too.
+	 */
 	while (sp->signals >= 0 && read(sp->signals, &si, sizeof(si)) == sizeof(si))
 		;
 	if (sp->pidfd >= 0) {
@@ -539,7 +559,8 @@ void spawn_undo(struct spawn *sp, struct err *e)
 	}
 	if (sp->sources_open)
 		mount_sources_undo(&sp->sources);
-	release(sp); /* what failed may have been the next descriptor: the way back needs some (faults R3) */
+	/* what failed may have been the next descriptor: the way back needs some (faults R3) */
+	release(sp);
 	if (!sp->claimed)
 		return;
 	sp->s.rec.pid = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/spawn: from a blueprint to an init that reported READY, as one table of steps of the runtime.
- * What is made is named in the record first; what fails is undone by container_destroy from that record.
+ * container/spawn: from a blueprint to an init that reported READY, as one table of steps of the
+ * runtime. What is made is named in the record first; what fails is undone by container_destroy
+ * from that record.
  */
 #ifndef HULL_CONTAINER_SPAWN_H
 #define HULL_CONTAINER_SPAWN_H
@@ -15,21 +16,21 @@ struct spawn {
 	struct ctx *c;
 	const struct create_options *o;
 	struct blueprint bp;
-	struct subject s;	     /* entry and record: what destroy works on */
+	struct subject s; /* entry and record: what destroy works on */
 	struct mount_sources sources;
 	struct ns_fds ns;
 	struct seccomp_program filter;
 	struct init init;
-	int chan;		     /* the runtime's end */
+	int chan; /* the runtime's end */
 	int init_chan;
 	int trace_fd, start_sock, console_sock, pidfd_sock;
 	int userns_fd;
 	int doors[CGROUP_HIERARCHIES]; /* cgroup_doors_open */
 	pid_t pid;
 	int pidfd;
-	int signals;		     /* signalfd, -1 */
-	sigset_t mask;		     /* of the caller */
-	int master;		     /* terminal of a foreground run */
+	int signals;   /* signalfd, -1 */
+	sigset_t mask; /* of the caller */
+	int master;    /* terminal of a foreground run */
 	struct mount_hierarchy *hierarchies;
 	size_t n_hierarchies;
 	bool claimed, sources_open;
@@ -42,7 +43,10 @@ struct spawn_step {
 extern const struct spawn_step spawn_steps[];
 extern const size_t spawn_n_steps;
 
-/* Run all steps. On error everything is undone, poststop hooks included when a hook had run (runtime.md#lifecycle). */
+/*
+ * Run all steps. On error everything is undone, poststop hooks included when a hook had run
+ * (runtime.md#lifecycle).
+ */
 int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, struct err *e);
 /* serve.c: note who init is, set what only the runtime may; answer init until it is READY. */
 int spawn_adjust(struct spawn *sp, struct err *e);
@@ -51,10 +55,16 @@ int spawn_serve(struct spawn *sp, struct err *e);
 void spawn_undo(struct spawn *sp, struct err *e);
 /* Release everything that is only open. */
 void spawn_close(struct spawn *sp);
-/* Tell init to execute the program (with @process, a file of JSON, or -1) and wait for the result; @conn is the channel or
- * the start socket's connection. @pid: of an exec, 0: the container's own process. */
-int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process, struct err *e);
-/* Signals that would end the command half-way wait until init is asked about, or until it is done. */
+/*
+ * Tell init to execute the program (with @process, a file of JSON, or -1) and wait for the result;
+ * @conn is the channel or the start socket's connection. @pid: of an exec, 0: the container's own
+ * process.
+ */
+int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process,
+		struct err *e);
+/*
+ * Signals that would end the command half-way wait until init is asked about, or until it is done.
+ */
 int spawn_block_signals(sigset_t *ret_mask, int *ret, struct err *e);
 /* Wait for a message of init or one of those signals, which is ERR_GEN_INTERRUPTED (faults K8). */
 int spawn_wait(int chan, int signals, struct err *e);
@@ -62,15 +72,23 @@ int spawn_wait(int chan, int signals, struct err *e);
 pid_t spawn_pid_of(int pidfd);
 /* Shell convention: the status, or 128 + signal. */
 int spawn_exit_status(const siginfo_t *end);
-/* Describe how init died, from its pidfd (reaped when it is our child) and the flight recorder. Returns -errno. */
+/*
+ * Describe how init died, from its pidfd (reaped when it is our child) and the flight recorder.
+ * Returns -errno.
+ */
 int spawn_died(struct subject *s, int pidfd, struct err *e);
 /* Hooks of the runtime's side with the state of the record. */
-int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind kind, const struct record *rec,
-		enum spec_status st, bool keep_going, int interrupt, struct err *e);
-/* notify.c: NOTIFY_SOCKET (features.md a.4). Without it in the environment all of them do nothing. */
-void notify_add(struct ctx *c, const char *id, struct spec *s);	 /* before planning: mount and variable */
+int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind kind,
+		const struct record *rec, enum spec_status st, bool keep_going, int interrupt,
+		struct err *e);
+/*
+ * notify.c: NOTIFY_SOCKET (features.md a.4). Without it in the environment all of them do nothing.
+ */
+/* before planning: mount and variable */
+void notify_add(struct ctx *c, const char *id, struct spec *s);
 int notify_prepare(struct entry *en, struct record *rec, struct err *e);
-int notify_listen(struct subject *s, int *ret, struct err *e);	 /* before start; *ret -1: nothing to do */
+/* before start; *ret -1: nothing to do */
+int notify_listen(struct subject *s, int *ret, struct err *e);
 int notify_forward(struct subject *s, int sock, int pidfd, struct err *e); /* after it */
 /* Unique id of the mount that is on top at a host path. */
 int mount_id_at(const char *path, uint64_t *ret);

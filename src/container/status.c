@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/status: what a container is right now, computed from facts: the identity of its init, the lock
- * that init holds until execve, the freezer. Nothing stored can be out of date.
+ * container/status: what a container is right now, computed from facts: the identity of its init,
+ * the lock that init holds until execve, the freezer. Nothing stored can be out of date.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,11 +28,15 @@ static bool waiting(const struct entry *en)
 
 	if (fd < 0)
 		return false;
-	/* KERNEL: a flock belongs to the open file; execve closes the last descriptor of it. flock(2) */
+	/*
+	 * KERNEL: a flock belongs to the open file; execve closes the last descriptor of it.
+	 * flock(2)
+	 */
 	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
-int status_read(const struct entry *en, const struct record *rec, struct status_info *ret, struct err *e)
+int status_read(const struct entry *en, const struct record *rec, struct status_info *ret,
+		struct err *e)
 {
 	struct cgroup g = rec->cgroup;
 	struct err drop = { 0 };
@@ -78,7 +82,8 @@ void status_close(struct status_info *s)
 	fd_close(&s->corpse);
 }
 
-void status_fill(struct ctx *c, const struct record *rec, enum spec_status s, struct spec_state *ret)
+void status_fill(struct ctx *c, const struct record *rec, enum spec_status s,
+		 struct spec_state *ret)
 {
 	struct spec_state_extra *x = arena_new_array(&c->a, 8, struct spec_state_extra);
 	size_t n = 0;
@@ -94,7 +99,9 @@ void status_fill(struct ctx *c, const struct record *rec, enum spec_status s, st
 	if (rec->rootfs)
 		x[n++] = (struct spec_state_extra){ "rootfs", rec->rootfs, false };
 	x[n++] = (struct spec_state_extra){ "created", rec->created, false };
-	x[n++] = (struct spec_state_extra){ "owner", arena_printf(&c->a, "%llu", (unsigned long long)rec->owner), false };
+	x[n++] = (struct spec_state_extra){
+		"owner", arena_printf(&c->a, "%llu", (unsigned long long)rec->owner), false
+	};
 	if (rec->cgroup.unit[0])
 		x[n++] = (struct spec_state_extra){ "systemd-scope", rec->cgroup.unit, false };
 	ret->n_extra = n;
@@ -123,7 +130,8 @@ int status_publish(struct ctx *c, const struct record *rec, enum spec_status s, 
 
 int status_not_running(const char *id, struct err *e)
 {
-	return err_set(e, ERR_STA_NOTRUNNING, 0, "container \"%s\": container not running (no such process)", id);
+	return err_set(e, ERR_STA_NOTRUNNING, 0,
+		       "container \"%s\": container not running (no such process)", id);
 }
 
 int subject_open(struct ctx *c, const char *id, bool lock, struct subject *ret, struct err *e)

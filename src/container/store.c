@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/store: ROOT/ID directories: claimed by mkdir, held by flock, written by rename. One of the two
- * places that use host paths (the other is sys/path.c).
+ * container/store: ROOT/ID directories: claimed by mkdir, held by flock, written by rename. One of
+ * the two places that use host paths (the other is sys/path.c).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,14 +29,19 @@ int store_check_id(const char *id, struct err *e)
 	if (n == 0)
 		return err_set(e, ERR_CLI_ID, 0, "the container id is empty");
 	if (n > ID_MAX)
-		return err_set(e, ERR_CLI_ID, 0, "the container id has %zu characters, at most %d are possible", n, ID_MAX);
+		return err_set(e, ERR_CLI_ID, 0,
+			       "the container id has %zu characters, at most %d are possible", n,
+			       ID_MAX);
 	if (id[0] == '.' || id[0] == '-')
-		return err_set(e, ERR_CLI_ID, 0, "the container id \"%s\" begins with \"%c\"", id, id[0]);
+		return err_set(e, ERR_CLI_ID, 0, "the container id \"%s\" begins with \"%c\"", id,
+			       id[0]);
 	for (const char *p = id; *p; p++)
 		if (!strchr("_+.-", *p) && !(*p >= '0' && *p <= '9') && !(*p >= 'a' && *p <= 'z') &&
 		    !(*p >= 'A' && *p <= 'Z'))
 			return err_set(e, ERR_CLI_ID, 0,
-				       "the container id \"%.64s\" has a character outside [A-Za-z0-9_+.-]", id);
+				       "the container id \"%.64s\" has a character outside "
+				       "[A-Za-z0-9_+.-]",
+				       id);
 	return 0;
 }
 
@@ -48,10 +53,12 @@ static int check_private(int fd, const char *path, struct err *e)
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, ERR_STA_ROOT, -errno, "stat %s", path);
 	if (st.st_uid != geteuid())
-		return err_set(e, ERR_STA_ROOT, EPERM, "the state root %s belongs to uid %u", path, st.st_uid);
+		return err_set(e, ERR_STA_ROOT, EPERM, "the state root %s belongs to uid %u", path,
+			       st.st_uid);
 	if (st.st_mode & 022)
-		return err_set(e, ERR_STA_ROOT, EPERM, "the state root %s may be written by others (mode %04o)",
-			       path, st.st_mode & 07777);
+		return err_set(e, ERR_STA_ROOT, EPERM,
+			       "the state root %s may be written by others (mode %04o)", path,
+			       st.st_mode & 07777);
 	return 0;
 }
 
@@ -140,7 +147,9 @@ int store_find(struct ctx *c, const char *id, struct entry *ret, struct err *e)
 		return missing(id, e);
 	if (r < 0)
 		return r;
-	*ret = (struct entry){ .id = id, .dir = sys_openat(c->root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) };
+	*ret = (struct entry){
+		.id = id, .dir = sys_openat(c->root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)
+	};
 	if (ret->dir == -ENOENT || ret->dir == -ENOTDIR || ret->dir == -ELOOP) {
 		ret->dir = -1;
 		return missing(id, e);
@@ -150,7 +159,10 @@ int store_find(struct ctx *c, const char *id, struct entry *ret, struct err *e)
 	return 0;
 }
 
-/* Who holds the lock, from /proc/locks: only for the message, so failure just means a message without a pid. */
+/*
+ * Who holds the lock, from /proc/locks: only for the message, so failure just means a message
+ * without a pid.
+ */
 static long lock_holder(int dir)
 {
 	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, "/proc/locks", O_RDONLY, 0);
@@ -182,8 +194,9 @@ static long lock_holder(int dir)
 }
 
 /*
- * KERNEL: a flock dies with its holder, so there are no stale locks. flock(2). There is no flock with a timeout:
- * the wait is a retry every 10 ms, only while somebody else works on the same container.
+ * KERNEL: a flock dies with its holder, so there are no stale locks. flock(2). There is no flock
+ * with a timeout: the wait is a retry every 10 ms, only while somebody else works on the same
+ * container.
  */
 int store_lock(struct entry *en, uint64_t deadline, struct err *e)
 {
@@ -193,7 +206,8 @@ int store_lock(struct entry *en, uint64_t deadline, struct err *e)
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_sys(e, ERR_STA_BUSY, -errno, "lock container \"%s\"", en->id);
 		if (io_now() >= deadline)
-			return err_set(e, ERR_STA_BUSY, EBUSY, "container \"%s\" is busy: held by pid %ld", en->id,
+			return err_set(e, ERR_STA_BUSY, EBUSY,
+				       "container \"%s\" is busy: held by pid %ld", en->id,
 				       lock_holder(en->dir));
 		nanosleep(&pause, NULL);
 	}
@@ -223,8 +237,10 @@ static void remove_unfinished(int dir)
 /* Everything hull ever puts into an entry; nothing else is touched. */
 int store_remove(struct ctx *c, struct entry *en, struct err *e)
 {
-	_cleanup_fd_ int notify = sys_openat(en->dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	static const char *const files[] = { "state.json", "config.json", "trace", "start.sock", "filter", "exit.json" };
+	_cleanup_fd_ int notify =
+		sys_openat(en->dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	static const char *const files[] = { "state.json", "config.json", "trace",
+					     "start.sock", "filter",	  "exit.json" };
 	int r;
 
 	if (notify >= 0) {
@@ -232,7 +248,8 @@ int store_remove(struct ctx *c, struct entry *en, struct err *e)
 		sys_unlinkat(en->dir, "notify", AT_REMOVEDIR);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		if (sys_unlinkat(en->dir, files[i], 0) == -EISDIR) /* not ours, but in our place (faults B4) */
+		/* not ours, but in our place (faults B4) */
+		if (sys_unlinkat(en->dir, files[i], 0) == -EISDIR)
 			sys_unlinkat(en->dir, files[i], AT_REMOVEDIR);
 	r = sys_unlinkat(c->root_fd, en->id, AT_REMOVEDIR);
 	if (r == -ENOTEMPTY) {
@@ -289,7 +306,8 @@ int store_list(struct ctx *c, const char ***ret, size_t *ret_n, struct err *e)
 		if (d->d_name[0] == '.' || (d->d_type != DT_DIR && d->d_type != DT_UNKNOWN) ||
 		    store_check_id(d->d_name, &drop) < 0)
 			continue;
-		*(const char **)arena_push(&c->a, &v, &n, sizeof(*v)) = arena_strdup(&c->a, d->d_name);
+		*(const char **)arena_push(&c->a, &v, &n, sizeof(*v)) =
+			arena_strdup(&c->a, d->d_name);
 	}
 	closedir(dir);
 	if (n)
@@ -327,7 +345,9 @@ int store_write_file(int dir, const char *name, mode_t mode, const void *p, size
 	return 0;
 }
 
-/* ---- the public directory: DIR/ID/state.json, readable by everybody (lineage S-01 to S-06) ---- */
+/*
+ * ---- the public directory: DIR/ID/state.json, readable by everybody (lineage S-01 to S-06) ----
+ */
 
 int public_claim(struct ctx *c, const char *id, struct err *e)
 {
@@ -340,15 +360,18 @@ int public_claim(struct ctx *c, const char *id, struct err *e)
 	if (fd == -ENOENT) {
 		r = path_mkdir_host(AT_FDCWD, c->public_dir, 0755);
 		if (r < 0 && r != -EEXIST)
-			return err_sys(e, ERR_STA_WRITE, r, "make the public state directory %s", c->public_dir);
+			return err_sys(e, ERR_STA_WRITE, r, "make the public state directory %s",
+				       c->public_dir);
 		fd = sys_openat(AT_FDCWD, c->public_dir, O_PATH | O_DIRECTORY, 0);
 	}
 	if (fd < 0)
-		return err_sys(e, ERR_STA_WRITE, fd, "open the public state directory %s", c->public_dir);
+		return err_sys(e, ERR_STA_WRITE, fd, "open the public state directory %s",
+			       c->public_dir);
 	r = sys_mkdirat(fd, id, 0755);
 	if (r == -EEXIST)
 		return err_set(e, ERR_STA_EXISTS, EEXIST,
-			       "container \"%s\" already exists on this host (%s/%s)", id, c->public_dir, id);
+			       "container \"%s\" already exists on this host (%s/%s)", id,
+			       c->public_dir, id);
 	if (r < 0)
 		return err_sys(e, ERR_STA_WRITE, r, "make %s/%s", c->public_dir, id);
 	return 0;

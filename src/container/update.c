@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * container/update: new limits for a container that lives. Hides which values the kernel takes only in pairs, and that
- * the half that was not given is the one in force.
+ * container/update: new limits for a container that lives. Hides which values the kernel takes only
+ * in pairs, and that the half that was not given is the one in force.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,10 @@
 #include "container/container.h"
 #include "sys/call.h"
 
-/* One file of the group in cgroup v2; "max" where it has no such file: what is not counted is not limited. */
+/*
+ * One file of the group in cgroup v2; "max" where it has no such file: what is not counted is not
+ * limited.
+ */
 static int read_file(struct cgroup *g, const char *name, char *buf, size_t size, struct err *e)
 {
 	_cleanup_fd_ int fd = -1;
@@ -25,10 +28,15 @@ static int read_file(struct cgroup *g, const char *name, char *buf, size_t size,
 	n = fd < 0 ? fd : io_read_line_file(fd, buf, size);
 	if (n == -ENOENT)
 		return str_format(buf, size, "max");
-	return n < 0 ? err_sys(e, ERR_CGR_SET, (int)n, "read %s%s/%s", g->dir[0].mount, g->dir[0].path, name) : 0;
+	return n < 0 ? err_sys(e, ERR_CGR_SET, (int)n, "read %s%s/%s", g->dir[0].mount,
+			       g->dir[0].path, name)
+		     : 0;
 }
 
-/* KERNEL: cpu.max takes "QUOTA PERIOD" or the quota alone; a period alone would lift the quota. cgroup-v2.rst */
+/*
+ * KERNEL: cpu.max takes "QUOTA PERIOD" or the quota alone; a period alone would lift the quota.
+ * cgroup-v2.rst
+ */
 static int complete_cpu(struct cgroup *g, struct spec_cpu *cpu, struct err *e)
 {
 	char text[64];
@@ -48,7 +56,10 @@ static int complete_cpu(struct cgroup *g, struct spec_cpu *cpu, struct err *e)
 	return 0;
 }
 
-/* v2 limits swap alone, the configuration memory and swap together: the limit of memory is part of the sum. */
+/*
+ * v2 limits swap alone, the configuration memory and swap together: the limit of memory is part of
+ * the sum.
+ */
 static int complete_swap(struct cgroup *g, struct spec_memory *memory, struct err *e)
 {
 	char text[64];
@@ -76,7 +87,10 @@ static int complete(struct cgroup *g, struct spec_resources *res, struct err *e)
 		r = complete_cpu(g, &res->cpu, e);
 		return r < 0 ? r : complete_swap(g, memory, e);
 	}
-	/* KERNEL: on v1 the limit of memory and swap is never below that of memory: no limit means neither. memory.rst */
+	/*
+	 * KERNEL: on v1 the limit of memory and swap is never below that of memory: no limit means
+	 * neither. memory.rst
+	 */
 	if (memory->limit.set && memory->limit.v < 0 && !memory->swap.set) {
 		memory->swap.set = true;
 		memory->swap.v = -1;
@@ -84,8 +98,8 @@ static int complete(struct cgroup *g, struct spec_resources *res, struct err *e)
 	return 0;
 }
 
-static int apply(struct ctx *c, struct subject *s, const struct spec_resources *res, struct cgroup_change **ret,
-		 size_t *ret_n, struct err *e)
+static int apply(struct ctx *c, struct subject *s, const struct spec_resources *res,
+		 struct cgroup_change **ret, size_t *ret_n, struct err *e)
 {
 	struct spec spec = { .os.set = true, .os.resources = *res };
 	struct cgroup *g = &s->rec.cgroup;
@@ -96,7 +110,8 @@ static int apply(struct ctx *c, struct subject *s, const struct spec_resources *
 	if (r < 0)
 		return r;
 	if (!g->n)
-		return err_set(e, ERR_CGR_SET, ENOTSUP, "container \"%s\" has no cgroup", s->rec.id);
+		return err_set(e, ERR_CGR_SET, ENOTSUP, "container \"%s\" has no cgroup",
+			       s->rec.id);
 	host.cgroups = g->layout;
 	r = complete(g, &spec.os.resources, e);
 	if (r == 0)
@@ -108,8 +123,8 @@ static int apply(struct ctx *c, struct subject *s, const struct spec_resources *
 	return g->ops->apply(g, &plan, io_now() + KILL_DEADLINE, &c->a, ret, ret_n, e);
 }
 
-int container_update(struct ctx *c, const char *id, const struct spec_resources *res, struct cgroup_change **ret,
-		     size_t *ret_n, struct err *e)
+int container_update(struct ctx *c, const char *id, const struct spec_resources *res,
+		     struct cgroup_change **ret, size_t *ret_n, struct err *e)
 {
 	struct subject s;
 	int r;

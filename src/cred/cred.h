@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cred: who the process is and what it may do. The order of the calls is the contract of rules C2 to C4;
- * init/steps.c holds it, every function here does one thing and verifies it by reading back.
+ * cred: who the process is and what it may do. The order of the calls is the contract of rules C2
+ * to C4; init/steps.c holds it, every function here does one thing and verifies it by reading back.
  */
 #ifndef HULL_CRED_CRED_H
 #define HULL_CRED_CRED_H
@@ -16,13 +16,18 @@ int cred_set_ids(const struct plan_process *p, struct err *e);
 /* effective, permitted, inheritable, ambient; verified by capget and PR_CAP_AMBIENT_IS_SET. */
 int cred_set_caps(const struct plan_process *p, struct err *e);
 int cred_no_new_privs(struct err *e);
-/* Write the AppArmor profile / SELinux label for the next exec, read back, compare (rules F3, F4). Needs the private procfs. */
+/*
+ * Write the AppArmor profile / SELinux label for the next exec, read back, compare (rules F3, F4).
+ * Needs the private procfs.
+ */
 int cred_set_label(const struct plan_process *p, const struct procfs *proc, struct err *e);
 /* Is the profile/label usable on this host at all? For create, before anything is made. */
 int cred_check_label(const struct spec_process *p, const struct host *h, struct err *e);
-/* New session keyring named after the container; EDQUOT is reported with quota and use. An existing keyring of that
- * name that is another's or holds keys is not joined: the new one then has no name of its own. A kernel without
- * keyrings is no error. */
+/*
+ * New session keyring named after the container; EDQUOT is reported with quota and use. An existing
+ * keyring of that name that is another's or holds keys is not joined: the new one then has no name
+ * of its own. A kernel without keyrings is no error.
+ */
 int cred_new_keyring(const char *name, const char *selinux_label, struct err *e);
 /* exec: the container's keyring by name, or a new one when there is none that is ours. */
 int cred_join_keyring(const char *name, const char *selinux_label, struct err *e);

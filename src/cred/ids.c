@@ -157,7 +157,8 @@ int cred_become_ns_root(const struct plan_ids *ids, struct err *e)
 		return become(ids->setup_uid, ids->setup_gid, e);
 	r = become(0, 0, &own);
 	if (r == -EINVAL && ids->joined) {
-		err_drop(&own, "the maps of a joined namespace are not known; 0 need not be among them");
+		err_drop(&own,
+			 "the maps of a joined namespace are not known; 0 need not be among them");
 		return become(ids->setup_uid, ids->setup_gid, e);
 	}
 	if (r < 0 && !err_is(e))

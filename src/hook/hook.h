@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hook: runs one list of hooks. State on stdin, environment by rule H1, own session and process group,
- * deadline, the last 4 KiB of output kept for the error; faults E1, E2.
+ * hook: runs one list of hooks. State on stdin, environment by rule H1, own session and process
+ * group, deadline, the last 4 KiB of output kept for the error; faults E1, E2.
  */
 #ifndef HULL_HOOK_HOOK_H
 #define HULL_HOOK_HOOK_H
@@ -12,9 +12,9 @@
 #include "spec/types.h"
 
 /*
- * Seconds a hook may take when the config sets no timeout. The spec sets no default; rule H1 wants a
- * deadline all the same. It lies below the 240 s that engines wait for `create`, so that the reason is
- * told by hull and not lost with a kill.
+ * Seconds a hook may take when the config sets no timeout. The spec sets no default; rule H1 wants
+ * a deadline all the same. It lies below the 240 s that engines wait for `create`, so that the
+ * reason is told by hull and not lost with a kill.
  */
 enum { HOOK_DEADLINE = 120 };
 
@@ -23,25 +23,30 @@ struct hook_run {
 	enum spec_hook_kind kind;
 	const char *state; /* JSON text for stdin */
 	size_t state_len;
-	char *const *env; /* for hooks without `env`: that of the runtime (never process.env); NULL: empty */
-	const int *fds;	  /* from hook_open_all: the host's files, run in another namespace; NULL: hook.path */
-	bool keep_going;  /* poststop: a failure is a warning and the rest runs */
-	int interrupt; /* a descriptor that becomes readable when all is to end early (faults K8); 0: none */
+	/* for hooks without `env`: that of the runtime (never process.env); NULL: empty */
+	char *const *env;
+	/* from hook_open_all: the host's files, run in another namespace; NULL: hook.path */
+	const int *fds;
+	bool keep_going; /* poststop: a failure is a warning and the rest runs */
+	/* a descriptor that becomes readable when all is to end early (faults K8); 0: none */
+	int interrupt;
 	unsigned restore_nofile; /* soft RLIMIT_NOFILE of the caller, 0: leave */
 };
 
 /*
- * Run the hooks of one kind in their order; each gets an empty set of other fds, default signals, umask 022
- * and the working directory "/" (startContainer: that of the caller). 0, or -errno of the first failure:
- * place "/hooks/createRuntime/1", message with exit status, signal or timeout and the end of the output.
- * A hook may leave processes behind; those of a hook that timed out are killed with their process group.
+ * Run the hooks of one kind in their order; each gets an empty set of other fds, default signals,
+ * umask 022 and the working directory "/" (startContainer: that of the caller). 0, or -errno of the
+ * first failure: place "/hooks/createRuntime/1", message with exit status, signal or timeout and
+ * the end of the output. A hook may leave processes behind; those of a hook that timed out are
+ * killed with their process group.
  */
 _must_use_ int hook_run_all(const struct hook_run *r, struct err *e);
 
 /*
- * Open the executables of a list where the caller is (createContainer hooks: the path is the host's, the
- * run is inside). @ret_fds has room for hooks->n[kind]; on failure nothing stays open.
+ * Open the executables of a list where the caller is (createContainer hooks: the path is the
+ * host's, the run is inside). @ret_fds has room for hooks->n[kind]; on failure nothing stays open.
  */
-_must_use_ int hook_open_all(const struct spec_hooks *h, enum spec_hook_kind kind, int *ret_fds, struct err *e);
+_must_use_ int hook_open_all(const struct spec_hooks *h, enum spec_hook_kind kind, int *ret_fds,
+			     struct err *e);
 
 #endif

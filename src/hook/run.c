@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * hook/run: one hook from fork to its verdict. Hides the three descriptors of the child, the wait for exit,
- * output and deadline together, and what is kept of an endless output.
+ * hook/run: one hook from fork to its verdict. Hides the three descriptors of the child, the wait
+ * for exit, output and deadline together, and what is kept of an endless output.
  */
 #include "hook/hook.h"
 
@@ -28,7 +28,8 @@
 #ifndef MFD_NOEXEC_SEAL /* linux/memfd.h, since 6.3 */
 #define MFD_NOEXEC_SEAL 8U
 #endif
-#define HOOK_MFD_CLOEXEC 1U /* MFD_CLOEXEC; the libc header of that name clashes with linux/mount.h users */
+#define HOOK_MFD_CLOEXEC                                                                           \
+	1U /* MFD_CLOEXEC; the libc header of that name clashes with linux/mount.h users */
 
 enum { TAIL_MAX = 4096, DRAIN_MAX = 256 * 1024 };
 
@@ -60,8 +61,10 @@ static void tail_add(struct tail *t, const char *p, size_t n)
 		t->buf[t->total++ % TAIL_MAX] = p[i];
 }
 
-/* The tail as one line of text behind what @b holds: trailing blanks cut, line ends shown as " | ". What
- * does not fit is cut at the front: the reason stands in the last lines. */
+/*
+ * The tail as one line of text behind what @b holds: trailing blanks cut, line ends shown as " | ".
+ * What does not fit is cut at the front: the reason stands in the last lines.
+ */
 static void tail_text(const struct tail *t, struct strbuf *b)
 {
 	size_t n = t->total < TAIL_MAX ? (size_t)t->total : TAIL_MAX;
@@ -117,8 +120,11 @@ static int child_exec(const struct hook_child *c)
 		env = nothing;
 	if (c->exe >= 0) {
 		r = sys_execveat(c->exe, "", argv, env, AT_EMPTY_PATH);
-		/* KERNEL: a "#!" file behind a close-on-exec fd gives ENOENT: its interpreter could not
-		 * open it. execveat(2). The path serves then, once it is proved to be the same file. */
+		/*
+		 * KERNEL: a "#!" file behind a close-on-exec fd gives ENOENT: its interpreter could
+		 * not open it. execveat(2). The path serves then, once it is proved to be the same
+		 * file.
+		 */
 		if (r != -ENOENT || !same_file(c->exe, c->hook->path))
 			return r;
 	}
@@ -143,7 +149,10 @@ static int child_setup(const struct hook_child *c, enum child_what *ret_what)
 	}
 	umask(022);
 	*ret_what = WHAT_CWD;
-	/* SECURITY: H1: the cwd of a hook of the host is never a directory the container can change. */
+	/*
+	 * SECURITY: H1: the cwd of a hook of the host is never a directory the container can
+	 * change.
+	 */
 	if (c->run->kind != HOOK_START_CONTAINER && chdir("/") < 0)
 		return -errno;
 	*ret_what = WHAT_EXEC;
@@ -158,7 +167,10 @@ static _noreturn_ void child_main(const struct hook_child *c)
 	sigset_t none;
 	int r;
 
-	/* An own session and process group: no terminal to type into (X6), and one kill reaches all. */
+	/*
+	 * An own session and process group: no terminal to type into (X6), and one kill reaches
+	 * all.
+	 */
 	setsid();
 	sys_signals_default();
 	sigemptyset(&none);
@@ -176,7 +188,10 @@ static _noreturn_ void child_main(const struct hook_child *c)
 	_exit(127);
 }
 
-/* A file with the state, read from its begin. It needs no writer while the hook runs: no EPIPE, no deadlock. */
+/*
+ * A file with the state, read from its begin. It needs no writer while the hook runs: no EPIPE, no
+ * deadlock.
+ */
 static int state_fd(const struct hook_run *r, struct err *e)
 {
 	_cleanup_fd_ int fd = sys_memfd_create("hull-state", HOOK_MFD_CLOEXEC | MFD_NOEXEC_SEAL);
@@ -213,7 +228,10 @@ static bool take_output(int fd, struct tail *t, size_t max)
 	return true;
 }
 
-/* Wait until the hook itself has ended, whoever still holds its pipe. 0, -ETIMEDOUT, -ECANCELED or -errno. */
+/*
+ * Wait until the hook itself has ended, whoever still holds its pipe. 0, -ETIMEDOUT, -ECANCELED or
+ * -errno.
+ */
 static int wait_hook(int pidfd, int out, int interrupt, uint64_t deadline, struct tail *t)
 {
 	struct pollfd p[3] = { { .fd = pidfd, .events = POLLIN },
@@ -226,7 +244,10 @@ static int wait_hook(int pidfd, int out, int interrupt, uint64_t deadline, struc
 
 		if (now >= deadline)
 			return -ETIMEDOUT;
-		/* A hook's timeout is an int32 of seconds: poll again when it passes the range of poll. */
+		/*
+		 * A hook's timeout is an int32 of seconds: poll again when it passes the range of
+		 * poll.
+		 */
 		r = poll(p, 3, (int)MIN((deadline - now) / 1000000 + 1, (uint64_t)3600 * 1000));
 		if (r < 0 && errno != EINTR)
 			return -errno;
@@ -245,15 +266,16 @@ static int wait_hook(int pidfd, int out, int interrupt, uint64_t deadline, struc
 	}
 }
 
-static int verdict(const struct spec_hook *h, const siginfo_t *si, int fail_fd, const struct tail *t,
-		   struct err *e)
+static int verdict(const struct spec_hook *h, const siginfo_t *si, int fail_fd,
+		   const struct tail *t, struct err *e)
 {
 	struct child_fail fail;
 	char text[ERR_MSG_MAX];
 	struct strbuf b = STRBUF(text);
 
 	if (io_read_full(fail_fd, &fail, sizeof(fail)) == sizeof(fail))
-		return err_sys(e, ERR_HOK_EXEC, -fail.code, "hook %s: %s", h->path, what_text[fail.what]);
+		return err_sys(e, ERR_HOK_EXEC, -fail.code, "hook %s: %s", h->path,
+			       what_text[fail.what]);
 	if (si->si_code == CLD_EXITED && si->si_status == 0)
 		return 0;
 	sb_printf(&b, "hook %s: ", h->path);
@@ -323,7 +345,8 @@ static int run_one(const struct hook_run *r, size_t i, struct err *e)
 	fd_close(&out_w);
 	fd_close(&fail_w);
 
-	waited = wait_hook(pidfd, out_r, r->interrupt, io_now() + (uint64_t)seconds * 1000000000u, &tail);
+	waited = wait_hook(pidfd, out_r, r->interrupt, io_now() + (uint64_t)seconds * 1000000000u,
+			   &tail);
 	if (waited < 0) {
 		/* Not yet reaped, so the number still names this hook and its group. */
 		sys_pidfd_send_signal(pidfd, SIGKILL);
@@ -342,9 +365,11 @@ static int run_one(const struct hook_run *r, size_t i, struct err *e)
 		return -ETIMEDOUT;
 	}
 	if (waited == -ECANCELED)
-		return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "hook %s: told to end while it ran", h->path);
+		return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "hook %s: told to end while it ran",
+			       h->path);
 	if (waited < 0 || k < 0)
-		return err_sys(e, ERR_HOK_FAILED, waited < 0 ? waited : k, "hook %s: wait", h->path);
+		return err_sys(e, ERR_HOK_FAILED, waited < 0 ? waited : k, "hook %s: wait",
+			       h->path);
 	return verdict(h, &si, fail_r, &tail, e);
 }
 
@@ -355,7 +380,10 @@ int hook_run_all(const struct hook_run *r, struct err *e)
 
 	if (!r->hooks->n[r->kind])
 		return 0;
-	/* KERNEL: with SIGCHLD ignored (inherited from a careless caller) a child leaves no status. wait(2). */
+	/*
+	 * KERNEL: with SIGCHLD ignored (inherited from a careless caller) a child leaves no status.
+	 * wait(2).
+	 */
 	sigaction(SIGCHLD, &dfl, &saved);
 	for (size_t i = 0; i < r->hooks->n[r->kind]; i++) {
 		struct err one = { 0 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init/exec: one more process in a container that exists: joins its namespaces in one call, then takes the same
- * steps as the container's own process did (rule X7). What it finds there belongs to the container.
+ * init/exec: one more process in a container that exists: joins its namespaces in one call, then
+ * takes the same steps as the container's own process did (rule X7). What it finds there belongs to
+ * the container.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,10 @@ static int step_join(struct init *in, struct err *e)
 	int r;
 
 	fd_close(&in->console_sock);
-	/* SECURITY: X3: the container's processes could trace this one from the moment it is among them. */
+	/*
+	 * SECURITY: X3: the container's processes could trace this one from the moment it is among
+	 * them.
+	 */
 	r = cred_set_dumpable(false, e);
 	if (r == 0 && in->join)
 		r = ns_join_process(in->target, in->join, e);
@@ -73,7 +77,10 @@ static int step_ready(struct init *in, struct err *e)
 	return sync_send(in->chan, SYNC_READY, -1, e);
 }
 
-/* Faults K5: until here this process ends with the command; from START on it is a process of the container. */
+/*
+ * Faults K5: until here this process ends with the command; from START on it is a process of the
+ * container.
+ */
 static int step_wait_start(struct init *in, struct err *e)
 {
 	struct sync_msg m;
@@ -87,8 +94,8 @@ static int step_wait_start(struct init *in, struct err *e)
 }
 
 /*
- * As init_steps, without what makes a container. The cgroup comes first, while its files can still be reached;
- * the terminal and everything after it is of the container.
+ * As init_steps, without what makes a container. The cgroup comes first, while its files can still
+ * be reached; the terminal and everything after it is of the container.
  */
 const struct init_step init_exec_steps[] = {
 	{ "session", STAGE_ENTER, init_step_session },

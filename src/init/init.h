@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init: what runs inside, from the clone to execve, as one table of steps (steps.c). Everything it needs was
- * decided by the plan and opened by the runtime; it asks for what only the runtime may do over the channel.
+ * init: what runs inside, from the clone to execve, as one table of steps (steps.c). Everything it
+ * needs was decided by the plan and opened by the runtime; it asks for what only the runtime may do
+ * over the channel.
  */
 #ifndef HULL_INIT_INIT_H
 #define HULL_INIT_INIT_H
@@ -38,32 +39,34 @@ struct init {
 	struct mount_sources *sources;
 	struct ns_fds *ns;
 	const struct seccomp_program *filter;
-	int chan;			/* to the runtime */
-	int start_sock;			/* listening for `hull start`; -1: the runtime itself says START */
-	int host_dirs[4];		/* of the runtime, closed first: no host directory comes along (rule X1) */
-	int lock_fd;			/* open and locked until execve: how others see created from running */
-	int *hook_fds;			/* executables of the createContainer hooks */
-	int console_sock;		/* runtime's; closed here */
-	const struct cgroup *cgroup;	/* ... and the way into it, see cgroup_doors_enter */
+	int chan;	/* to the runtime */
+	int start_sock; /* listening for `hull start`; -1: the runtime itself says START */
+	/* of the runtime, closed first: no host directory comes along (rule X1) */
+	int host_dirs[4];
+	int lock_fd;	  /* open and locked until execve: how others see created from running */
+	int *hook_fds;	  /* executables of the createContainer hooks */
+	int console_sock; /* runtime's; closed here */
+	const struct cgroup *cgroup; /* ... and the way into it, see cgroup_doors_enter */
 	int *cgroup_doors;
-	bool place;			/* ask for PLACE */
-	bool seal;			/* swap the program image (container/seal.c did not re-execute) */
-	struct rlimit nofile;		/* of the caller, restored before hooks and exec */
-	struct spec_state state;	/* for createContainer and startContainer hooks; init fills pid and status */
+	bool place;	      /* ask for PLACE */
+	bool seal;	      /* swap the program image (container/seal.c did not re-execute) */
+	struct rlimit nofile; /* of the caller, restored before hooks and exec */
+	/* for createContainer and startContainer hooks; init fills pid and status */
+	struct spec_state state;
 	/* exec (exec.c) */
-	bool exec;			/* the container exists */
-	int target;			/* pidfd of its init */
-	uint64_t join;			/* CLONE_NEW* of those of its namespaces that differ from the caller's */
-	int root_dir;			/* root of a container without a mount namespace, -1 */
-	bool fork;			/* the pid namespace takes a fork: the runtime could not enter it */
+	bool exec;     /* the container exists */
+	int target;    /* pidfd of its init */
+	uint64_t join; /* CLONE_NEW* of those of its namespaces that differ from the caller's */
+	int root_dir;  /* root of a container without a mount namespace, -1 */
+	bool fork;     /* the pid namespace takes a fork: the runtime could not enter it */
 	/* own */
-	struct mount_tree tree;		/* views of cgroups filled by the runtime */
+	struct mount_tree tree; /* views of cgroups filled by the runtime */
 	bool placed, replaced;
 	int pty_master, pty_slave;
-	int start_conn;			/* where the result of START goes: chan or the accepted connection */
+	int start_conn; /* where the result of START goes: chan or the accepted connection */
 	struct strv env, args;
-	const char *program;		/* path found for args[0] */
-	int listener;			/* seccomp notify fd */
+	const char *program; /* path found for args[0] */
+	int listener;	     /* seccomp notify fd */
 	struct arena arena;
 };
 
@@ -78,7 +81,10 @@ extern const size_t init_n_steps;
 extern const struct init_step init_exec_steps[];
 extern const size_t init_n_exec_steps;
 
-/* Runs in the child of clone3; never returns. init_exec_main: one more process in a container that exists. */
+/*
+ * Runs in the child of clone3; never returns. init_exec_main: one more process in a container that
+ * exists.
+ */
 _noreturn_ void init_main(struct init *in);
 _noreturn_ void init_exec_main(struct init *in);
 
@@ -86,7 +92,10 @@ _noreturn_ void init_exec_main(struct init *in);
 int init_seal(struct err *e);
 /* Can init_seal work on this kernel? Probed by the runtime, without effect. */
 bool init_can_seal(void);
-/* Seal by executing a sealed copy of the whole program: for builds and kernels where init_seal cannot work. */
+/*
+ * Seal by executing a sealed copy of the whole program: for builds and kernels where init_seal
+ * cannot work.
+ */
 int init_reexec_sealed(char *const argv[], char *const envp[], struct err *e);
 
 /* init/program.c: PATH look-up, HOME, cwd; all inside, as the final user. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init/main: walks the table of steps, keeps the flight recorder, and turns the first error into a FAIL
- * message to whoever waits for the result.
+ * init/main: walks the table of steps, keeps the flight recorder, and turns the first error into a
+ * FAIL message to whoever waits for the result.
  */
 #include <unistd.h>
 

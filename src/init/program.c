@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init/program: finds and executes the program inside the container: PATH look-up as execvp does it, HOME
- * from the container's passwd, the working directory with proof that it is inside (rules X4, X5).
+ * init/program: finds and executes the program inside the container: PATH look-up as execvp does
+ * it, HOME from the container's passwd, the working directory with proof that it is inside (rules
+ * X4, X5).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,8 +47,9 @@ static bool passwd_home(char *line, uid_t uid, const char **ret)
 }
 
 /*
- * HOME as the field sets it: from /etc/passwd of the container, "/" when the user is not there. SECURITY:
- * the file is hostile: a regular file only, never blocking, bounded (rules P5, C1: no NSS).
+ * HOME as the field sets it: from /etc/passwd of the container, "/" when the user is not there.
+ * SECURITY: the file is hostile: a regular file only, never blocking, bounded (rules P5, C1: no
+ * NSS).
  */
 static const char *find_home(struct init *in)
 {
@@ -101,7 +103,10 @@ int init_enter_cwd(const char *cwd, struct err *e)
 		err_sys(e, ERR_EXE_CWD, r, "enter the working directory %s", cwd);
 		return err_at(e, r, "/process/cwd");
 	}
-	/* KERNEL: the raw getcwd begins with "(unreachable)" outside the root. getcwd(2). SECURITY: X4. */
+	/*
+	 * KERNEL: the raw getcwd begins with "(unreachable)" outside the root. getcwd(2). SECURITY:
+	 * X4.
+	 */
 	n = sys_getcwd(where, sizeof(where));
 	if (n < 0 || where[0] != '/') {
 		r = err_set(e, ERR_EXE_CWD, n < 0 ? (int)-n : EXDEV,
@@ -136,11 +141,13 @@ static int executable(const char *path)
 static int not_executable(const char *name, const char *path, int r, struct err *e)
 {
 	if (r == -ENOENT || r == -ENOTDIR)
-		err_set(e, ERR_EXE_NOTFOUND, ENOENT, "exec: \"%s\": executable file not found", name);
+		err_set(e, ERR_EXE_NOTFOUND, ENOENT, "exec: \"%s\": executable file not found",
+			name);
 	else if (r == -EISDIR)
 		err_set(e, ERR_EXE_ACCESS, EACCES, "exec: \"%s\": is a directory", path);
 	else if (r == -EACCES || r == -EPERM)
-		err_set(e, ERR_EXE_ACCESS, EACCES, "exec: \"%s\": not executable for this user", path);
+		err_set(e, ERR_EXE_ACCESS, EACCES, "exec: \"%s\": not executable for this user",
+			path);
 	else
 		err_sys(e, ERR_EXE_FAILED, r, "exec: \"%s\"", path);
 	return err_at(e, r, "/process/args/0");
@@ -176,7 +183,8 @@ int init_find_program(struct init *in, struct err *e)
 			seen = -EACCES;
 	}
 	if (seen == -ENOENT) {
-		err_set(e, ERR_EXE_NOTFOUND, ENOENT, "exec: \"%s\": executable file not found in $PATH", name);
+		err_set(e, ERR_EXE_NOTFOUND, ENOENT,
+			"exec: \"%s\": executable file not found in $PATH", name);
 		return err_at(e, -ENOENT, "/process/args/0");
 	}
 	return not_executable(name, name, seen, e);
@@ -188,7 +196,8 @@ static bool is_elf(const char *path)
 	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	char magic[4] = { 0 };
 
-	return fd >= 0 && io_read_full(fd, magic, sizeof(magic)) == sizeof(magic) && memcmp(magic, "\177ELF", 4) == 0;
+	return fd >= 0 && io_read_full(fd, magic, sizeof(magic)) == sizeof(magic) &&
+	       memcmp(magic, "\177ELF", 4) == 0;
 }
 
 int init_exec(struct init *in, struct err *e)
@@ -196,9 +205,13 @@ int init_exec(struct init *in, struct err *e)
 	char **shell;
 	int r;
 
-	/* execve, not execveat: it runs behind the filter, and a profile may know only the older one. */
+	/*
+	 * execve, not execveat: it runs behind the filter, and a profile may know only the older
+	 * one.
+	 */
 	r = sys_execve(in->program, in->args.v, in->env.v);
-	if (r == -ENOEXEC && !is_elf(in->program)) { /* as execvp(3): a file without a format is a script of the shell */
+	/* as execvp(3): a file without a format is a script of the shell */
+	if (r == -ENOEXEC && !is_elf(in->program)) {
 		shell = arena_new_array(&in->arena, in->args.n + 2, char *);
 		shell[0] = arena_strdup(&in->arena, "/bin/sh");
 		shell[1] = arena_strdup(&in->arena, in->program);
@@ -208,7 +221,8 @@ int init_exec(struct init *in, struct err *e)
 			r = -ENOEXEC;
 	}
 	if (r == -ENOENT) /* the file was there at create: its interpreter is missing */
-		err_set(e, ERR_EXE_NOTFOUND, ENOENT, "exec: \"%s\": executable file or its interpreter not found",
+		err_set(e, ERR_EXE_NOTFOUND, ENOENT,
+			"exec: \"%s\": executable file or its interpreter not found",
 			in->args.v[0]);
 	else if (r == -EACCES)
 		err_set(e, ERR_EXE_ACCESS, EACCES, "exec: \"%s\"", in->args.v[0]);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init/seal: what a container finds behind /proc/PID/exe of its init must not be the hull binary (rule X2,
- * the class of CVE-2019-5736). Two ways: the image moves to anonymous memory and the link points to an empty
- * sealed file (one copy, no exec), or the whole program runs from a sealed copy.
+ * init/seal: what a container finds behind /proc/PID/exe of its init must not be the hull binary
+ * (rule X2, the class of CVE-2019-5736). Two ways: the image moves to anonymous memory and the link
+ * points to an empty sealed file (one copy, no exec), or the whole program runs from a sealed copy.
  */
 #include <elf.h>
 #include <errno.h>
@@ -47,7 +47,10 @@ bool init_can_seal(void)
 #else
 	unsigned size = 0;
 
-	/* KERNEL: PR_SET_MM_MAP exists with CONFIG_CHECKPOINT_RESTORE; its size query needs no right. prctl(2) */
+	/*
+	 * KERNEL: PR_SET_MM_MAP exists with CONFIG_CHECKPOINT_RESTORE; its size query needs no
+	 * right. prctl(2)
+	 */
 	return sys_prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, (unsigned long)&size, 0, 0) == 0 &&
 	       size == sizeof(struct prctl_mm_map);
 #endif
@@ -71,16 +74,18 @@ static int empty_sealed(void)
 
 static int prot_of(uint32_t flags)
 {
-	return (flags & PF_R ? PROT_READ : 0) | (flags & PF_W ? PROT_WRITE : 0) | (flags & PF_X ? PROT_EXEC : 0);
+	return (flags & PF_R ? PROT_READ : 0) | (flags & PF_W ? PROT_WRITE : 0) |
+	       (flags & PF_X ? PROT_EXEC : 0);
 }
 
 /*
- * Replace the file mappings of one segment by anonymous memory with the same bytes. The copy is moved over
- * the original in one step, so code that runs from it and data it uses are always there.
+ * Replace the file mappings of one segment by anonymous memory with the same bytes. The copy is
+ * moved over the original in one step, so code that runs from it and data it uses are always there.
  */
 static int move_segment(char *start, size_t len, int prot)
 {
-	char *copy = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+	char *copy = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
 	if (copy == MAP_FAILED)
 		return -errno;
@@ -115,9 +120,12 @@ static int move_image(void)
 		uint64_t to = (load[i].p_vaddr + load[i].p_filesz + mask) & ~mask, keep = to;
 		int r;
 
-		/* What follows the headers (relocations, symbols) was used up by the start of a static program; every
-		 * page that is not copied saves a microsecond. */
-		if (i == 0 && !linker && load[i].p_flags == PF_R && eh->e_phoff + eh->e_phnum * sizeof(*ph) <= PAGE)
+		/*
+		 * What follows the headers (relocations, symbols) was used up by the start of a
+		 * static program; every page that is not copied saves a microsecond.
+		 */
+		if (i == 0 && !linker && load[i].p_flags == PF_R &&
+		    eh->e_phoff + eh->e_phnum * sizeof(*ph) <= PAGE)
 			keep = from + PAGE;
 		r = move_segment(base + from, keep - from, prot_of(load[i].p_flags));
 		if (r < 0)
@@ -135,7 +143,10 @@ static int move_image(void)
 	return 0;
 }
 
-/* The present layout of the process, which PR_SET_MM_MAP wants in full: fields 26-28, 45-51 of stat. */
+/*
+ * The present layout of the process, which PR_SET_MM_MAP wants in full: fields 26-28, 45-51 of
+ * stat.
+ */
 static int read_layout(struct prctl_mm_map *map)
 {
 	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, "/proc/self/stat", O_RDONLY, 0);
@@ -194,8 +205,11 @@ int init_seal(struct err *e)
 	if (r < 0)
 		return err_sys(e, ERR_PRO_SEAL, r, "move hull's image to anonymous memory");
 	map.exe_fd = (uint32_t)fd;
-	/* KERNEL: the link changes only when no mapping of the old file is left (EBUSY), and needs CAP_SYS_ADMIN
-	 * or CAP_CHECKPOINT_RESTORE in the user namespace of the caller. prctl(2), replace_mm_exe_file */
+	/*
+	 * KERNEL: the link changes only when no mapping of the old file is left (EBUSY), and needs
+	 * CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE in the user namespace of the caller. prctl(2),
+	 * replace_mm_exe_file
+	 */
 	r = sys_prctl(PR_SET_MM, PR_SET_MM_MAP, (unsigned long)&map, sizeof(map), 0);
 	if (r < 0)
 		return err_sys(e, ERR_PRO_SEAL, r, "point /proc/self/exe away from hull");
@@ -212,7 +226,9 @@ int init_reexec_sealed(char *const argv[], char *const envp[], struct err *e)
 	self = sys_openat(AT_FDCWD, "/proc/self/exe", O_RDONLY, 0);
 	if (self < 0)
 		return err_sys(e, ERR_PRO_SEAL, self, "open /proc/self/exe");
-	/* Running from a sealed copy already? Asked of the file itself, never of the environment. */
+	/*
+	 * Running from a sealed copy already? Asked of the file itself, never of the environment.
+	 */
 	have = fcntl(self, F_GET_SEALS);
 	if (have >= 0 && (have & seals) == seals)
 		return 0;
@@ -227,7 +243,8 @@ int init_reexec_sealed(char *const argv[], char *const envp[], struct err *e)
 		ssize_t n = sendfile(copy, self, NULL, (size_t)left);
 
 		if (n <= 0)
-			return err_sys(e, ERR_PRO_SEAL, n < 0 ? -errno : -EIO, "copy hull into a memfd");
+			return err_sys(e, ERR_PRO_SEAL, n < 0 ? -errno : -EIO,
+				       "copy hull into a memfd");
 		left -= n;
 	}
 	if (fcntl(copy, F_ADD_SEALS, seals) < 0)

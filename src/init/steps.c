@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init/steps: the order in which a container comes to be, seen from inside. The table at the end is the
- * contract (rules M6, C2, C4); each function above it is one step.
+ * init/steps: the order in which a container comes to be, seen from inside. The table at the end is
+ * the contract (rules M6, C2, C4); each function above it is one step.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/io.h"
-#include "base/trace.h"
 #include "cred/cred.h"
 #include "hook/hook.h"
 #include "init/steps.h"
@@ -26,34 +22,14 @@
 
 /* ---- ENTER ---- */
 
-int init_step_session(struct init *in, struct err *e)
-{
-	int r;
-
-	for (size_t i = 0; i < ARRAY_LEN(in->host_dirs); i++)
-		fd_close(&in->host_dirs[i]);
-	umask(0);
-	/* SECURITY: X6: no controlling terminal of the caller can be reached by terminal input injection. */
-	if (setsid() < 0 && errno != EPERM)
-		return err_sys(e, ERR_CRD_LOCK, -errno, "setsid");
-	r = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (r < 0)
-		return err_sys(e, ERR_CRD_LOCK, r, "prctl(PR_SET_PDEATHSIG)");
-	return 0;
-}
-
 static int step_seal(struct init *in, struct err *e)
 {
 	return in->seal ? init_seal(e) : 0;
 }
 
-int init_step_cgroup(struct init *in, struct err *e)
-{
-	return cgroup_doors_enter(in->cgroup, in->cgroup_doors, e);
-}
-
 /* Ask the runtime for something and wait until it is done. */
-static int ask(struct init *in, enum sync_kind question, int fd, enum sync_kind answer, struct err *e)
+static int ask(struct init *in, enum sync_kind question, int fd, enum sync_kind answer,
+	       struct err *e)
 {
 	struct sync_msg m;
 	int r = sync_send(in->chan, question, fd, e);
@@ -75,7 +51,8 @@ int init_fork_next(struct init *in, uint64_t flags, struct err *e)
 	struct clone_args args = {
 		.flags = flags | CLONE_PARENT | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)&pidfd,
-		.exit_signal = 0, /* KERNEL: must be 0 with CLONE_PARENT; the parent's is inherited. clone(2) */
+		/* KERNEL: must be 0 with CLONE_PARENT; the parent's is inherited. clone(2) */
+		.exit_signal = 0,
 	};
 
 	r = sys_clone3(&args);
@@ -129,7 +106,8 @@ static int run_ns_op(struct init *in, const struct plan_ns_op *op, uint64_t *lef
 	case NS_OP_CLONE:
 		break;
 	}
-	return err_set(e, ERR_GEN_INTERNAL, 0, "namespace operation %d is not one of init's", op->what);
+	return err_set(e, ERR_GEN_INTERNAL, 0, "namespace operation %d is not one of init's",
+		       op->what);
 }
 
 static int step_namespaces(struct init *in, struct err *e)
@@ -144,7 +122,10 @@ static int step_namespaces(struct init *in, struct err *e)
 	}
 	/* SECURITY: X1: those of the host among them would be a way out. */
 	ns_close(in->ns);
-	/* KERNEL: a change of ids or a fork clears the parent-death signal. PR_SET_PDEATHSIG(2const) */
+	/*
+	 * KERNEL: a change of ids or a fork clears the parent-death signal.
+	 * PR_SET_PDEATHSIG(2const)
+	 */
 	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	return cred_set_dumpable(false, e);
 }
@@ -239,7 +220,9 @@ static int step_pivot(struct init *in, struct err *e)
 	return mount_pivot(&in->tree, e);
 }
 
-/* A missing working directory is made, as the field expects, while still privileged (rules P2, P4). */
+/*
+ * A missing working directory is made, as the field expects, while still privileged (rules P2, P4).
+ */
 static int step_make_cwd(struct init *in, struct err *e)
 {
 	const struct plan_process *p = &in->plan->process;
@@ -300,148 +283,7 @@ static int step_hostname(struct init *in, struct err *e)
 	return tune_hostname(p->hostname, p->domainname, e);
 }
 
-int init_step_keyring(struct init *in, struct err *e)
-{
-	const struct plan_process *p = &in->plan->process;
-
-	if (!p->set || !p->new_keyring)
-		return 0;
-	if (in->exec)
-		return cred_join_keyring(in->plan->id, p->spec->selinux_label, e);
-	return cred_new_keyring(in->plan->id, p->spec->selinux_label, e);
-}
-
-int init_step_personality(struct init *in, struct err *e)
-{
-	const struct spec_personality *p = &in->plan->os->personality;
-
-	return p->set ? tune_personality(p, e) : 0;
-}
-
-int init_step_memory_policy(struct init *in, struct err *e)
-{
-	const struct spec_memory_policy *m = &in->plan->os->memory_policy;
-
-	return m->set ? tune_memory_policy(m, e) : 0;
-}
-
-int init_step_io_priority(struct init *in, struct err *e)
-{
-	const struct plan_process *p = &in->plan->process;
-
-	return p->set && p->spec->io_priority.set ? tune_io_priority(&p->spec->io_priority, e) : 0;
-}
-
 /* ---- LOCKDOWN ---- */
-
-int init_step_home(struct init *in, struct err *e)
-{
-	return in->plan->process.set ? init_set_home(in, e) : 0;
-}
-
-int init_step_terminal_stdio(struct init *in, struct err *e)
-{
-	int r;
-
-	if (in->pty_slave < 0)
-		return 0;
-	r = console_take_stdio(in->pty_slave, in->plan->process.uid, e);
-	fd_close(&in->pty_slave);
-	return r;
-}
-
-/* The program of another user must be able to open /dev/stdout again. SECURITY: P8: only pipes and terminals
- * that the caller owns, never a device such as /dev/null. */
-int init_step_stdio_owner(struct init *in, struct err *e)
-{
-	const struct plan_process *p = &in->plan->process;
-	uid_t self = geteuid();
-
-	(void)e;
-	for (int fd = 0; p->set && p->uid != self && fd <= 2; fd++) {
-		struct stat st;
-
-		if (fstat(fd, &st) < 0 || st.st_uid != self)
-			continue;
-		if ((S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd))) && fchown(fd, p->uid, -1) < 0)
-			continue; /* an unmapped id or a read-only file system: the stream works as it is */
-	}
-	return 0;
-}
-
-int init_step_bounding_set(struct init *in, struct err *e)
-{
-	return in->plan->process.set ? cred_drop_bounding(&in->plan->process, e) : 0;
-}
-
-int init_step_label(struct init *in, struct err *e)
-{
-	const struct plan_process *p = &in->plan->process;
-	struct procfs proc = { .fd = -1 };
-	int r;
-
-	if (!p->set || (!p->spec->apparmor_profile && !p->spec->selinux_label))
-		return 0;
-	r = proc_open(false, &proc);
-	if (r < 0)
-		return err_sys(e, ERR_CRD_LSM, r, "open a private procfs");
-	r = cred_set_label(p, &proc, e);
-	proc_close(&proc);
-	return r;
-}
-
-int init_step_ids(struct init *in, struct err *e)
-{
-	return in->plan->process.set ? cred_set_ids(&in->plan->process, e) : 0;
-}
-
-/* KERNEL: without no_new_privs, loading a filter needs CAP_SYS_ADMIN in the user namespace. seccomp(2) */
-static bool keeps_sys_admin(const struct init *in)
-{
-	return in->filter->n && !in->plan->process.spec->no_new_privileges;
-}
-
-/*
- * SECURITY: C4. CAP_SYS_ADMIN stays until the filter is loaded right before execve; the bounding set is without
- * it, so a startContainer hook cannot keep it.
- */
-int init_step_capabilities(struct init *in, struct err *e)
-{
-	struct plan_process p = in->plan->process;
-	int r;
-
-	if (!p.set)
-		return 0;
-	if (keeps_sys_admin(in)) {
-		p.caps[CAPSET_EFFECTIVE] |= 1ull << CAP_SYS_ADMIN;
-		p.caps[CAPSET_PERMITTED] |= 1ull << CAP_SYS_ADMIN;
-	}
-	r = cred_set_caps(&p, e);
-	if (r < 0)
-		return r;
-	sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	return 0;
-}
-
-int init_step_no_new_privs(struct init *in, struct err *e)
-{
-	const struct plan_process *p = &in->plan->process;
-
-	return p->set && p->spec->no_new_privileges ? cred_no_new_privs(e) : 0;
-}
-
-int init_step_cwd(struct init *in, struct err *e)
-{
-	return in->plan->process.set ? init_enter_cwd(in->plan->process.spec->cwd, e) : 0;
-}
-
-int init_step_program(struct init *in, struct err *e)
-{
-	if (!in->plan->process.set)
-		return 0;
-	umask(in->plan->process.umask);
-	return init_find_program(in, e);
-}
 
 static int step_ready(struct init *in, struct err *e)
 {
@@ -449,15 +291,20 @@ static int step_ready(struct init *in, struct err *e)
 	/* SECURITY: X1: the rootfs fd of the host's mount leads out of the container by "..". */
 	mount_sources_close(in->sources);
 	fd_close(&in->console_sock);
-	/* From here on the end of the runtime shows as the end of the channel: `create` ends right after CREATED, and
-	 * must not take init with it. */
+	/*
+	 * From here on the end of the runtime shows as the end of the channel: `create` ends right
+	 * after CREATED, and must not take init with it.
+	 */
 	sys_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	return sync_send(in->chan, SYNC_READY, -1, e);
 }
 
 /* ---- START ---- */
 
-/* Lineage S-11. The bytes were checked by `hull start`; what they ask for is checked here, where the plan is. */
+/*
+ * Lineage S-11. The bytes were checked by `hull start`; what they ask for is checked here, where
+ * the plan is.
+ */
 static int replace_process(struct init *in, int fd, struct err *e)
 {
 	struct spec_process *s = arena_new(&in->arena, struct spec_process);
@@ -478,7 +325,10 @@ static int replace_process(struct init *in, int fd, struct err *e)
 	return r;
 }
 
-/* One caller of `hull start` at a time; one that goes away before it said START changes nothing (faults K3). */
+/*
+ * One caller of `hull start` at a time; one that goes away before it said START changes nothing
+ * (faults K3).
+ */
 static int accept_start(struct init *in, struct err *e)
 {
 	for (;;) {
@@ -558,80 +408,16 @@ static int step_start_container_hooks(struct init *in, struct err *e)
 	return run_hooks(in, HOOK_START_CONTAINER, "created", e);
 }
 
-/* ---- EXEC ---- */
-
-int init_step_descriptors(struct init *in, struct err *e)
-{
-	unsigned keep = in->plan->process.preserve_fds + in->plan->process.listen_fds;
-	sigset_t none;
-	int r;
-
-	/* SECURITY: X1: everything but the streams and what was asked for goes away with execve. */
-	r = sys_close_range(3 + keep, ~0u, CLOSE_RANGE_CLOEXEC);
-	if (r < 0)
-		return err_sys(e, ERR_CRD_LOCK, r, "close_range");
-	for (unsigned i = 0; i < keep; i++) {
-		r = fd_set_cloexec((int)(3 + i), 0);
-		if (r < 0)
-			return err_sys(e, ERR_CLI_VALUE, r, "unable to stat preserved-fd %u", 3 + i);
-	}
-	sigemptyset(&none);
-	sys_signals_default(); /* X6: hull ignores SIGPIPE, and whoever started it may have ignored more */
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	return 0;
-}
-
-int init_step_rlimits(struct init *in, struct err *e)
-{
-	/* hull raised the soft limit for itself; the program gets what the caller had, or what the config says. Late,
-	 * because a limit may be too low for hull; hard limits that need rights were raised by the runtime. */
-	setrlimit(RLIMIT_NOFILE, &in->nofile);
-	return in->plan->process.set ? tune_rlimits(in->plan->process.spec, 0, e) : 0;
-}
-
-int init_step_filter(struct init *in, struct err *e)
-{
-	if (!in->filter->n)
-		return 0;
-	return seccomp_load(in->filter, &in->listener, e);
-}
-
-int init_step_last_capability(struct init *in, struct err *e)
-{
-	const uint64_t *caps = in->plan->process.caps;
-	int r;
-
-	if (!keeps_sys_admin(in))
-		return 0;
-	r = sys_capset(caps[CAPSET_EFFECTIVE], caps[CAPSET_PERMITTED], caps[CAPSET_INHERITABLE]);
-	return r < 0 ? err_sys(e, ERR_CRD_CAPS, r, "drop CAP_SYS_ADMIN") : 0;
-}
-
-int init_step_listener(struct init *in, struct err *e)
-{
-	struct sync_msg m;
-	int r;
-
-	if (in->listener < 0)
-		return 0;
-	r = sync_send(in->start_conn, SYNC_SECCOMP, in->listener, e);
-	fd_close(&in->listener);
-	return r < 0 ? r : sync_expect(in->start_conn, SYNC_SECCOMPED, 0, &m, e);
-}
-
-int init_step_exec(struct init *in, struct err *e)
-{
-	return init_exec(in, e);
-}
-
 /*
  * The order, and why (rules M6, C2, C4):
  *  - the sealed image comes before any namespace that others live in can be entered;
  *  - the cgroup before its namespace, which takes the cgroup of the moment as its root;
  *  - devices before the runtime's hooks, which put more into /dev;
- *  - the terminal before pivot, from the container's own devpts; sysctls before /proc/sys turns read-only;
+ *  - the terminal before pivot, from the container's own devpts; sysctls before /proc/sys turns
+ *    read-only;
  *  - read-only paths before masks, so that a mask below one is not itself covered;
- *  - the bounding set while CAP_SETPCAP is held, ids before capabilities, the label before no_new_privs;
+ *  - the bounding set while CAP_SETPCAP is held, ids before capabilities, the label before
+ *    no_new_privs;
  *  - the filter last, so that it covers as little of hull as possible.
  */
 const struct init_step init_steps[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init/steps: the steps that create and exec share: whoever enters a container is made the same way (rule X7).
- * Not included outside.
+ * init/steps: the steps that create and exec share: whoever enters a container is made the same way
+ * (rule X7). Not included outside.
  */
 #ifndef HULL_INIT_STEPS_H
 #define HULL_INIT_STEPS_H

@@ -125,8 +125,8 @@ int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struc
 	bool strict = mnt_is_strict(m->destination);
 	struct mnt_noter noter = mnt_noter(t);
 
-	if (name && t->dev_own) { /* a fresh file system has no mount points yet, so this is no
-				     change of the image */
+	/* a fresh file system has no mount points yet, so this is no change of the image */
+	if (name && t->dev_own) {
 		fd = target_in_own_dev(t, name, dir);
 	} else if (m->must_exist) {
 		fd = strict ? path_resolve_strict(&t->root, m->destination)

@@ -25,17 +25,20 @@ typedef int mount_userns_fn(const struct spec_idmaps *uid, const struct spec_idm
 struct mount_sources {
 	struct rootfs rootfs; /* root.path, O_PATH */
 	int root_tree; /* detached recursive clone of it, propagation set; -1: made by init */
-	int *bind; /* per plan mount: detached clone (open_tree) of the bind source with its
-		      attributes set, or -1 */
+	/*
+	 * per plan mount: detached clone (open_tree) of the bind source with its attributes set, or
+	 * -1
+	 */
+	int *bind;
 	int *userns; /* per plan mount: user namespace for the id map of a new file system, or -1 */
-	const char **link; /* per plan mount: text of the symlink that copy-symlink found as source,
-			      or NULL */
+	/* per plan mount: text of the symlink that copy-symlink found as source, or NULL */
+	const char **link;
 	uint64_t *mnt_id; /* per plan mount: unique id once attached, 0: none (written by init) */
 	int *device; /* per plan device that is bound: detached clone of the host's node, or -1 */
-	int null; /* detached clone of the host's verified /dev/null, or -1: made by init */
+	int null;    /* detached clone of the host's verified /dev/null, or -1: made by init */
 	size_t n_bind, n_device;
-	struct mount_made *made; /* shared with init: mount points it made in the rootfs, for
-				    mount_sources_undo */
+	/* shared with init: mount points it made in the rootfs, for mount_sources_undo */
+	struct mount_made *made;
 };
 
 /* Open everything named by @p on the host: root, bind sources (cloned, attributes set, idmapped
@@ -56,13 +59,15 @@ void mount_sources_close(struct mount_sources *s);
 /* One cgroup hierarchy of the host, filled by the caller from the cgroup room (for MOUNT_CGROUP
  * only). */
 struct mount_hierarchy {
-	const char *name; /* directory below /sys/fs/cgroup: "cpu,cpuacct", "systemd", "unified"; ""
-			     when v2 is alone */
+	/*
+	 * directory below /sys/fs/cgroup: "cpu,cpuacct", "systemd", "unified"; "" when v2 is alone
+	 */
+	const char *name;
 	const char
 		*controllers; /* v1: mount options, "cpu,cpuacct" or "name=systemd"; NULL for v2 */
-	const char *path; /* host path of the container's own directory, used when tree is -1; NULL:
-			     unknown */
-	int dir; /* fd of that directory, or -1 */
+	/* host path of the container's own directory, used when tree is -1; NULL: unknown */
+	const char *path;
+	int dir;  /* fd of that directory, or -1 */
 	int tree; /* detached clone of it, made by mount_hierarchies_open in the runtime; -1 */
 	bool v2;
 };
@@ -80,17 +85,20 @@ struct mount_tree {
 	const struct mount_hierarchy *hierarchies;
 	size_t n_hierarchies;
 	struct rootfs root; /* the attached clone of the rootfs; every later look-up starts here */
-	uint64_t root_mnt_id; /* of that clone: the undo record needs it when the container has no
-				 mount namespace */
-	struct procfs proc; /* private procfs (subset=pid) for reopening; opened when needed unless
-			       given */
-	struct rootfs dev; /* what is on /dev (hull's own tmpfs, a bind, or the directory of the
-			      rootfs), fd kept (rule D1) */
+	/* of that clone: the undo record needs it when the container has no mount namespace */
+	uint64_t root_mnt_id;
+	/* private procfs (subset=pid) for reopening; opened when needed unless given */
+	struct procfs proc;
+	/*
+	 * what is on /dev (hull's own tmpfs, a bind, or the directory of the rootfs), fd kept (rule
+	 * D1)
+	 */
+	struct rootfs dev;
 	bool dev_own; /* it is a tmpfs hull made: nobody else can change names there */
-	uint64_t kernel_dev[2]; /* st_dev of the procfs on /proc and the sysfs on /sys: names there
-				   cannot be swapped */
+	/* st_dev of the procfs on /proc and the sysfs on /sys: names there cannot be swapped */
+	uint64_t kernel_dev[2];
 	int userns_fd; /* of the container, for MOUNT_IDMAP_CONTAINER on new file systems; -1 */
-	int empty; /* the shared empty directory for masks, once made */
+	int empty;     /* the shared empty directory for masks, once made */
 };
 #define MOUNT_TREE_INIT                                                                            \
 	{                                                                                          \
@@ -111,7 +119,10 @@ int mount_pivot(struct mount_tree *t,
 		struct err *e); /* pivot_root by fd, detach the old root; or chroot */
 int mount_readonly_paths(struct mount_tree *t, struct err *e);
 int mount_masked_paths(struct mount_tree *t, struct err *e);
-/* mkdir -p in the container's root (rules P2, P4); a create that fails later takes it away again. 0 or -errno. */
+/*
+ * mkdir -p in the container's root (rules P2, P4); a create that fails later takes it away again. 0
+ * or -errno.
+ */
 int mount_make_dir(struct mount_tree *t, const char *path);
 /* Bind the pty slave on /dev/console (rule D4): after mount_devices, before mount_root_finish. */
 int mount_console(struct mount_tree *t, int pty_slave, struct err *e);

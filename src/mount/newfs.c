@@ -15,8 +15,8 @@
 #include "sys/call.h"
 
 enum {
-	VALUE_MAX = 256, /* KERNEL: size of a string for fsconfig(2), with its NUL; longer ones are
-			    EINVAL. */
+	/* KERNEL: size of a string for fsconfig(2), with its NUL; longer ones are EINVAL. */
+	VALUE_MAX = 256,
 	WORDS_MAX = 400,
 };
 
@@ -58,11 +58,9 @@ static const struct {
 	unsigned long flag;
 	const char *set, *clear; /* parameters every file system takes; NULL: none */
 } sb_flags[] = {
-	{MS_RDONLY,	     "ro",	   "rw"	},
-	   { MS_SYNCHRONOUS, "sync",     "async"     },
-	{ MS_DIRSYNC,     "dirsync",	 NULL	      },
-	   { MS_LAZYTIME,	  "lazytime", "nolazytime"},
-	{ MS_MANDLOCK,    "mand",     "nomand"	},
+	{ MS_RDONLY, "ro", "rw" },	   { MS_SYNCHRONOUS, "sync", "async" },
+	{ MS_DIRSYNC, "dirsync", NULL },   { MS_LAZYTIME, "lazytime", "nolazytime" },
+	{ MS_MANDLOCK, "mand", "nomand" },
 };
 
 /* MS_SILENT needs nothing: errors of a file system context are kept in the context. MS_I_VERSION:

@@ -7,7 +7,9 @@
 
 #include <stdbool.h>
 
-/* Why the kernel would refuse @name for a device, or NULL. @pattern: a %d may stand for a number. */
+/*
+ * Why the kernel would refuse @name for a device, or NULL. @pattern: a %d may stand for a number.
+ */
 const char *net_name_problem(const char *name, bool pattern);
 
 #endif

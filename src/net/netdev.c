@@ -19,7 +19,7 @@
 
 struct device {
 	const char *host_name, *name; /* name NULL: keep */
-	struct net_link link; /* as found on the host */
+	struct net_link link;	      /* as found on the host */
 	struct net_address *addresses;
 	size_t n_addresses;
 	int inside; /* index in the container, 0: not moved */

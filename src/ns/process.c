@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ns/process: joins the namespaces of a process that is named by its pidfd (rule X7). Hides which of them are
- * its own and what the pid namespace is special about.
+ * ns/process: joins the namespaces of a process that is named by its pidfd (rule X7). Hides which
+ * of them are its own and what the pid namespace is special about.
  */
 #include <fcntl.h>
 
@@ -38,12 +38,16 @@ int ns_differing(pid_t pid, uint64_t *ret)
 
 int ns_join_process(int pidfd, uint64_t flags, struct err *e)
 {
-	/* KERNEL: all or none, in the right order, with the rights of the moment before. Since 5.8. setns(2) */
+	/*
+	 * KERNEL: all or none, in the right order, with the rights of the moment before. Since 5.8.
+	 * setns(2)
+	 */
 	int r = sys_setns(pidfd, (int)flags);
 
 	if (r == -EPERM)
 		return err_sys(e, ERR_NSP_JOIN, r,
-			       "join the namespaces of the container: needs CAP_SYS_ADMIN in the user namespaces they are of");
+			       "join the namespaces of the container: needs CAP_SYS_ADMIN in the "
+			       "user namespaces they are of");
 	return r < 0 ? err_sys(e, ERR_NSP_JOIN, r, "join the namespaces of the container") : 0;
 }
 

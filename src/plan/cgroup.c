@@ -93,7 +93,10 @@ static bool valid_slice(const char *s)
 	       !strstr(s, "--") && s[n - strlen(".slice") - 1] != '-';
 }
 
-/* On v2 the container's group is one level below its scope, where systemd writes nothing. An annotation names it. */
+/*
+ * On v2 the container's group is one level below its scope, where systemd writes nothing. An
+ * annotation names it.
+ */
 static int make_subgroup(struct maker *m, struct err *e)
 {
 	const char *key = "run.oci.systemd.subgroup", *name = "container";
@@ -116,7 +119,10 @@ static int make_subgroup(struct maker *m, struct err *e)
 	return 0;
 }
 
-/* LNX-CGPATH-09: slice:prefix:name. The unit is prefix-name.scope, or name when that is a slice itself. */
+/*
+ * LNX-CGPATH-09: slice:prefix:name. The unit is prefix-name.scope, or name when that is a slice
+ * itself.
+ */
 static int make_unit(struct maker *m, struct err *e)
 {
 	struct plan_cgroup *c = &m->plan->cgroup;
@@ -153,9 +159,9 @@ static int make_unit(struct maker *m, struct err *e)
 	if (str_ends(c->unit, ".slice") && !valid_slice(c->unit))
 		return err_set(e, ERR_CGR_PATH, 0, "\"%s\" is no name of a slice", c->unit);
 	/* the place of a slice is in its own name */
-	c->path = str_ends(c->unit, ".slice") ?
-			  slice_path(m->arena, c->unit) :
-			  arena_printf(m->arena, "%s/%s", slice_path(m->arena, slice), c->unit);
+	c->path = str_ends(c->unit, ".slice")
+			  ? slice_path(m->arena, c->unit)
+			  : arena_printf(m->arena, "%s/%s", slice_path(m->arena, slice), c->unit);
 	c->user = is_rootless(m->host);
 	return make_subgroup(m, e);
 }

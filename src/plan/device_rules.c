@@ -22,14 +22,14 @@ static const struct default_rule {
 	int64_t major, minor; /* -1: any */
 	uint32_t access;
 } defaults[] = {
-	{'c',  1,	  3,  ACCESS_ALL}, /* null */
-	{ 'c', 1,	  5,  ACCESS_ALL}, /* zero */
-	{ 'c', 1,	  7,  ACCESS_ALL}, /* full */
-	{ 'c', 1,	  8,  ACCESS_ALL}, /* random */
-	{ 'c', 1,	  9,  ACCESS_ALL}, /* urandom */
-	{ 'c', 5,	  0,  ACCESS_ALL}, /* tty */
-	{ 'c', 5,	  2,  ACCESS_ALL}, /* ptmx */
-	{ 'c', 136, -1, ACCESS_ALL}, /* pts: the terminals, /dev/console among them */
+	{ 'c', 1, 3, ACCESS_ALL },    /* null */
+	{ 'c', 1, 5, ACCESS_ALL },    /* zero */
+	{ 'c', 1, 7, ACCESS_ALL },    /* full */
+	{ 'c', 1, 8, ACCESS_ALL },    /* random */
+	{ 'c', 1, 9, ACCESS_ALL },    /* urandom */
+	{ 'c', 5, 0, ACCESS_ALL },    /* tty */
+	{ 'c', 5, 2, ACCESS_ALL },    /* ptmx */
+	{ 'c', 136, -1, ACCESS_ALL }, /* pts: the terminals, /dev/console among them */
 };
 
 static bool any(const struct opt_i64 *v)

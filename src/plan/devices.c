@@ -17,24 +17,17 @@ static const struct known {
 	uint32_t major, minor;
 	bool is_default;
 } known[] = {
-	{"/dev/null",     1,  3,   true },
-	 { "/dev/zero",	1,  5,   true },
-	{ "/dev/full",    1,  7,   true },
-	 { "/dev/random",  1,  8,	true },
-	{ "/dev/urandom", 1,  9,	true },
-	 { "/dev/tty",     5,  0,   true },
-	{ "/dev/fuse",    10, 229, false},
-	 { "/dev/net/tun", 10, 200, false},
-	{ "/dev/kvm",     10, 232, false},
+	{ "/dev/null", 1, 3, true },	 { "/dev/zero", 1, 5, true },
+	{ "/dev/full", 1, 7, true },	 { "/dev/random", 1, 8, true },
+	{ "/dev/urandom", 1, 9, true },	 { "/dev/tty", 5, 0, true },
+	{ "/dev/fuse", 10, 229, false }, { "/dev/net/tun", 10, 200, false },
+	{ "/dev/kvm", 10, 232, false },
 };
 
 static const struct plan_link links[] = {
-	{"/dev/fd",	     "/proc/self/fd"  },
-	      { "/dev/stdin",  "/proc/self/fd/0"},
-	{ "/dev/stdout", "/proc/self/fd/1"},
-	      { "/dev/stderr", "/proc/self/fd/2"},
-	{ "/dev/core",   "/proc/kcore"    },
-	      { "/dev/ptmx",   "pts/ptmx"	},
+	{ "/dev/fd", "/proc/self/fd" },	      { "/dev/stdin", "/proc/self/fd/0" },
+	{ "/dev/stdout", "/proc/self/fd/1" }, { "/dev/stderr", "/proc/self/fd/2" },
+	{ "/dev/core", "/proc/kcore" },	      { "/dev/ptmx", "pts/ptmx" },
 };
 
 /* KERNEL: mknod of a device needs CAP_MKNOD in the initial user namespace, and a node made

@@ -56,20 +56,21 @@ static void line(struct page *d, const char *what, const char *fmt, ...)
 static const struct {
 	const char *fresh, *shared;
 } ns_meaning[NS_KINDS] = {
-	[NS_PID] = {"processes are numbered from 1, those of the host are not visible",
-		     "the container sees and may signal processes of the host"},
+	[NS_PID] = { "processes are numbered from 1, those of the host are not visible",
+		     "the container sees and may signal processes of the host" },
 	[NS_NETWORK] = { "network devices, addresses, routes and firewall of its own; only `lo` at "
-			 "first",								   "the container uses the network of the host"						      },
+			 "first",
+			 "the container uses the network of the host" },
 	[NS_MOUNT] = { "mounts made here stay here",
-		       "mounts made for the container appear on the host"},
+		       "mounts made for the container appear on the host" },
 	[NS_IPC] = { "message queues and shared memory of its own",
-		     "message queues and shared memory of the host can be reached"				   },
-	[NS_UTS] = { "a host name of its own",								 "the host name of the host"},
+		     "message queues and shared memory of the host can be reached" },
+	[NS_UTS] = { "a host name of its own", "the host name of the host" },
 	[NS_USER] = { "root inside is an ordinary user outside",
-		      "a uid inside is the same uid outside"		     },
+		      "a uid inside is the same uid outside" },
 	[NS_CGROUP] = { "its control group looks like the root of the tree",
-			"the container sees its place in the host's tree of control groups"},
-	[NS_TIME] = { "boot time and monotonic clock of its own",								  "the clocks of the host"			   },
+			"the container sees its place in the host's tree of control groups" },
+	[NS_TIME] = { "boot time and monotonic clock of its own", "the clocks of the host" },
 };
 
 static void namespaces(struct page *d, const struct plan *p)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/host: what the planner may know about the host. Collected once by container/facts.c; tests make
- * their own. Nothing here is a handle.
+ * plan/host: what the planner may know about the host. Collected once by container/facts.c; tests
+ * make their own. Nothing here is a handle.
  */
 #ifndef HULL_PLAN_HOST_H
 #define HULL_PLAN_HOST_H
@@ -18,13 +18,14 @@ struct host {
 	bool initial_userns;	 /* the runtime is in the initial user namespace */
 	uint64_t caps_effective; /* of the runtime; bit = capability number */
 	uint64_t caps_bounding;
-	unsigned last_cap;	 /* /proc/sys/kernel/cap_last_cap */
-	mode_t umask;		 /* of the caller, kept when the config has none */
+	unsigned last_cap; /* /proc/sys/kernel/cap_last_cap */
+	mode_t umask;	   /* of the caller, kept when the config has none */
 	enum host_cgroups cgroups;
-	const char *own_cgroup;	 /* v2 path of the caller ("/user.slice/..."), "" when unknown: base of rootless paths */
-	bool apparmor, selinux;	 /* active on this host */
-	bool resctrl;		 /* mounted */
-	const char *os, *arch;	 /* "linux", GOARCH name, for image annotations (S-38) */
+	/* v2 path of the caller ("/user.slice/..."), "" when unknown: base of rootless paths */
+	const char *own_cgroup;
+	bool apparmor, selinux; /* active on this host */
+	bool resctrl;		/* mounted */
+	const char *os, *arch;	/* "linux", GOARCH name, for image annotations (S-38) */
 };
 
 static inline bool host_can(const struct host *h, unsigned cap)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan: pure decisions. Typed config and host facts in, one read-only graph of ordered operations out:
- * what `hull plan` prints is what container/ and init/ execute. No system call is made here.
+ * plan: pure decisions. Typed config and host facts in, one read-only graph of ordered operations
+ * out: what `hull plan` prints is what container/ and init/ execute. No system call is made here.
  */
 #ifndef HULL_PLAN_PLAN_H
 #define HULL_PLAN_PLAN_H
@@ -13,155 +13,216 @@
 #include "plan/host.h"
 #include "spec/types.h"
 
-/* ---- namespaces (plan/ns.c) ----
- * Operations in order. Those of the runtime happen around clone3; those of init inside the new process.
+/*
+ * ---- namespaces (plan/ns.c) ----
+ * Operations in order. Those of the runtime happen around clone3; those of init inside the new
+ * process.
  *
- * Runtime: NS_OP_SETNS joins a namespace for the sake of the child and returns to its own afterwards
- *          (pid and time only ever act on children); NS_OP_UNSHARE (time only); NS_OP_OFFSETS; NS_OP_CLONE.
- * Init:    NS_OP_TRY_SETNS (EPERM is remembered), NS_OP_SETNS (joins what is left too when ns is user),
- *          NS_OP_UNSHARE flags, NS_OP_IDMAP (ask the runtime to write the maps and wait), NS_OP_SETID
- *          (become 0:0 of the user namespace when mapped, else setup_uid:setup_gid), NS_OP_OFFSETS,
- *          NS_OP_FORK flags (clone3 with CLONE_PARENT, the intermediate ends, its child goes on).
- * The cgroup namespace is always unshared last by init: KERNEL: its root is the cgroup the caller is in
- * at that moment; cgroup_namespaces(7). */
-enum plan_ns_what { NS_OP_SETNS, NS_OP_TRY_SETNS, NS_OP_UNSHARE, NS_OP_OFFSETS, NS_OP_CLONE, NS_OP_IDMAP, NS_OP_SETID, NS_OP_FORK };
+ * Runtime: NS_OP_SETNS joins a namespace for the sake of the child and returns to its own
+ *          afterwards (pid and time only ever act on children); NS_OP_UNSHARE (time only);
+ *          NS_OP_OFFSETS; NS_OP_CLONE.
+ * Init:    NS_OP_TRY_SETNS (EPERM is remembered), NS_OP_SETNS (joins what is left too when ns is
+ *          user), NS_OP_UNSHARE flags, NS_OP_IDMAP (ask the runtime to write the maps and wait),
+ *          NS_OP_SETID (become 0:0 of the user namespace when mapped, else setup_uid:setup_gid),
+ *          NS_OP_OFFSETS, NS_OP_FORK flags (clone3 with CLONE_PARENT, the intermediate ends, its
+ *          child goes on).
+ * The cgroup namespace is always unshared last by init: KERNEL: its root is the cgroup the caller
+ * is in at that moment; cgroup_namespaces(7).
+ */
+enum plan_ns_what {
+	NS_OP_SETNS,
+	NS_OP_TRY_SETNS,
+	NS_OP_UNSHARE,
+	NS_OP_OFFSETS,
+	NS_OP_CLONE,
+	NS_OP_IDMAP,
+	NS_OP_SETID,
+	NS_OP_FORK
+};
 struct plan_ns_op {
 	enum plan_ns_what what;
-	enum spec_ns ns;	/* SETNS, TRY_SETNS */
-	uint64_t flags;		/* CLONE_NEW*: UNSHARE, CLONE, FORK */
+	enum spec_ns ns; /* SETNS, TRY_SETNS */
+	uint64_t flags;	 /* CLONE_NEW*: UNSHARE, CLONE, FORK */
 };
 enum { PLAN_NS_OPS = 24 };
 struct plan_ns {
 	struct plan_ns_op runtime[PLAN_NS_OPS], init[PLAN_NS_OPS];
 	unsigned n_runtime, n_init;
-	uint64_t created;		 /* CLONE_NEW* of namespaces the container gets new */
-	uint64_t joined;		 /* ... joined by path */
-	const char *path[NS_KINDS];	 /* of the joined ones */
-	unsigned index[NS_KINDS];	 /* of their entries in /linux/namespaces */
-	bool has_mount_ns;		 /* new or joined: false means that the mounts land in the host's table */
-	bool forks;			 /* an intermediate process is needed */
+	uint64_t created;	    /* CLONE_NEW* of namespaces the container gets new */
+	uint64_t joined;	    /* ... joined by path */
+	const char *path[NS_KINDS]; /* of the joined ones */
+	unsigned index[NS_KINDS];   /* of their entries in /linux/namespaces */
+	bool has_mount_ns; /* new or joined: false means that the mounts land in the host's table */
+	bool forks;	   /* an intermediate process is needed */
 };
 
 /* ---- ids (plan/ids.c) ---- */
 enum plan_idmap_writer { IDMAP_NONE, IDMAP_DIRECT, IDMAP_HELPER /* newuidmap, newgidmap */ };
 struct plan_ids {
 	enum plan_idmap_writer writer;
-	bool deny_setgroups;	/* write "deny" to /proc/PID/setgroups first */
+	bool deny_setgroups; /* write "deny" to /proc/PID/setgroups first */
 	struct spec_idmaps uid, gid;
-	bool root_mapped;	/* container ids 0:0 are both mapped */
-	uid_t host_root_uid;	/* host id of container 0 (or of the first mapped id); -1 when the maps are not known */
+	bool root_mapped; /* container ids 0:0 are both mapped */
+	/* host id of container 0 (or of the first mapped id); -1 when the maps are not known */
+	uid_t host_root_uid;
 	gid_t host_root_gid;
-	bool joined;		/* the user namespace is given by path: its maps are not known here, 0:0 is tried and
-				 * EINVAL means that it is not mapped */
-	uid_t setup_uid;	/* container ids that init works under when 0:0 is not mapped: KERNEL: an id without mapping */
-	gid_t setup_gid;	/* cannot own new files (EOVERFLOW). user_namespaces(7) */
+	/*
+	 * the user namespace is given by path: its maps are not known here, 0:0 is tried and EINVAL
+	 * means that it is not mapped
+	 */
+	bool joined;
+	/*
+	 * Container ids that init works under when 0:0 is not mapped. KERNEL: an id without mapping
+	 * cannot own new files (EOVERFLOW). user_namespaces(7)
+	 */
+	uid_t setup_uid;
+	gid_t setup_gid;
 };
 
 /* ---- mounts (plan/mounts.c with mount option table) ---- */
 enum plan_mount_kind {
-	MOUNT_FS,      /* a new instance of a file system: fsopen */
-	MOUNT_BIND,    /* open_tree of a host path */
-	MOUNT_REMOUNT, /* change the flags of what is mounted at the destination */
-	MOUNT_CGROUP,  /* cgroup view, made for the host's layout */
+	MOUNT_FS,	   /* a new instance of a file system: fsopen */
+	MOUNT_BIND,	   /* open_tree of a host path */
+	MOUNT_REMOUNT,	   /* change the flags of what is mounted at the destination */
+	MOUNT_CGROUP,	   /* cgroup view, made for the host's layout */
 	MOUNT_PROPAGATION, /* only a propagation change of an existing mount (no bind, no type) */
 };
-enum plan_idmap_kind { MOUNT_IDMAP_NONE, MOUNT_IDMAP_OWN /* mappings of the mount */, MOUNT_IDMAP_CONTAINER };
+enum plan_idmap_kind {
+	MOUNT_IDMAP_NONE,
+	MOUNT_IDMAP_OWN /* mappings of the mount */,
+	MOUNT_IDMAP_CONTAINER
+};
 struct plan_mount {
 	enum plan_mount_kind kind;
-	int index;		 /* of /mounts; -1 for one the planner added (its pointer is "/root" or similar) */
-	const char *pointer;	 /* "/mounts/3" */
-	const char *destination; /* absolute path in the container, "/" + relative ones; not resolved */
-	const char *source;	 /* bind: absolute host path; else the name shown in mountinfo */
+	/* of /mounts; -1 for one the planner added (its pointer is "/root" or similar) */
+	int index;
+	const char *pointer; /* "/mounts/3" */
+	/* absolute path in the container, "/" + relative ones; not resolved */
+	const char *destination;
+	const char *source; /* bind: absolute host path; else the name shown in mountinfo */
 	const char *fstype;
-	const char *data;	 /* file system options joined by commas, "" when none */
-	unsigned long sb_set, sb_clear;		  /* MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME, MS_SILENT, MS_I_VERSION, MS_MANDLOCK, MS_RDONLY of the superblock */
-	uint64_t attr_set, attr_clear;		  /* MOUNT_ATTR_* of this mount */
-	uint64_t rec_attr_set, rec_attr_clear;	  /* MOUNT_ATTR_* of the whole tree */
-	unsigned long propagation;		  /* MS_PRIVATE ..., 0: as rootfsPropagation leaves it (private) */
+	const char *data; /* file system options joined by commas, "" when none */
+	/*
+	 * MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME, MS_SILENT, MS_I_VERSION, MS_MANDLOCK, MS_RDONLY
+	 * of the superblock
+	 */
+	unsigned long sb_set, sb_clear;
+	uint64_t attr_set, attr_clear;	       /* MOUNT_ATTR_* of this mount */
+	uint64_t rec_attr_set, rec_attr_clear; /* MOUNT_ATTR_* of the whole tree */
+	unsigned long propagation; /* MS_PRIVATE ..., 0: as rootfsPropagation leaves it (private) */
 	unsigned long rec_propagation;
-	bool recursive;				  /* rbind */
+	bool recursive; /* rbind */
 	bool copy_up, copy_symlink, src_nofollow, dest_nofollow;
 	enum plan_idmap_kind idmap;
 	bool idmap_recursive;
-	struct spec_idmaps uid_map, gid_map;	  /* MOUNT_IDMAP_OWN: container id -> host id */
-	bool open_by_init;	 /* the source is opened by init (only what the runtime cannot see) */
-	bool must_exist;	 /* the mount point is not made (S-37); never inside a filesystem that a mount above made empty */
-	bool cgroup_rw;		 /* MOUNT_CGROUP: writable (own cgroup namespace and no "ro") */
+	struct spec_idmaps uid_map, gid_map; /* MOUNT_IDMAP_OWN: container id -> host id */
+	bool open_by_init; /* the source is opened by init (only what the runtime cannot see) */
+	/*
+	 * the mount point is not made (S-37); never inside a filesystem that a mount above made
+	 * empty
+	 */
+	bool must_exist;
+	bool cgroup_rw; /* MOUNT_CGROUP: writable (own cgroup namespace and no "ro") */
 };
 
 enum plan_propagation { ROOT_SLAVE, ROOT_PRIVATE, ROOT_SHARED, ROOT_UNBINDABLE };
 struct plan_rootfs {
-	const char *path;		 /* absolute host path */
+	const char *path; /* absolute host path */
 	bool readonly;
-	bool pivot;			 /* false: --no-pivot, or no mount namespace (then chroot) */
-	unsigned long propagation;	 /* MS_* | MS_REC of the container's root, as configured, 0: rslave on "/" and private root */
-	bool create_mountpoints;	 /* false: --no-create-mountpoints (S-37) */
+	bool pivot; /* false: --no-pivot, or no mount namespace (then chroot) */
+	/*
+	 * MS_* | MS_REC of the container's root, as configured, 0: rslave on "/" and private root
+	 */
+	unsigned long propagation;
+	bool create_mountpoints; /* false: --no-create-mountpoints (S-37) */
 };
 
 /* ---- devices and links in /dev (plan/devices.c) ---- */
 struct plan_device {
-	const char *pointer;	/* "/linux/devices/2", or "/dev" for a default device */
+	const char *pointer; /* "/linux/devices/2", or "/dev" for a default device */
 	const char *path;
-	mode_t mode;		/* type and permissions */
+	mode_t mode; /* type and permissions */
 	uint32_t major, minor;
-	uid_t uid;		/* container ids */
+	uid_t uid; /* container ids */
 	gid_t gid;
 	bool is_default;
-	bool bind;		/* bind the host's node (no CAP_MKNOD in the initial user namespace) */
-	const char *source;	/* bind: path of the host's node */
-	bool open_by_init;	/* bind: as for mounts, the runtime lacks the right to clone it */
-	bool existing;		/* /dev is the host's: nothing is made, the node must be there and fit */
+	bool bind;	    /* bind the host's node (no CAP_MKNOD in the initial user namespace) */
+	const char *source; /* bind: path of the host's node */
+	bool open_by_init;  /* bind: as for mounts, the runtime lacks the right to clone it */
+	bool existing; /* /dev is the host's: nothing is made, the node must be there and fit */
 };
-struct plan_link { const char *path, *target; };
+struct plan_link {
+	const char *path, *target;
+};
 
 /* ---- cgroup (plan/cgroup.c) ---- */
 enum plan_cgroup_manager { CGROUP_CGROUPFS, CGROUP_SYSTEMD, CGROUP_DISABLED };
 struct plan_cgroup_write {
 	const char *pointer, *file, *value;
-	const char *controller; /* "memory"; "cgroup" for the core files of v2. v1: names the hierarchy, v2: enabled in every parent */
-	const char *alt_file, *alt_value; /* written instead when the kernel has no `file` (io.bfq.weight, hugetlb rsvd); NULL */
+	/*
+	 * "memory"; "cgroup" for the core files of v2. v1: names the hierarchy, v2: enabled in
+	 * every parent
+	 */
+	const char *controller;
+	/* written instead when the kernel has no `file` (io.bfq.weight, hugetlb rsvd); NULL */
+	const char *alt_file, *alt_value;
 };
 struct plan_cgroup {
 	enum plan_cgroup_manager manager;
-	const char *path;	 /* below the mount point, "/a/b"; NULL with CGROUP_DISABLED */
+	const char *path;	  /* below the mount point, "/a/b"; NULL with CGROUP_DISABLED */
 	const char *unit, *slice; /* systemd */
-	const char *subgroup;	 /* systemd: the container's group one level below the unit's; NULL: the unit's own */
-	bool user;		 /* systemd: the user's own manager */
-	struct plan_cgroup_write *writes; /* in order, v2 file names on v2, v1 names with controller on v1 */
+	/* systemd: the container's group one level below the unit's; NULL: the unit's own */
+	const char *subgroup;
+	bool user; /* systemd: the user's own manager */
+	/* in order, v2 file names on v2, v1 names with controller on v1 */
+	struct plan_cgroup_write *writes;
 	size_t n_writes;
-	struct spec_device_rule *devices; /* full ordered list with the defaults added; n 0: no filter */
+	/* full ordered list with the defaults added; n 0: no filter */
+	struct spec_device_rule *devices;
 	size_t n_devices;
-	bool devices_optional;	 /* the kernel may refuse the filter (user namespace): recorded, not fatal */
-	bool ignore_missing;	 /* no limit was asked for: a cgroup that cannot be made is no error (rootless) */
-	bool delegate;		 /* change the owner to owner_uid, owner_gid (LNX-CGOWN, v2) */
-	uid_t owner_uid;	 /* host ids of process.user */
+	/* the kernel may refuse the filter (user namespace): recorded, not fatal */
+	bool devices_optional;
+	/* no limit was asked for: a cgroup that cannot be made is no error (rootless) */
+	bool ignore_missing;
+	bool delegate;	 /* change the owner to owner_uid, owner_gid (LNX-CGOWN, v2) */
+	uid_t owner_uid; /* host ids of process.user */
 	gid_t owner_gid;
-	bool check_memory;	 /* checkBeforeUpdate: refuse memory.max below the usage of a cgroup that exists already */
+	/* checkBeforeUpdate: refuse memory.max below the usage of a cgroup that exists already */
+	bool check_memory;
 };
 
 /* ---- the process (plan/process.c) ---- */
 struct plan_process {
-	bool set;		 /* false: the config has none; start will fail */
+	bool set;			 /* false: the config has none; start will fail */
 	const struct spec_process *spec; /* values that need no decision */
-	struct strv args, env;	 /* env with HOME, TERM, LISTEN_* as decided; HOME may still come from passwd */
-	bool needs_home;	 /* HOME is absent: read /etc/passwd of the rootfs */
-	bool needs_listen_pid;	 /* LISTEN_PID is the pid that the process has when it is executed (its pid namespace is not new) */
+	/* env with HOME, TERM, LISTEN_* as decided; HOME may still come from passwd */
+	struct strv args, env;
+	bool needs_home; /* HOME is absent: read /etc/passwd of the rootfs */
+	/*
+	 * LISTEN_PID is the pid that the process has when it is executed (its pid namespace is not
+	 * new)
+	 */
+	bool needs_listen_pid;
 	uid_t uid;
 	gid_t gid;
 	gid_t *groups;
 	size_t n_groups;
-	bool keep_groups;	 /* annotation run.oci.keep_original_groups */
-	bool setgroups_denied;	 /* the user namespace forbids it */
+	bool keep_groups;      /* annotation run.oci.keep_original_groups */
+	bool setgroups_denied; /* the user namespace forbids it */
 	mode_t umask;
-	uint64_t caps[CAPSETS];	 /* after warnings for what is unknown or cannot be granted */
+	uint64_t caps[CAPSETS]; /* after warnings for what is unknown or cannot be granted */
 	bool terminal;
 	const char *console_socket;
 	unsigned preserve_fds, listen_fds;
-	bool new_keyring;	 /* own session keyring */
-	bool seccomp_early;	 /* without no_new_privs: filter before capabilities are dropped */
+	bool new_keyring;   /* own session keyring */
+	bool seccomp_early; /* without no_new_privs: filter before capabilities are dropped */
 };
 
-struct plan_sysctl { const char *pointer, *key; /* with slashes */ const char *value; enum spec_ns ns; };
+struct plan_sysctl {
+	const char *pointer, *key; /* with slashes */
+	const char *value;
+	enum spec_ns ns;
+};
 
 struct plan {
 	const char *id, *bundle; /* absolute */
@@ -175,20 +236,21 @@ struct plan {
 	size_t n_devices;
 	struct plan_link *links;
 	size_t n_links;
-	bool bind_console;	/* a pty: /dev/console is bound on it */
+	bool bind_console; /* a pty: /dev/console is bound on it */
 	struct strv masked, readonly;
 	struct plan_cgroup cgroup;
 	struct plan_process process;
 	struct plan_sysctl *sysctls;
 	size_t n_sysctls;
 	const char *hostname, *domainname; /* NULL: leave */
-	bool loopback_up;	/* a new network namespace */
+	bool loopback_up;		   /* a new network namespace */
 	const struct spec_hooks *hooks;
-	const struct spec_linux *os; /* seccomp, rdt, memory policy, personality, time offsets, net devices */
+	/* seccomp, rdt, memory policy, personality, time offsets, net devices */
+	const struct spec_linux *os;
 	const struct spec_kvs *annotations;
 	const struct spec_note *notes; /* what was ignored and why, to be logged */
 	size_t n_notes;
-	const char **warnings;	/* one line each: unknown capability, ... (spec: MUST be logged) */
+	const char **warnings; /* one line each: unknown capability, ... (spec: MUST be logged) */
 	size_t n_warnings;
 };
 
@@ -200,37 +262,59 @@ struct plan_options {
 	bool no_pivot, no_new_keyring, detach;
 	enum plan_cgroup_manager manager;
 	bool no_create_mountpoints, default_filesystems, strict_namespaces, strict;
-	bool exec; /* the process joins a container: its pid is not known before */
+	bool exec;	     /* the process joins a container: its pid is not known before */
 	bool terminal_given; /* the verb can serve a terminal without a socket (foreground run) */
 };
 
-/* Build the plan. Everything lives in @a; spec, host and options must stay alive as long as the plan.
- * Errors: ERR_CFG_CONFLICT, ERR_CFG_VALUE, ERR_CFG_HOST, ERR_GEN_LATER with the JSON pointer as place. */
-int plan_make(const struct spec *s, const struct host *h, const struct plan_options *o, struct arena *a,
-	      struct plan *ret, struct err *e);
+/*
+ * Build the plan. Everything lives in @a; spec, host and options must stay alive as long as the
+ * plan. Errors: ERR_CFG_CONFLICT, ERR_CFG_VALUE, ERR_CFG_HOST, ERR_GEN_LATER with the JSON pointer
+ * as place.
+ */
+int plan_make(const struct spec *s, const struct host *h, const struct plan_options *o,
+	      struct arena *a, struct plan *ret, struct err *e);
 
-/* exec: the parts of a plan that one more process needs: namespaces, ids, process. @s is the config of the container
- * with the new process in it. */
-int plan_make_exec(const struct spec *s, const struct host *h, const struct plan_options *o, struct arena *a,
-		   struct plan *ret, struct err *e);
+/*
+ * exec: the parts of a plan that one more process needs: namespaces, ids, process. @s is the config
+ * of the container with the new process in it.
+ */
+int plan_make_exec(const struct spec *s, const struct host *h, const struct plan_options *o,
+		   struct arena *a, struct plan *ret, struct err *e);
 
-/* update: what new resources mean for a group that runs. @s: only its resources count; @h: only the layout, which is that of the
- * group. Writes, and device rules when @s has some; no place and no owner. Pointers as in plan_make. */
-int plan_make_update(const struct spec *s, const struct host *h, struct arena *a, struct plan_cgroup *ret, struct err *e);
+/*
+ * update: what new resources mean for a group that runs. @s: only its resources count; @h: only the
+ * layout, which is that of the group. Writes, and device rules when @s has some; no place and no
+ * owner. Pointers as in plan_make.
+ */
+int plan_make_update(const struct spec *s, const struct host *h, struct arena *a,
+		     struct plan_cgroup *ret, struct err *e);
 
-/* A waiting container's plan with another process (lineage S-11): *ret shares everything else with @p. Pointers begin
- * with /process. ERR_CFG_CONFLICT for what create has applied already. */
-int plan_replace_process(const struct plan *p, const struct spec_process *s, struct plan *ret, struct err *e);
+/*
+ * A waiting container's plan with another process (lineage S-11): *ret shares everything else with
+ * @p. Pointers begin with /process. ERR_CFG_CONFLICT for what create has applied already.
+ */
+int plan_replace_process(const struct plan *p, const struct spec_process *s, struct plan *ret,
+			 struct err *e);
 
-/* `hull plan`: the plan as JSON (stable order, golden files) or as text with an explanation per line. */
+/*
+ * `hull plan`: the plan as JSON (stable order, golden files) or as text with an explanation per
+ * line.
+ */
 int plan_dump_json(const struct plan *p, FILE *out);
 int plan_dump_text(const struct plan *p, FILE *out);
 
-/* One row per property that the config uses, in the order of the text: applied, ignored, cannot be applied and why. Does not
- * stop at the first error and includes what spec_validate says. For `hull validate`. */
+/*
+ * One row per property that the config uses, in the order of the text: applied, ignored, cannot be
+ * applied and why. Does not stop at the first error and includes what spec_validate says. For `hull
+ * validate`.
+ */
 enum plan_verdict { VERDICT_APPLIED, VERDICT_UNKNOWN, VERDICT_CANNOT, VERDICT_PLATFORM };
-struct plan_finding { const char *pointer; enum plan_verdict verdict; const char *why; };
-int plan_validate(const struct spec *s, const struct host *h, const struct plan_options *o, struct arena *a,
-		  struct plan_finding **ret, size_t *ret_n);
+struct plan_finding {
+	const char *pointer;
+	enum plan_verdict verdict;
+	const char *why;
+};
+int plan_validate(const struct spec *s, const struct host *h, const struct plan_options *o,
+		  struct arena *a, struct plan_finding **ret, size_t *ret_n);
 
 #endif

@@ -16,8 +16,11 @@ static const char *const set_names[CAPSETS] = {
 	[CAPSET_AMBIENT] = "ambient",
 };
 
-/* Take what is not in @allowed out of a set, with one warning that names it all (CFG-CAP-09): buildah asks for its
- * whole list as ambient, and fourteen lines of it would hide what else is said. */
+/*
+ * Take what is not in @allowed out of a set, with one warning that names it all (CFG-CAP-09):
+ * buildah asks for its whole list as ambient, and fourteen lines of it would hide what else is
+ * said.
+ */
 static void cut_set(struct maker *m, enum spec_capset set, uint64_t allowed, const char *why)
 {
 	struct plan_process *p = &m->plan->process;
@@ -35,8 +38,8 @@ static void cut_set(struct maker *m, enum spec_capset set, uint64_t allowed, con
 		names = n++ ? arena_printf(m->arena, "%s, %s", names, name) : name;
 	}
 	if (n)
-		plan_warn(m, "/process/capabilities/%s: %s %s not granted: %s", set_names[set], names,
-			  n == 1 ? "is" : "are", why);
+		plan_warn(m, "/process/capabilities/%s: %s %s not granted: %s", set_names[set],
+			  names, n == 1 ? "is" : "are", why);
 	p->caps[set] &= allowed;
 }
 

@@ -95,12 +95,12 @@ static int memory_v2(struct maker *m, struct err *e)
 		bool given;
 		const char *pointer;
 	} lost[] = {
-		{s->kernel.set && s->kernel.v >= 0,		     RES "/memory/kernel"	  },
-		{ s->kernel_tcp.set && s->kernel_tcp.v >= 0,	     RES "/memory/kernelTCP"   },
-		{ s->swappiness.set,				     RES "/memory/swappiness"  },
+		{ s->kernel.set && s->kernel.v >= 0, RES "/memory/kernel" },
+		{ s->kernel_tcp.set && s->kernel_tcp.v >= 0, RES "/memory/kernelTCP" },
+		{ s->swappiness.set, RES "/memory/swappiness" },
 		{ s->disable_oom_killer.set && s->disable_oom_killer.v,
-		  RES "/memory/disableOOMKiller"						   },
-		{ s->use_hierarchy.set && !s->use_hierarchy.v,	       RES "/memory/useHierarchy"},
+		  RES "/memory/disableOOMKiller" },
+		{ s->use_hierarchy.set && !s->use_hierarchy.v, RES "/memory/useHierarchy" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
@@ -360,14 +360,14 @@ static void io_throttle(struct maker *m)
 	static const struct {
 		const char *name, *v2, *v1;
 	} kinds[THROTTLES] = {
-		[THROTTLE_READ_BPS] = {"throttleReadBpsDevice",	 "rbps",
-					"blkio.throttle.read_bps_device"	 },
-		[THROTTLE_WRITE_BPS] = { "throttleWriteBpsDevice",  "wbps",
+		[THROTTLE_READ_BPS] = { "throttleReadBpsDevice", "rbps",
+					"blkio.throttle.read_bps_device" },
+		[THROTTLE_WRITE_BPS] = { "throttleWriteBpsDevice", "wbps",
 					 "blkio.throttle.write_bps_device" },
-		[THROTTLE_READ_IOPS] = { "throttleReadIOPSDevice",  "riops",
+		[THROTTLE_READ_IOPS] = { "throttleReadIOPSDevice", "riops",
 					 "blkio.throttle.read_iops_device" },
 		[THROTTLE_WRITE_IOPS] = { "throttleWriteIOPSDevice", "wiops",
-					  "blkio.throttle.write_iops_device"},
+					  "blkio.throttle.write_iops_device" },
 	};
 	const struct spec_block_io *s = &m->spec->os.resources.block_io;
 

@@ -16,27 +16,27 @@ static const struct {
 	enum spec_ns ns;
 } owners[] = {
 	/* KERNEL: ipc_namespaces(7) */
-	{"kernel/auto_msgmni",	NS_IPC    },
-	{ "kernel/msg_next_id",	NS_IPC    },
-	{ "kernel/msgmax",	   NS_IPC	  },
-	{ "kernel/msgmnb",	   NS_IPC	  },
-	{ "kernel/msgmni",	   NS_IPC	  },
-	{ "kernel/sem",		NS_IPC    },
-	{ "kernel/sem_next_id",	NS_IPC    },
-	{ "kernel/shm_next_id",	NS_IPC    },
-	{ "kernel/shm_rmid_forced", NS_IPC	   },
-	{ "kernel/shmall",	   NS_IPC	  },
-	{ "kernel/shmmax",	   NS_IPC	  },
-	{ "kernel/shmmni",	   NS_IPC	  },
-	{ "fs/mqueue/",		NS_IPC    },
- /* KERNEL: uts_namespaces(7) */
-	{ "kernel/domainname",      NS_UTS    },
-	{ "kernel/hostname",	     NS_UTS    },
- /* KERNEL: network_namespaces(7); what is not namespaced does not exist in a new network
+	{ "kernel/auto_msgmni", NS_IPC },
+	{ "kernel/msg_next_id", NS_IPC },
+	{ "kernel/msgmax", NS_IPC },
+	{ "kernel/msgmnb", NS_IPC },
+	{ "kernel/msgmni", NS_IPC },
+	{ "kernel/sem", NS_IPC },
+	{ "kernel/sem_next_id", NS_IPC },
+	{ "kernel/shm_next_id", NS_IPC },
+	{ "kernel/shm_rmid_forced", NS_IPC },
+	{ "kernel/shmall", NS_IPC },
+	{ "kernel/shmmax", NS_IPC },
+	{ "kernel/shmmni", NS_IPC },
+	{ "fs/mqueue/", NS_IPC },
+	/* KERNEL: uts_namespaces(7) */
+	{ "kernel/domainname", NS_UTS },
+	{ "kernel/hostname", NS_UTS },
+	/* KERNEL: network_namespaces(7); what is not namespaced does not exist in a new network
   namespace */
-	{ "net/",		   NS_NETWORK},
- /* KERNEL: limits per user namespace, namespaces(7) */
-	{ "user/",		   NS_USER   },
+	{ "net/", NS_NETWORK },
+	/* KERNEL: limits per user namespace, namespaces(7) */
+	{ "user/", NS_USER },
 };
 
 /* The first separator says which one is meant: "net.ipv4.conf.eth0/1.forwarding" and

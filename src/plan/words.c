@@ -45,22 +45,22 @@ static const struct attr_word {
 	uint64_t bit;
 	const char *set, *clear;
 } attr_words[] = {
-	{MOUNT_ATTR_RDONLY,	     "ro",	   "rw"	},
-	{ MOUNT_ATTR_NOSUID,	     "nosuid",      "suid"     },
-	{ MOUNT_ATTR_NODEV,	    "nodev",	     "dev"	   },
-	{ MOUNT_ATTR_NOEXEC,	     "noexec",      "exec"     },
-	{ MOUNT_ATTR_NODIRATIME,	 "nodiratime",  "diratime" },
-	{ MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow", "symfollow"},
+	{ MOUNT_ATTR_RDONLY, "ro", "rw" },
+	{ MOUNT_ATTR_NOSUID, "nosuid", "suid" },
+	{ MOUNT_ATTR_NODEV, "nodev", "dev" },
+	{ MOUNT_ATTR_NOEXEC, "noexec", "exec" },
+	{ MOUNT_ATTR_NODIRATIME, "nodiratime", "diratime" },
+	{ MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow", "symfollow" },
 };
 
 static const struct attr_word superblock_words[] = {
-	{MS_RDONLY,	     "ro",	   "rw"	},
-	{ MS_SYNCHRONOUS, "sync",	  "async"	  },
-	{ MS_DIRSYNC,     "dirsync",	 "nodirsync" },
-	{ MS_LAZYTIME,    "lazytime", "nolazytime"},
-	{ MS_MANDLOCK,    "mand",     "nomand"	},
-	{ MS_SILENT,	     "silent",   "loud"      },
-	{ MS_I_VERSION,	"iversion", "noiversion"},
+	{ MS_RDONLY, "ro", "rw" },
+	{ MS_SYNCHRONOUS, "sync", "async" },
+	{ MS_DIRSYNC, "dirsync", "nodirsync" },
+	{ MS_LAZYTIME, "lazytime", "nolazytime" },
+	{ MS_MANDLOCK, "mand", "nomand" },
+	{ MS_SILENT, "silent", "loud" },
+	{ MS_I_VERSION, "iversion", "noiversion" },
 };
 
 static char *add_word(struct arena *a, char *list, const char *prefix, const char *word)
@@ -163,17 +163,10 @@ static const char *known_device(const struct spec_device_rule *r)
 		int64_t major, minor;
 		const char *name;
 	} known[] = {
-		{1,   3,	"/dev/null"   },
-		  { 1,  5,	  "/dev/zero"   },
-		    { 1,	 7,   "/dev/full"	},
-		{ 1,  8,	"/dev/random" },
-		  { 1,  9,	  "/dev/urandom"},
-		    { 5,	 0,   "/dev/tty"    },
-		{ 5,  1,	"/dev/console"},
-		  { 5,  2,	  "/dev/ptmx"   },
-		    { 10, 200, "/dev/net/tun"},
-		{ 10, 229, "/dev/fuse"   },
-		  { 10, 232, "/dev/kvm"	},
+		{ 1, 3, "/dev/null" },	  { 1, 5, "/dev/zero" },    { 1, 7, "/dev/full" },
+		{ 1, 8, "/dev/random" },  { 1, 9, "/dev/urandom" }, { 5, 0, "/dev/tty" },
+		{ 5, 1, "/dev/console" }, { 5, 2, "/dev/ptmx" },    { 10, 200, "/dev/net/tun" },
+		{ 10, 229, "/dev/fuse" }, { 10, 232, "/dev/kvm" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)

@@ -29,10 +29,10 @@ const char *plan_rule_meaning(struct arena *a, const struct spec_device_rule *r)
 const char *plan_ns_words(struct arena *a, uint64_t flags);
 char plan_device_type(mode_t mode);
 
-extern const char *const plan_ns_op_names[]; /* enum plan_ns_what */
-extern const char *const plan_mount_kinds[]; /* enum plan_mount_kind */
+extern const char *const plan_ns_op_names[];	 /* enum plan_ns_what */
+extern const char *const plan_mount_kinds[];	 /* enum plan_mount_kind */
 extern const char *const plan_cgroup_managers[]; /* enum plan_cgroup_manager */
-extern const char *const plan_idmap_writers[]; /* enum plan_idmap_writer */
-extern const char *const plan_capset_names[]; /* enum spec_capset */
+extern const char *const plan_idmap_writers[];	 /* enum plan_idmap_writer */
+extern const char *const plan_capset_names[];	 /* enum spec_capset */
 
 #endif

@@ -15,14 +15,14 @@ enum {
 	CHUNK_RULES = 16,
 	CHUNK_TESTS = 64,
 	MEMO = 192,
-	SEARCH_MIN = 4, /* values for which halving beats asking one after the other */
+	SEARCH_MIN = 4,	      /* values for which halving beats asking one after the other */
 	BUDGET_PER_TERM = 12, /* more than that per term of a chunk: give up sharing knowledge */
 };
 enum { HOLD_NOTHING, HOLD_WORD }; /* HOLD_WORD + 2 * argument + (1: high half) */
 
 struct facts {
 	uint64_t yes, no; /* settled tests */
-	uint64_t dead; /* rules that cannot match or are not reached; never forgotten */
+	uint64_t dead;	  /* rules that cannot match or are not reached; never forgotten */
 	uint64_t high_ok; /* mask tests whose high half has matched */
 	uint64_t min[ARGS], max[ARGS];
 };

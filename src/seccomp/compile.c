@@ -25,8 +25,8 @@ enum {
 struct rule {
 	const struct spec_seccomp_rule *spec;
 	uint32_t action; /* with its data */
-	bool noop; /* equals the default action */
-	bool split; /* names an argument twice: one rule for each condition */
+	bool noop;	 /* equals the default action */
+	bool split;	 /* names an argument twice: one rule for each condition */
 	uint16_t *names; /* name indexes, spec->names.n of them */
 };
 

@@ -22,7 +22,7 @@ enum { EMIT_RETURNS = 16 };
 
 struct emit {
 	struct sock_filter *buf; /* filled from the end */
-	unsigned cap, n; /* n counts on when the buffer is full */
+	unsigned cap, n;	 /* n counts on when the buffer is full */
 	struct {
 		uint32_t action;
 		unsigned at;

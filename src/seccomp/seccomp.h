@@ -17,7 +17,7 @@
 struct seccomp_program {
 	struct sock_filter *insns;
 	unsigned short n; /* 0: no filter */
-	uint32_t flags; /* SECCOMP_FILTER_FLAG_* incl. NEW_LISTENER when a rule notifies */
+	uint32_t flags;	  /* SECCOMP_FILTER_FLAG_* incl. NEW_LISTENER when a rule notifies */
 	bool notifies;
 };
 

@@ -42,7 +42,7 @@ enum { SLOT_NONE = 0xffff, SLOT_PRIVATE = 0x8000, SLOT_PRIVATES = 16, PRIVATE_BA
 
 struct seccomp_table {
 	const uint16_t *slots; /* by name index; NULL: this build knows no numbers for it */
-	uint16_t n; /* slots are below this, but for the private ones */
+	uint16_t n;	       /* slots are below this, but for the private ones */
 	uint32_t base;
 };
 
@@ -74,10 +74,10 @@ enum seccomp_family {
 struct seccomp_arch {
 	uint32_t audit; /* AUDIT_ARCH_*, seccomp_data.arch */
 	uint8_t table;
-	uint8_t family; /* a kernel produces the architectures of one family only */
+	uint8_t family;	 /* a kernel produces the architectures of one family only */
 	bool big_endian; /* order of the halves of seccomp_data.args */
-	bool wide; /* arguments are compared in 64 bits, else in their low 32 */
-	bool mux; /* socket and ipc calls also exist behind socketcall and ipc */
+	bool wide;	 /* arguments are compared in 64 bits, else in their low 32 */
+	bool mux;	 /* socket and ipc calls also exist behind socketcall and ipc */
 };
 extern const struct seccomp_arch seccomp_archs[ARCHS];
 

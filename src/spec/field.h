@@ -31,22 +31,22 @@ enum field_kind {
 	F_OPT_I64,
 	F_STRV,
 	F_KVS,
-	F_ENUM, /* one name of a table, stored as its number */
-	F_FLAGS, /* an array of names, their numbers or-ed together */
+	F_ENUM,	  /* one name of a table, stored as its number */
+	F_FLAGS,  /* an array of names, their numbers or-ed together */
 	F_OBJECT, /* a struct inside the struct */
-	F_LIST, /* an array of objects: pointer and count */
-	F_MAP, /* an object of objects: as F_LIST; the key is the first member, a const char * */
-	F_CALL, /* a function of its own */
+	F_LIST,	  /* an array of objects: pointer and count */
+	F_MAP,	  /* an object of objects: as F_LIST; the key is the first member, a const char * */
+	F_CALL,	  /* a function of its own */
 	F_PLATFORM, /* of another platform: noted, no effect */
 };
 
 enum field_flags {
 	REQUIRED = 1,
-	NONEMPTY = 2, /* string, array: at least one character, element */
-	ABSOLUTE = 4, /* a path, or array of paths, that begins with "/" */
+	NONEMPTY = 2,	   /* string, array: at least one character, element */
+	ABSOLUTE = 4,	   /* a path, or array of paths, that begins with "/" */
 	EMPTY_IS_NONE = 8, /* "" is as good as absent: clients in Go cannot tell them apart */
-	DEPRECATED = 16, /* noted */
-	NUMBER_LIST = 32, /* CPUs or memory nodes: "0-3,7" */
+	DEPRECATED = 16,   /* noted */
+	NUMBER_LIST = 32,  /* CPUs or memory nodes: "0-3,7" */
 };
 
 struct object_type;
@@ -56,8 +56,8 @@ struct field {
 	enum field_kind kind;
 	unsigned flags;
 	size_t offset, count_offset; /* of the member, of its count */
-	size_t size; /* of the member of F_ENUM, F_FLAGS: 1, 4 or 8 */
-	int64_t min; /* numbers */
+	size_t size;		     /* of the member of F_ENUM, F_FLAGS: 1, 4 or 8 */
+	int64_t min;		     /* numbers */
 	uint64_t max; /* numbers; lists: how many. 0: what the type holds, the usual limit */
 	const struct name_table *names;
 	const struct object_type *type;

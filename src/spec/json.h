@@ -53,7 +53,7 @@ struct jv_iter {
 	const struct jv_doc *doc;
 	uint32_t next, end;
 	bool object;
-	size_t index; /* of `value`, from 0 */
+	size_t index;	 /* of `value`, from 0 */
 	const char *key; /* of `value` when it is a member, else NULL */
 	struct jv value;
 };

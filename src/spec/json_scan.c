@@ -15,9 +15,9 @@
 #include "spec/json_tape.h"
 
 struct level {
-	uint32_t node; /* of the container */
+	uint32_t node;	/* of the container */
 	uint32_t count; /* elements or members begun */
-	uint32_t key; /* node of the last name */
+	uint32_t key;	/* node of the last name */
 	bool object;
 };
 

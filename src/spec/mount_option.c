@@ -16,11 +16,26 @@
 #endif
 
 /* Attributes of one mount, of a whole tree, of the superblock (MS_*), propagation, the rest. */
-#define ATTR(name, set, clear) { name, OPT_ATTR, set, clear, false }
-#define TREE(name, set, clear) { name, OPT_ATTR, set, clear, true }
-#define SUPER(name, set, clear) { name, OPT_SB, set, clear, false }
-#define SPREAD(name, set, rec) { name, OPT_PROPAGATION, set, 0, rec }
-#define SPECIAL(name) { name, OPT_SPECIAL, 0, 0, false }
+#define ATTR(name, set, clear)                                                                     \
+	{                                                                                          \
+		name, OPT_ATTR, set, clear, false                                                  \
+	}
+#define TREE(name, set, clear)                                                                     \
+	{                                                                                          \
+		name, OPT_ATTR, set, clear, true                                                   \
+	}
+#define SUPER(name, set, clear)                                                                    \
+	{                                                                                          \
+		name, OPT_SB, set, clear, false                                                    \
+	}
+#define SPREAD(name, set, rec)                                                                     \
+	{                                                                                          \
+		name, OPT_PROPAGATION, set, 0, rec                                                 \
+	}
+#define SPECIAL(name)                                                                              \
+	{                                                                                          \
+		name, OPT_SPECIAL, 0, 0, false                                                     \
+	}
 
 /*
  * KERNEL: MOUNT_ATTR__ATIME is one field with three values (relatime 0, noatime, strictatime); a

@@ -38,7 +38,10 @@ static const struct name_value spec_namespaces_rows[] = {
 };
 TABLE(spec_namespaces, "namespace type");
 
-#define CAP(name) { #name, name }
+#define CAP(name)                                                                                  \
+	{                                                                                          \
+#name, name                                                                        \
+	}
 static const struct name_value spec_capabilities_rows[] = {
 	CAP(CAP_CHOWN),
 	CAP(CAP_DAC_OVERRIDE),
@@ -91,7 +94,10 @@ static const struct name_value spec_capsets_rows[] = {
 };
 TABLE(spec_capsets, "capability set");
 
-#define LIMIT(name) { #name, name }
+#define LIMIT(name)                                                                                \
+	{                                                                                          \
+#name, name                                                                        \
+	}
 static const struct name_value spec_rlimits_rows[] = {
 	LIMIT(RLIMIT_AS),      LIMIT(RLIMIT_CORE),     LIMIT(RLIMIT_CPU),
 	LIMIT(RLIMIT_DATA),    LIMIT(RLIMIT_FSIZE),    LIMIT(RLIMIT_LOCKS),
@@ -102,7 +108,10 @@ static const struct name_value spec_rlimits_rows[] = {
 };
 TABLE(spec_rlimits, "resource limit");
 
-#define SIG(name) { #name, SIG##name }
+#define SIG(name)                                                                                  \
+	{                                                                                          \
+#name, SIG##name                                                                   \
+	}
 static const struct name_value spec_signals_rows[] = {
 	SIG(HUP),    SIG(INT),	SIG(QUIT), SIG(ILL),	SIG(TRAP), SIG(ABRT),
 	SIG(BUS),    SIG(FPE),	SIG(KILL), SIG(USR1),	SIG(SEGV), SIG(USR2),
@@ -241,7 +250,9 @@ static const struct name_value spec_statuses_rows[] = {
 };
 TABLE(spec_statuses, "status");
 
-/* The r forms are not in the schema, and what podman writes for a volume with :rslave or :rshared. */
+/*
+ * The r forms are not in the schema, and what podman writes for a volume with :rslave or :rshared.
+ */
 static const struct name_value spec_rootfs_propagations_rows[] = {
 	{ "private", MS_PRIVATE },
 	/* No word of the specification, but what podman writes for `-v SOURCE:TARGET:rslave`. */
@@ -281,9 +292,11 @@ static int real_time_offset(const char *s, int *ret)
 
 int spec_signal(const char *text, int *ret)
 {
-	/* KERNEL: 1 to 64, real-time from 32 on, of which glibc keeps two and musl three for itself.
-	 * Images name them as glibc does ("SIGRTMIN+3" for systemd), whatever hull is linked with.
-	 * signal(7). */
+	/*
+	 * KERNEL: 1 to 64, real-time from 32 on, of which glibc keeps two and musl three for
+	 * itself. Images name them as glibc does ("SIGRTMIN+3" for systemd), whatever hull is
+	 * linked with. signal(7).
+	 */
 	enum { RT_FIRST = 34, LAST = 64 };
 	int sig, offset;
 	uint32_t n;

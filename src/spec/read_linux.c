@@ -48,7 +48,9 @@ static int read_namespaces(struct reader *r, const struct field *f, struct jv v,
 			return jv_fail(it.value, r->e, ERR_CFG_DUPLICATE,
 				       "the %s namespace is listed twice",
 				       table_name(&spec_namespaces, (uint64_t)entry.kind));
-		*ns = (struct spec_namespace){ .listed = true, .path = entry.path, .index = (unsigned)it.index };
+		*ns = (struct spec_namespace){ .listed = true,
+					       .path = entry.path,
+					       .index = (unsigned)it.index };
 	}
 	return x;
 }
@@ -239,8 +241,7 @@ static int check_memory_policy(struct reader *r, struct jv v, void *object)
 	return 0;
 }
 
-static OBJECT_TYPE(memory_policy, spec_memory_policy, .set = true,
-			 .check = check_memory_policy);
+static OBJECT_TYPE(memory_policy, spec_memory_policy, .set = true, .check = check_memory_policy);
 
 /* The spec has no flag yet: any entry is a wrong value (LNX-PERS-05). */
 static int read_personality_flags(struct reader *r, const struct field *f, struct jv v,

@@ -31,20 +31,20 @@ int spec_read_process(const char *text, size_t len, struct arena *a, struct spec
 int spec_read_resources(const char *text, size_t len, struct arena *a, struct spec_resources *ret,
 			struct err *e);
 /* A signal, capability ... name is looked up in these tables and nowhere else. */
-extern const struct name_table spec_namespaces; /* enum spec_ns */
+extern const struct name_table spec_namespaces;	  /* enum spec_ns */
 extern const struct name_table spec_capabilities; /* capability numbers */
-extern const struct name_table spec_rlimits; /* RLIMIT_* */
-extern const struct name_table spec_signals; /* without "SIG" */
+extern const struct name_table spec_rlimits;	  /* RLIMIT_* */
+extern const struct name_table spec_signals;	  /* without "SIG" */
 extern const struct name_table spec_sched_policies, spec_sched_flags, spec_ioprio_classes;
 extern const struct name_table spec_mpol_modes, spec_mpol_flags;
 extern const struct name_table spec_seccomp_actions, spec_seccomp_ops, spec_seccomp_archs,
 	spec_seccomp_flags;
-extern const struct name_table spec_hook_kinds; /* enum spec_hook_kind */
-extern const struct name_table spec_statuses; /* enum spec_status */
-extern const struct name_table spec_capsets; /* enum spec_capset */
+extern const struct name_table spec_hook_kinds;		 /* enum spec_hook_kind */
+extern const struct name_table spec_statuses;		 /* enum spec_status */
+extern const struct name_table spec_capsets;		 /* enum spec_capset */
 extern const struct name_table spec_rootfs_propagations; /* MS_* */
-extern const struct name_table spec_personalities; /* PER_* */
-extern const struct name_table spec_clocks; /* CLOCK_*, of timeOffsets */
+extern const struct name_table spec_personalities;	 /* PER_* */
+extern const struct name_table spec_clocks;		 /* CLOCK_*, of timeOffsets */
 
 /* The mount option table, one row per name (spec/mount_option.c). */
 struct spec_mount_option {

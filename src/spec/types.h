@@ -12,20 +12,42 @@
 #include <sys/types.h>
 
 /* Optional scalars: `set` says whether the config has the property. */
-struct opt_bool { bool set, v; };
-struct opt_i32 { bool set; int32_t v; };
-struct opt_u32 { bool set; uint32_t v; };
-struct opt_i64 { bool set; int64_t v; };
-struct opt_u64 { bool set; uint64_t v; };
+struct opt_bool {
+	bool set, v;
+};
+struct opt_i32 {
+	bool set;
+	int32_t v;
+};
+struct opt_u32 {
+	bool set;
+	uint32_t v;
+};
+struct opt_i64 {
+	bool set;
+	int64_t v;
+};
+struct opt_u64 {
+	bool set;
+	uint64_t v;
+};
 
 /* runtime.md#state */
 enum spec_status { STATUS_CREATING, STATUS_CREATED, STATUS_RUNNING, STATUS_STOPPED, STATUS_PAUSED };
 
 /* NULL terminated by one extra NULL behind n, so that argv and envp are used as they are. */
-struct strv { char **v; size_t n; };
+struct strv {
+	char **v;
+	size_t n;
+};
 
-struct spec_kv { const char *key, *value; };
-struct spec_kvs { struct spec_kv *v; size_t n; };
+struct spec_kv {
+	const char *key, *value;
+};
+struct spec_kvs {
+	struct spec_kv *v;
+	size_t n;
+};
 
 /* config.md#posix-process .user */
 struct spec_user {
@@ -45,12 +67,15 @@ enum spec_capset {
 	CAPSETS
 };
 struct spec_caps {
-	bool set;		    /* `capabilities` is present */
+	bool set; /* `capabilities` is present */
 	uint64_t sets[CAPSETS];
-	struct strv unknown;	    /* names that map to no capability: warned about, never granted */
+	struct strv unknown; /* names that map to no capability: warned about, never granted */
 };
 
-struct spec_rlimit { int resource; uint64_t soft, hard; }; /* RLIMIT_* of <sys/resource.h> */
+struct spec_rlimit {
+	int resource;
+	uint64_t soft, hard;
+}; /* RLIMIT_* of <sys/resource.h> */
 
 struct spec_scheduler { /* sched_setattr(2) */
 	bool set;
@@ -60,9 +85,16 @@ struct spec_scheduler { /* sched_setattr(2) */
 	uint64_t runtime, deadline, period; /* ns */
 };
 
-struct spec_io_priority { bool set; int class; int priority; }; /* IOPRIO_CLASS_* */
+struct spec_io_priority {
+	bool set;
+	int class;
+	int priority;
+}; /* IOPRIO_CLASS_* */
 
-struct spec_cpu_affinity { bool set; const char *initial, *final; }; /* lists, checked grammar */
+struct spec_cpu_affinity {
+	bool set;
+	const char *initial, *final;
+}; /* lists, checked grammar */
 
 struct spec_process {
 	bool set;
@@ -82,10 +114,19 @@ struct spec_process {
 	struct spec_cpu_affinity exec_affinity;
 };
 
-struct spec_root { bool set; const char *path; bool readonly; };
+struct spec_root {
+	bool set;
+	const char *path;
+	bool readonly;
+};
 
-struct spec_idmap { uint32_t container_id, host_id, size; };
-struct spec_idmaps { struct spec_idmap *v; size_t n; };
+struct spec_idmap {
+	uint32_t container_id, host_id, size;
+};
+struct spec_idmaps {
+	struct spec_idmap *v;
+	size_t n;
+};
 
 struct spec_mount {
 	const char *destination; /* as written; may be relative (deprecated) */
@@ -96,9 +137,9 @@ struct spec_mount {
 
 struct spec_hook {
 	const char *path;
-	struct strv args;  /* n == 0: argv is {path} */
+	struct strv args; /* n == 0: argv is {path} */
 	struct strv env;
-	bool env_set;	   /* false: H1, hull's own start environment */
+	bool env_set;		/* false: H1, hull's own start environment */
 	struct opt_i32 timeout; /* seconds, > 0 */
 };
 enum spec_hook_kind {
@@ -110,7 +151,10 @@ enum spec_hook_kind {
 	HOOK_POSTSTOP,
 	HOOK_KINDS
 };
-struct spec_hooks { struct spec_hook *v[HOOK_KINDS]; size_t n[HOOK_KINDS]; };
+struct spec_hooks {
+	struct spec_hook *v[HOOK_KINDS];
+	size_t n[HOOK_KINDS];
+};
 
 /* config-linux.md#namespaces */
 enum spec_ns {
@@ -124,9 +168,18 @@ enum spec_ns {
 	NS_TIME,
 	NS_KINDS
 };
-struct spec_namespace { bool listed; const char *path; unsigned index; }; /* path NULL: new; index in the list */
+/* path NULL: new; index in the list */
+struct spec_namespace {
+	bool listed;
+	const char *path;
+	unsigned index;
+};
 
-struct spec_time_offset { bool set; int64_t secs; uint32_t nanosecs; };
+struct spec_time_offset {
+	bool set;
+	int64_t secs;
+	uint32_t nanosecs;
+};
 
 struct spec_device {
 	char type; /* 'c', 'u', 'b', 'p' */
@@ -135,13 +188,15 @@ struct spec_device {
 	struct opt_u32 file_mode, uid, gid;
 };
 
-struct spec_net_device { const char *host_name, *name; }; /* name NULL: keep */
+struct spec_net_device {
+	const char *host_name, *name;
+}; /* name NULL: keep */
 
 struct spec_device_rule {
 	bool allow;
-	char type; /* 'a', 'c', 'b' */
+	char type;		     /* 'a', 'c', 'b' */
 	struct opt_i64 major, minor; /* unset or -1: any */
-	uint32_t access; /* bits DEVICE_READ.. */
+	uint32_t access;	     /* bits DEVICE_READ.. */
 };
 enum { DEVICE_READ = 1, DEVICE_WRITE = 2, DEVICE_MKNOD = 4 };
 
@@ -157,8 +212,14 @@ struct spec_cpu {
 	struct opt_i64 quota, realtime_runtime, idle;
 	const char *cpus, *mems;
 };
-struct spec_weight_device { int64_t major, minor; struct opt_u32 weight, leaf_weight; };
-struct spec_throttle_device { int64_t major, minor; uint64_t rate; };
+struct spec_weight_device {
+	int64_t major, minor;
+	struct opt_u32 weight, leaf_weight;
+};
+struct spec_throttle_device {
+	int64_t major, minor;
+	uint64_t rate;
+};
 enum spec_throttle {
 	THROTTLE_READ_BPS,
 	THROTTLE_WRITE_BPS,
@@ -174,15 +235,24 @@ struct spec_block_io {
 	struct spec_throttle_device *throttle[THROTTLES];
 	size_t n_throttle[THROTTLES];
 };
-struct spec_hugepage_limit { const char *page_size; uint64_t limit; };
-struct spec_network_priority { const char *name; uint32_t priority; };
+struct spec_hugepage_limit {
+	const char *page_size;
+	uint64_t limit;
+};
+struct spec_network_priority {
+	const char *name;
+	uint32_t priority;
+};
 struct spec_network {
 	bool set;
 	struct opt_u32 class_id;
 	struct spec_network_priority *priorities;
 	size_t n_priorities;
 };
-struct spec_rdma { const char *device; struct opt_u32 hca_handles, hca_objects; };
+struct spec_rdma {
+	const char *device;
+	struct opt_u32 hca_handles, hca_objects;
+};
 struct spec_resources {
 	bool set;
 	struct spec_device_rule *devices;
@@ -213,7 +283,10 @@ struct spec_memory_policy { /* MPOL_*, MPOL_F_* */
 	uint32_t flags;
 	const char *nodes;
 };
-struct spec_personality { bool set; uint32_t domain; }; /* PER_LINUX, PER_LINUX32 */
+struct spec_personality {
+	bool set;
+	uint32_t domain;
+}; /* PER_LINUX, PER_LINUX32 */
 
 /* config-linux.md#seccomp. Actions and flags are the numbers of <linux/seccomp.h>. */
 enum spec_seccomp_op {
@@ -225,7 +298,11 @@ enum spec_seccomp_op {
 	SECCOMP_OP_GT,
 	SECCOMP_OP_MASKED_EQ
 };
-struct spec_seccomp_arg { uint32_t index; uint64_t value, value_two; enum spec_seccomp_op op; };
+struct spec_seccomp_arg {
+	uint32_t index;
+	uint64_t value, value_two;
+	enum spec_seccomp_op op;
+};
 struct spec_seccomp_rule {
 	struct strv names;
 	uint32_t action; /* SECCOMP_RET_* */
@@ -234,30 +311,30 @@ struct spec_seccomp_rule {
 	size_t n_args;
 };
 enum spec_seccomp_arch { /* index into the tables of seccomp/ */
-	ARCH_X86,
-	ARCH_X86_64,
-	ARCH_X32,
-	ARCH_ARM,
-	ARCH_AARCH64,
-	ARCH_MIPS,
-	ARCH_MIPS64,
-	ARCH_MIPS64N32,
-	ARCH_MIPSEL,
-	ARCH_MIPSEL64,
-	ARCH_MIPSEL64N32,
-	ARCH_PPC,
-	ARCH_PPC64,
-	ARCH_PPC64LE,
-	ARCH_S390,
-	ARCH_S390X,
-	ARCH_PARISC,
-	ARCH_PARISC64,
-	ARCH_RISCV64,
-	ARCH_LOONGARCH64,
-	ARCH_M68K,
-	ARCH_SH,
-	ARCH_SHEB,
-	ARCHS
+			 ARCH_X86,
+			 ARCH_X86_64,
+			 ARCH_X32,
+			 ARCH_ARM,
+			 ARCH_AARCH64,
+			 ARCH_MIPS,
+			 ARCH_MIPS64,
+			 ARCH_MIPS64N32,
+			 ARCH_MIPSEL,
+			 ARCH_MIPSEL64,
+			 ARCH_MIPSEL64N32,
+			 ARCH_PPC,
+			 ARCH_PPC64,
+			 ARCH_PPC64LE,
+			 ARCH_S390,
+			 ARCH_S390X,
+			 ARCH_PARISC,
+			 ARCH_PARISC64,
+			 ARCH_RISCV64,
+			 ARCH_LOONGARCH64,
+			 ARCH_M68K,
+			 ARCH_SH,
+			 ARCH_SHEB,
+			 ARCHS
 };
 struct spec_seccomp {
 	bool set;
@@ -286,7 +363,8 @@ struct spec_linux {
 	struct spec_memory_policy memory_policy;
 	struct spec_kvs sysctl;
 	struct spec_seccomp seccomp;
-	unsigned long rootfs_propagation; /* MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, with MS_REC; 0: absent */
+	/* MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE, with MS_REC; 0: absent */
+	unsigned long rootfs_propagation;
 	struct strv masked_paths, readonly_paths;
 	const char *mount_label;
 	struct spec_personality personality;
@@ -294,7 +372,10 @@ struct spec_linux {
 
 /* Something of the file that has no effect here, for `validate`, `plan` and --debug. */
 enum spec_note_kind { NOTE_UNKNOWN, NOTE_PLATFORM, NOTE_DEPRECATED, NOTE_VERSION };
-struct spec_note { enum spec_note_kind kind; const char *pointer, *text; };
+struct spec_note {
+	enum spec_note_kind kind;
+	const char *pointer, *text;
+};
 
 struct spec {
 	const char *oci_version;
@@ -305,8 +386,8 @@ struct spec {
 	const char *hostname, *domainname;
 	struct spec_hooks hooks;
 	struct spec_kvs annotations;
-	struct spec_linux os; /* `linux`; the bare word is a macro of the compiler */
-	bool vm; /* has a `vm` section: spec_validate refuses it (CFG-PLAT-03) */
+	struct spec_linux os;	 /* `linux`; the bare word is a macro of the compiler */
+	bool vm;		 /* has a `vm` section: spec_validate refuses it (CFG-PLAT-03) */
 	struct spec_note *notes; /* at most 65 */
 	size_t n_notes;
 	const char *raw; /* the bytes of config.json as read, for the copy in the state directory */

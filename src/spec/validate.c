@@ -9,7 +9,7 @@
 #include "spec/spec.h"
 
 enum {
-	UTS_MAX = 64, /* KERNEL: __NEW_UTS_LEN. sethostname(2), setdomainname(2). */
+	UTS_MAX = 64,	    /* KERNEL: __NEW_UTS_LEN. sethostname(2), setdomainname(2). */
 	WINDOW_MAX = 65535, /* KERNEL: struct winsize has 16 bits. ioctl_tty(2). */
 };
 
@@ -140,7 +140,8 @@ static int check_listener(const struct spec *s, struct err *e)
 {
 	const struct spec_seccomp *p = &s->os.seccomp;
 
-	if (!p->set || p->listener_path || spec_annotation(s, "run.oci.seccomp.receiver") || !notifies(p))
+	if (!p->set || p->listener_path || spec_annotation(s, "run.oci.seccomp.receiver") ||
+	    !notifies(p))
 		return 0;
 	err_set(e, ERR_CFG_MISSING, 0, "is required, as the profile uses SCMP_ACT_NOTIFY");
 	return err_at(e, -EINVAL, "/linux/seccomp/listenerPath");

@@ -22,7 +22,7 @@ struct jw {
 	unsigned indent; /* blanks per level, 0: everything on one line */
 	unsigned depth;
 	bool filled[JW_DEPTH + 1]; /* the container of this level has content */
-	char close[JW_DEPTH + 1]; /* the bracket that ends it */
+	char close[JW_DEPTH + 1];  /* the bracket that ends it */
 };
 
 void jw_init(struct jw *w, struct arena *a, unsigned indent);

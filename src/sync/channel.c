@@ -53,7 +53,8 @@ int sync_send(int sock, enum sync_kind kind, int fd, struct err *e)
 	int r = send_wire(sock, &w, fd);
 
 	if (r < 0)
-		return err_sys(e, ERR_PRO_DIED, r, "send \"%s\" to the other side", sync_name(kind));
+		return err_sys(e, ERR_PRO_DIED, r, "send \"%s\" to the other side",
+			       sync_name(kind));
 	return 0;
 }
 
@@ -75,7 +76,10 @@ int sync_send_fail(int sock, const struct err *fail)
 	return send_wire(sock, &w, -1);
 }
 
-/* SECURITY: the peer is hostile once it has entered namespaces: every string is cut, every number checked. */
+/*
+ * SECURITY: the peer is hostile once it has entered namespaces: every string is cut, every number
+ * checked.
+ */
 static int take_fail(const struct wire *w, struct err *e)
 {
 	if (err_is(e))
@@ -117,7 +121,8 @@ int sync_recv(int sock, uint64_t deadline, struct sync_msg *ret, struct err *e)
 			if (r < 0)
 				return err_sys(e, ERR_GEN_SYS, r, "poll the channel");
 			if (r == 0)
-				return err_set(e, ERR_GEN_TIMEOUT, ETIMEDOUT, "no message from the other side");
+				return err_set(e, ERR_GEN_TIMEOUT, ETIMEDOUT,
+					       "no message from the other side");
 		}
 		n = sock_recv(sock, &w, sizeof(w), &fd, 1, &n_fds);
 		if (n == 0 || n == -ECONNRESET)
@@ -140,7 +145,8 @@ int sync_recv(int sock, uint64_t deadline, struct sync_msg *ret, struct err *e)
 	}
 }
 
-int sync_expect(int sock, enum sync_kind kind, uint64_t deadline, struct sync_msg *ret, struct err *e)
+int sync_expect(int sock, enum sync_kind kind, uint64_t deadline, struct sync_msg *ret,
+		struct err *e)
 {
 	int r = sync_recv(sock, deadline, ret, e);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sys/abi: numbers and structs of the kernel that libc or older headers may lack, each with its source.
- * Data only.
+ * sys/abi: numbers and structs of the kernel that libc or older headers may lack, each with its
+ * source. Data only.
  */
 #ifndef HULL_SYS_ABI_H
 #define HULL_SYS_ABI_H
@@ -14,7 +14,10 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
-/* linux/mount.h clashes with sys/mount.h on some libcs: hull uses the kernel's header only and adds the MS_* it needs. */
+/*
+ * linux/mount.h clashes with sys/mount.h on some libcs: hull uses the kernel's header only and adds
+ * the MS_* it needs.
+ */
 #ifndef MS_RDONLY
 #define MS_RDONLY 1
 #define MS_NOSUID 2

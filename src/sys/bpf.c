@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sys/bpf: bpf(2) for device filters. Hides the attribute union and which of its fields each command reads.
+ * sys/bpf: bpf(2) for device filters. Hides the attribute union and which of its fields each
+ * command reads.
  */
 #include "sys/bpf.h"
 
@@ -9,7 +10,10 @@
 
 #include "sys/call.h"
 
-/* SECURITY: rule G5. KERNEL: BPF_PROG_QUERY writes up to byte 64 of the union whatever size was passed. 6.17 to 7.1. */
+/*
+ * SECURITY: rule G5. KERNEL: BPF_PROG_QUERY writes up to byte 64 of the union whatever size was
+ * passed. 6.17 to 7.1.
+ */
 _Static_assert(sizeof(union bpf_attr) >= 64, "bpf_attr is smaller than what the kernel may write");
 
 static uint64_t ptr(const void *p)
@@ -17,7 +21,8 @@ static uint64_t ptr(const void *p)
 	return (uint64_t)(uintptr_t)p;
 }
 
-int bpf_load_device(const struct bpf_insn *insns, size_t n, const char *name, char *log, size_t log_size)
+int bpf_load_device(const struct bpf_insn *insns, size_t n, const char *name, char *log,
+		    size_t log_size)
 {
 	union bpf_attr attr;
 
@@ -46,7 +51,10 @@ int bpf_attach_device(int cgroup, int prog, int replace_fd)
 	attr.target_fd = (uint32_t)cgroup;
 	attr.attach_bpf_fd = (uint32_t)prog;
 	attr.attach_type = BPF_CGROUP_DEVICE;
-	/* KERNEL: a group above or below may carry filters too; with ALLOW_MULTI all of them must agree. Since 4.15. */
+	/*
+	 * KERNEL: a group above or below may carry filters too; with ALLOW_MULTI all of them must
+	 * agree. Since 4.15.
+	 */
 	attr.attach_flags = BPF_F_ALLOW_MULTI;
 	if (replace_fd >= 0) {
 		attr.attach_flags |= BPF_F_REPLACE;

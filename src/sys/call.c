@@ -183,7 +183,8 @@ int sys_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable)
 	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct d[2] = {
 		{ (uint32_t)effective, (uint32_t)permitted, (uint32_t)inheritable },
-		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), (uint32_t)(inheritable >> 32) },
+		{ (uint32_t)(effective >> 32), (uint32_t)(permitted >> 32),
+		  (uint32_t)(inheritable >> 32) },
 	};
 
 	return CALL(SYS_capset, &h, d);
@@ -226,7 +227,9 @@ void sys_signals_default(void)
 #else
 	enum { LAST = 64 };
 #endif
-	/* The kernel's own struct: a handler of 0 is SIG_DFL; flags, restorer and mask are empty. */
+	/*
+	 * The kernel's own struct: a handler of 0 is SIG_DFL; flags, restorer and mask are empty.
+	 */
 	unsigned long action[8] = { 0 };
 
 	for (int sig = 1; sig <= LAST; sig++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sys/call: raw system calls, one wrapper each: the result, or -errno. No policy, no message, no retry but
- * EINTR where the call did nothing. Ids are set by raw calls (one thread, no libc signalling of others).
+ * sys/call: raw system calls, one wrapper each: the result, or -errno. No policy, no message, no
+ * retry but EINTR where the call did nothing. Ids are set by raw calls (one thread, no libc
+ * signalling of others).
  */
 #ifndef HULL_SYS_CALL_H
 #define HULL_SYS_CALL_H
@@ -24,7 +25,8 @@ int sys_fsmount(int fd, unsigned flags, unsigned attr);
 int sys_fspick(int dirfd, const char *path, unsigned flags);
 int sys_mount_setattr(int dirfd, const char *path, unsigned flags, struct mount_attr *attr);
 int sys_pivot_root(const char *new_root, const char *put_old);
-int sys_mount(const char *source, const char *target, const char *type, unsigned long flags, const void *data);
+int sys_mount(const char *source, const char *target, const char *type, unsigned long flags,
+	      const void *data);
 int sys_umount2(const char *target, int flags);
 int sys_pidfd_open(pid_t pid, unsigned flags);
 int sys_pidfd_send_signal(int pidfd, int sig);
@@ -42,7 +44,8 @@ int sys_keyctl(int cmd, unsigned long a, unsigned long b, unsigned long c, unsig
 int sys_setresuid(uid_t r, uid_t e, uid_t s);
 int sys_setresgid(gid_t r, gid_t e, gid_t s);
 int sys_setgroups(size_t n, const gid_t *groups);
-int sys_capget(int pid, uint64_t *ret_effective, uint64_t *ret_permitted, uint64_t *ret_inheritable);
+int sys_capget(int pid, uint64_t *ret_effective, uint64_t *ret_permitted,
+	       uint64_t *ret_inheritable);
 int sys_capset(uint64_t effective, uint64_t permitted, uint64_t inheritable);
 int sys_prctl(int op, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 ssize_t sys_getcwd(char *buf, size_t size); /* the raw call: "(unreachable)" is visible, rule X4 */
@@ -50,19 +53,26 @@ int sys_mkdirat(int dirfd, const char *name, mode_t mode);
 int sys_mknodat(int dirfd, const char *name, mode_t mode, dev_t dev);
 int sys_symlinkat(const char *target, int dirfd, const char *name);
 int sys_unlinkat(int dirfd, const char *name, int flags);
-/* Every signal back to its default. KERNEL: what is ignored stays ignored over execve, and CLONE_CLEAR_SIGHAND
- * leaves it too (signal(7), clone(2)); libc's signal() refuses the two signals it keeps for itself. */
+/*
+ * Every signal back to its default. KERNEL: what is ignored stays ignored over execve, and
+ * CLONE_CLEAR_SIGHAND leaves it too (signal(7), clone(2)); libc's signal() refuses the two signals
+ * it keeps for itself.
+ */
 void sys_signals_default(void);
 int sys_fchdir(int fd);
 int sys_openat(int dirfd, const char *name, int flags, mode_t mode); /* O_CLOEXEC is added */
 int sys_fchownat(int dirfd, const char *name, uid_t uid, gid_t gid, int flags);
 int sys_fchmod(int fd, mode_t mode);
-ssize_t sys_readlinkat(int dirfd, const char *name, char *buf, size_t size); /* NUL terminated; -ENAMETOOLONG */
+/* NUL terminated; -ENAMETOOLONG */
+ssize_t sys_readlinkat(int dirfd, const char *name, char *buf, size_t size);
 int sys_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
 ssize_t sys_getdents64(int fd, void *buf, size_t size);
 /* prlimit64(2); @set and @ret_old may be NULL. */
-struct rlimit_pair { uint64_t soft, hard; };
-int sys_prlimit(pid_t pid, int resource, const struct rlimit_pair *set, struct rlimit_pair *ret_old);
+struct rlimit_pair {
+	uint64_t soft, hard;
+};
+int sys_prlimit(pid_t pid, int resource, const struct rlimit_pair *set,
+		struct rlimit_pair *ret_old);
 long sys_fs_magic(int fd); /* fstatfs f_type, or -errno */
 
 #endif

@@ -23,8 +23,8 @@ enum {
 	PATH_RACE_MS = 100, /* how long EAGAIN is answered by trying again (rule P6) */
 	PATH_LINKS_MAX =
 		40, /* symlinks followed while making a path, as the kernel's MAXSYMLINKS */
-	PATH_ROUNDS_MAX = 8192, /* starts from the root while making one path: a bound, not a limit
-				   anybody meets */
+	/* starts from the root while making one path: a bound, not a limit anybody meets */
+	PATH_ROUNDS_MAX = 8192,
 };
 
 #define IN_ROOT (RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS)
@@ -70,8 +70,8 @@ int path_resolve_strict(const struct rootfs *root, const char *path)
 
 struct maker {
 	const struct rootfs *root;
-	char path[PATH_MAX]; /* what is left to do, from the root; grows when a dangling symlink is
-				read */
+	/* what is left to do, from the root; grows when a dangling symlink is read */
+	char path[PATH_MAX];
 	enum path_make kind;
 	uint64_t resolve; /* IN_ROOT or STRICT */
 	bool nofollow;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sys/pidfd: processes by handle. A pid is only a number: it is trusted after its start time was compared
- * behind an open pidfd (rule X7).
+ * sys/pidfd: processes by handle. A pid is only a number: it is trusted after its start time was
+ * compared behind an open pidfd (rule X7).
  */
 #ifndef HULL_SYS_PIDFD_H
 #define HULL_SYS_PIDFD_H
@@ -10,16 +10,21 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
-/* pidfd of @pid if it still is the process that started at @start_time (0: do not check). -ESRCH when it is gone
- * or another one. */
+/*
+ * pidfd of @pid if it still is the process that started at @start_time (0: do not check). -ESRCH
+ * when it is gone or another one.
+ */
 int pidfd_open_checked(pid_t pid, uint64_t start_time);
-/* 1: alive, 0: exited (also as a zombie). KERNEL: a pidfd polls readable once its process exited. */
+/*
+ * 1: alive, 0: exited (also as a zombie). KERNEL: a pidfd polls readable once its process exited.
+ */
 int pidfd_alive(int pidfd);
 int pidfd_wait_exit(int pidfd, uint64_t deadline); /* 1 exited, 0 deadline passed, -errno */
 /*
- * How a process that is no child of ours ended: *ret as waitpid(2) reports it. Works for a zombie (/proc/PID/stat,
- * needs the right to read it) and, since Linux 6.15, for one that was reaped while @pidfd was open
- * (PIDFD_GET_INFO with PIDFD_INFO_EXIT). -ESRCH when nobody can tell any more, -EAGAIN while it lives.
+ * How a process that is no child of ours ended: *ret as waitpid(2) reports it. Works for a zombie
+ * (/proc/PID/stat, needs the right to read it) and, since Linux 6.15, for one that was reaped while
+ * @pidfd was open (PIDFD_GET_INFO with PIDFD_INFO_EXIT). -ESRCH when nobody can tell any more,
+ * -EAGAIN while it lives.
  */
 int pidfd_exit_status(int pidfd, pid_t pid, int *ret);
 /* waitid(P_PIDFD) of a child; 0 and *ret as CLD_* codes of siginfo, or -errno. */

@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 struct procfs {
-	int fd; /* the root of the procfs, -1: not open */
+	int fd;		 /* the root of the procfs, -1: not open */
 	uint64_t mnt_id; /* of that root: every file opened below it must have the same */
 };
 

@@ -126,10 +126,9 @@ ssize_t sock_recv(int fd, void *buf, size_t size, int *ret_fds, size_t max_fds, 
 		char space[CMSG_SPACE(sizeof(int) * SOCK_MAX_FDS)];
 	} c;
 	struct iovec iov = { buf, size };
-	struct msghdr m = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = &c,
-			    .msg_controllen = sizeof(c) };
+	struct msghdr m = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c, .msg_controllen = sizeof(c)
+	};
 	bool bad = false;
 	size_t have = 0;
 	ssize_t r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sys/sock: unix sockets with fd passing. Paths longer than sun_path are reached through a directory fd
- * (faults R9); received fds are always close-on-exec and always counted (rule X8).
+ * sys/sock: unix sockets with fd passing. Paths longer than sun_path are reached through a
+ * directory fd (faults R9); received fds are always close-on-exec and always counted (rule X8).
  */
 #ifndef HULL_SYS_SOCK_H
 #define HULL_SYS_SOCK_H
@@ -20,7 +20,10 @@ int sock_connect_at(int type, int dirfd, const char *name);
 int sock_listen_at(int type, int dirfd, const char *name, mode_t mode);
 /* One message with fds; @n_fds may be 0. Bytes sent or -errno; MSG_NOSIGNAL. */
 ssize_t sock_send(int fd, const void *buf, size_t n, const int *fds, size_t n_fds);
-/* One message: bytes (0 = end), or -errno; -EBADMSG when data or control was truncated (fds are closed then). */
+/*
+ * One message: bytes (0 = end), or -errno; -EBADMSG when data or control was truncated (fds are
+ * closed then).
+ */
 ssize_t sock_recv(int fd, void *buf, size_t size, int *ret_fds, size_t max_fds, size_t *ret_n_fds);
 
 #endif

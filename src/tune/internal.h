@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tune/internal: number lists as masks of any size, and resctrl with its root open to replacement by a test.
+ * tune/internal: number lists as masks of any size, and resctrl with its root open to replacement
+ * by a test.
  */
 #ifndef HULL_TUNE_INTERNAL_H
 #define HULL_TUNE_INTERNAL_H
@@ -16,8 +17,10 @@ struct tune_mask {
 };
 enum { TUNE_MASK_MAX = 1 << 16, TUNE_WORD_BITS = 8 * sizeof(unsigned long) };
 
-/* "0-3,7": numbers and rising ranges joined by commas, nothing else; "" is the empty set. -EINVAL, or -ERANGE from
- * TUNE_MASK_MAX on. */
+/*
+ * "0-3,7": numbers and rising ranges joined by commas, nothing else; "" is the empty set. -EINVAL,
+ * or -ERANGE from TUNE_MASK_MAX on.
+ */
 int tune_parse_list(const char *list, struct arena *a, struct tune_mask *ret);
 /* A mask of at least @bits, empty. */
 struct tune_mask tune_mask_new(size_t bits, struct arena *a);
@@ -27,7 +30,8 @@ long tune_mask_missing(const struct tune_mask *a, const struct tune_mask *b);
 struct tune_rdt_env {
 	const char *root; /* "/sys/fs/resctrl" */
 	long magic;	  /* its file system, 0: do not check */
-	void (*made)(const char *name); /* plays the kernel, which fills a new group; NULL: it does */
+	/* plays the kernel, which fills a new group; NULL: it does */
+	void (*made)(const char *name);
 };
 int tune_rdt_prepare_at(const struct tune_rdt_env *env, const struct spec_rdt *r, const char *id,
 			struct tune_rdt *ret, struct err *e);

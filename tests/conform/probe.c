@@ -27,7 +27,7 @@
 #include <unistd.h>
 
 static char **words;
-static FILE *out; /* sections */
+static FILE *out;     /* sections */
 static FILE *actions; /* members of the list "do" */
 static bool first_section = true, first_action = true;
 static int saved_umask;
@@ -171,13 +171,11 @@ static void show_ids(void)
 
 static void show_caps(void)
 {
-	static const char *const keys[][2] = {
-		{"CapInh:",  "inheritable"},
-		{ "CapPrm:", "permitted"	 },
-		{ "CapEff:", "effective"	 },
-		{ "CapBnd:", "bounding"	},
-		{ "CapAmb:", "ambient"    }
-	};
+	static const char *const keys[][2] = { { "CapInh:", "inheritable" },
+					       { "CapPrm:", "permitted" },
+					       { "CapEff:", "effective" },
+					       { "CapBnd:", "bounding" },
+					       { "CapAmb:", "ambient" } };
 	char *text = slurp("/proc/self/status", NULL);
 
 	if (!text) {
@@ -349,11 +347,9 @@ static void show_clocks(void)
 	static const struct {
 		const char *name;
 		int id;
-	} c[] = {
-		{"realtime",   CLOCK_REALTIME },
-		{ "monotonic", CLOCK_MONOTONIC},
-		{ "boottime",  CLOCK_BOOTTIME }
-	};
+	} c[] = { { "realtime", CLOCK_REALTIME },
+		  { "monotonic", CLOCK_MONOTONIC },
+		  { "boottime", CLOCK_BOOTTIME } };
 
 	fputc('{', out);
 	for (int i = 0; i < 3; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tests/fault/killer: runs a command and ends one of its processes with SIGKILL at the entry of its N-th system
- * call, counted over all numbers. The shipped binary is tested as it is.
+ * tests/fault/killer: runs a command and ends one of its processes with SIGKILL at the entry of its
+ * N-th system call, counted over all numbers. The shipped binary is tested as it is.
  * usage: killer runtime|init N COMMAND...    N 0: only count; the last line on fd 3 is the count.
  * Exit status: that of the command, 137 when it was killed.
  */
@@ -14,7 +14,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC };
+enum {
+	OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
+		  PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC
+};
 
 static pid_t side[2]; /* the command itself, and its first child */
 
@@ -64,7 +67,8 @@ int main(int argc, char **argv)
 			break;
 		}
 		event = status >> 16;
-		if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK) {
+		if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK ||
+		    event == PTRACE_EVENT_VFORK) {
 			unsigned long child;
 
 			ptrace(PTRACE_GETEVENTMSG, pid, 0, &child);
@@ -77,7 +81,8 @@ int main(int argc, char **argv)
 			ptrace(PTRACE_DETACH, pid, 0, 0);
 			continue;
 		} else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-			if (who >= 0 && (entry[who] = !entry[who]) && who == target && executed && ++count == want) {
+			if (who >= 0 && (entry[who] = !entry[who]) && who == target && executed &&
+			    ++count == want) {
 				kill(pid, SIGKILL);
 				continue;
 			}
@@ -87,7 +92,8 @@ int main(int argc, char **argv)
 			ptrace(PTRACE_LISTEN, pid, 0, 0);
 			continue;
 		} else if (pid != side[0] && pid != side[1]) {
-			if (!side[1] && side[0]) { /* the stop of a new child may come before its parent's event */
+			/* the stop of a new child may come before its parent's event */
+			if (!side[1] && side[0]) {
 				ptrace(PTRACE_SYSCALL, pid, 0, 0);
 				continue;
 			}

@@ -21,7 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	if (dbus_size(data) != size)
 		abort();
-	if (strlen(m.path) + strlen(m.interface) + strlen(m.member) + strlen(m.error) + strlen(m.signature) > size)
+	if (strlen(m.path) + strlen(m.interface) + strlen(m.member) + strlen(m.error) +
+		    strlen(m.signature) >
+	    size)
 		abort();
 	n = m;
 	while (dbus_get_string(&n, &text) == 0)

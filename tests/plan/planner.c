@@ -20,7 +20,7 @@ struct setup {
 };
 
 static const struct setup start = {
-	.host = {.initial_userns = true,
+	.host = { .initial_userns = true,
 		  .caps_effective = (UINT64_C(2) << 40) - 1,
 		  .caps_bounding = (UINT64_C(2) << 40) - 1,
 		  .last_cap = 40,
@@ -29,7 +29,7 @@ static const struct setup start = {
 		  .own_cgroup = "/user.slice/test.scope",
 		  .os = "linux",
 		  .arch = "amd64" },
-	.opt = { .id = "test",	       .bundle = "/bundle",		    .detach = true  },
+	.opt = { .id = "test", .bundle = "/bundle", .detach = true },
 };
 
 static uint64_t number(const char *text, int base)
@@ -50,16 +50,16 @@ static bool set_flag(struct setup *s, const char *word)
 		const char *word;
 		bool *flag;
 	} flags[] = {
-		{"apparmor",		      &s->host.apparmor		},
-		{ "selinux",		     &s->host.selinux	      },
-		{ "resctrl",		     &s->host.resctrl	      },
-		{ "no-pivot",	      &s->opt.no_pivot	       },
-		{ "no-new-keyring",	    &s->opt.no_new_keyring	   },
-		{ "no-create-mountpoints", &s->opt.no_create_mountpoints},
-		{ "default-filesystems",	 &s->opt.default_filesystems  },
-		{ "strict-namespaces",     &s->opt.strict_namespaces	 },
-		{ "strict",		    &s->opt.strict		   },
-		{ "foreground",		&s->opt.terminal_given       },
+		{ "apparmor", &s->host.apparmor },
+		{ "selinux", &s->host.selinux },
+		{ "resctrl", &s->host.resctrl },
+		{ "no-pivot", &s->opt.no_pivot },
+		{ "no-new-keyring", &s->opt.no_new_keyring },
+		{ "no-create-mountpoints", &s->opt.no_create_mountpoints },
+		{ "default-filesystems", &s->opt.default_filesystems },
+		{ "strict-namespaces", &s->opt.strict_namespaces },
+		{ "strict", &s->opt.strict },
+		{ "foreground", &s->opt.terminal_given },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(flags); i++)

@@ -29,9 +29,7 @@ struct bpf_call {
 static inline struct bpf_call bpf_call(uint32_t audit, uint32_t nr, const uint64_t args[6],
 				       bool big_endian)
 {
-	struct bpf_call c = {
-		.word = {nr, audit}
-	};
+	struct bpf_call c = { .word = { nr, audit } };
 
 	for (int i = 0; i < 6; i++) {
 		c.word[4 + 2 * i] = (uint32_t)(big_endian ? args[i] >> 32 : args[i]);

@@ -20,8 +20,8 @@
 #define MS 1000000ull
 
 /* A message as a peer of the same byte order would send it. */
-static struct dbus_out message(struct arena *a, uint8_t type, uint32_t reply_to, const char *member, const char *signature,
-			       const struct dbus_out *body)
+static struct dbus_out message(struct arena *a, uint8_t type, uint32_t reply_to, const char *member,
+			       const char *signature, const struct dbus_out *body)
 {
 	struct dbus_out o = { .a = a };
 	const uint16_t one = 1;
@@ -67,13 +67,10 @@ TEST(a_call_is_what_the_specification_says)
 {
 	/* from the specification's rules, by hand: header, path, member, signature, body "x" */
 	static const uint8_t want[] = {
-		'l', 1, 0, 1, 6, 0, 0, 0, 9, 0, 0, 0, 0x2f, 0, 0, 0,
-		1, 1, 'o', 0, 2, 0, 0, 0, '/', 'a', 0, 0, 0, 0, 0, 0,
-		2, 1, 's', 0, 1, 0, 0, 0, 'i', 0, 0, 0, 0, 0, 0, 0,
-		3, 1, 's', 0, 1, 0, 0, 0, 'm', 0, 0, 0, 0, 0, 0, 0,
-		8, 1, 'g', 0, 1, 's', 0,
-		0,
-		1, 0, 0, 0, 'x', 0,
+		'l', 1, 0, 1, 6,   0,	0,   0, 9, 0,	0,   0, 0x2f, 0, 0,   0, 1,   1, 'o', 0,
+		2,   0, 0, 0, '/', 'a', 0,   0, 0, 0,	0,   0, 2,    1, 's', 0, 1,   0, 0,   0,
+		'i', 0, 0, 0, 0,   0,	0,   0, 3, 1,	's', 0, 1,    0, 0,   0, 'm', 0, 0,   0,
+		0,   0, 0, 0, 8,   1,	'g', 0, 1, 's', 0,   0, 1,    0, 0,   0, 'x', 0,
 	};
 	struct dbus_out body = { 0 }, o;
 	struct dbus_in m;
@@ -151,7 +148,9 @@ TEST(cpu_lists_become_masks)
 	CHECK_INT(mask[1], 2);
 	CHECK_INT(property_cpu_mask("63", mask, 8), 8);
 	CHECK_INT(property_cpu_mask("64", mask, 8), 0);
-	static const char *const bad[] = { "", "a", "3-1", "1,", "1-", "-1", "1--2", "1 ,2", "99999999999999999999" };
+	static const char *const bad[] = { "",	   "a",	   "3-1",
+					   "1,",   "1-",   "-1",
+					   "1--2", "1 ,2", "99999999999999999999" };
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		CHECK_INT(property_cpu_mask(bad[i], mask, 8), 0);
 }
@@ -193,7 +192,8 @@ TEST(limits_become_properties)
 		{ "memory.swap.max", "0", "MemorySwapMax=0" },
 		{ "pids.max", "20", "TasksMax=20" },
 		{ "cpu.weight", "59", "CPUWeight=59" },
-		{ "cpu.max", "50000 100000", "CPUQuotaPerSecUSec=500000 CPUQuotaPeriodUSec=100000" },
+		{ "cpu.max", "50000 100000",
+		  "CPUQuotaPerSecUSec=500000 CPUQuotaPeriodUSec=100000" },
 		{ "cpu.max", "1 3000", "CPUQuotaPerSecUSec=334 CPUQuotaPeriodUSec=3000" },
 		{ "cpu.max", "max 50000", "CPUQuotaPerSecUSec=-1 CPUQuotaPeriodUSec=50000" },
 		{ "cpu.max", "25000", "CPUQuotaPerSecUSec=250000 CPUQuotaPeriodUSec=100000" },
@@ -224,7 +224,19 @@ TEST(limits_become_properties)
 
 /* ---- peers ---- */
 
-enum peer { CLOSES, SILENT, GARBAGE, LONG_LINE, NO_BUS_LATER, HUGE_MESSAGE, FLOOD, INSISTS_ON_UID, SAYS_NO, WORKS, BAD_FIELDS };
+enum peer {
+	CLOSES,
+	SILENT,
+	GARBAGE,
+	LONG_LINE,
+	NO_BUS_LATER,
+	HUGE_MESSAGE,
+	FLOOD,
+	INSISTS_ON_UID,
+	SAYS_NO,
+	WORKS,
+	BAD_FIELDS
+};
 
 static void say(int fd, const char *s)
 {
@@ -301,10 +313,12 @@ static int with_peer(enum peer kind, int (*run)(const char *path, struct arena *
 	int fd, r;
 
 	/* abstract: nothing is left behind */
-	str_format(un.sun_path + 1, sizeof(un.sun_path) - 1, "hull-test-dbus-%d-%d", getpid(), kind);
+	str_format(un.sun_path + 1, sizeof(un.sun_path) - 1, "hull-test-dbus-%d-%d", getpid(),
+		   kind);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(fd, (struct sockaddr *)&un,
-		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(un.sun_path + 1))) < 0 ||
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+			     strlen(un.sun_path + 1))) < 0 ||
 	    listen(fd, 4) < 0)
 		return -errno;
 	fflush(stdout);
@@ -339,13 +353,15 @@ static int start_unit(const char *path, struct arena *a)
 		b.watch_unit = "x.scope";
 		r = dbus_call(&b, "/o", "i", "Start", NULL, NULL, deadline, &reply);
 	}
-	if (r == -EREMOTEIO && (!streq(reply.error, "org.freedesktop.systemd1.UnitExists") ||
-				dbus_get_string(&reply, &text) < 0 || !streq(text, "Unit x.scope already exists.")))
+	if (r == -EREMOTEIO &&
+	    (!streq(reply.error, "org.freedesktop.systemd1.UnitExists") ||
+	     dbus_get_string(&reply, &text) < 0 || !streq(text, "Unit x.scope already exists.")))
 		r = -ENOMSG;
 	if (r == 0) {
 		r = dbus_get_string(&reply, &text);
 		if (r == 0)
-			r = dbus_wait_job(&b, streq(text, "/job/5") ? "/job/5" : "/none", deadline, &result);
+			r = dbus_wait_job(&b, streq(text, "/job/5") ? "/job/5" : "/none", deadline,
+					  &result);
 		if (r == 0 && !streq(result, "done"))
 			r = -ENOMSG;
 	}
@@ -361,9 +377,15 @@ TEST(peers)
 		enum peer kind;
 		int want;
 	} rows[] = {
-		{ WORKS, 0 },		   { INSISTS_ON_UID, 0 },	{ SAYS_NO, -EREMOTEIO }, { SILENT, -ETIMEDOUT },
-		{ GARBAGE, -EACCES },	   { LONG_LINE, -EBADMSG },	{ HUGE_MESSAGE, -EBADMSG },
-		{ BAD_FIELDS, -EBADMSG },  { FLOOD, -ETIMEDOUT },
+		{ WORKS, 0 },
+		{ INSISTS_ON_UID, 0 },
+		{ SAYS_NO, -EREMOTEIO },
+		{ SILENT, -ETIMEDOUT },
+		{ GARBAGE, -EACCES },
+		{ LONG_LINE, -EBADMSG },
+		{ HUGE_MESSAGE, -EBADMSG },
+		{ BAD_FIELDS, -EBADMSG },
+		{ FLOOD, -ETIMEDOUT },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

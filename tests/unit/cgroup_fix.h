@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fixture for tests on real control groups, as root, on whatever this host has; run a second time by
- * tests/lib/v2view. All groups lie below /hull-test-cgroup-PID, which every test removes, also when it fails.
+ * Fixture for tests on real control groups, as root, on whatever this host has; run a second time
+ * by tests/lib/v2view. All groups lie below /hull-test-cgroup-PID, which every test removes, also
+ * when it fails.
  */
 #ifndef HULL_TESTS_CGROUP_FIX_H
 #define HULL_TESTS_CGROUP_FIX_H
@@ -29,7 +30,10 @@
 
 #define SECOND 1000000000ull
 #define RES "/linux/resources"
-#define W(p, f, v, c) { .pointer = RES p, .file = (f), .value = (v), .controller = (c) }
+#define W(p, f, v, c)                                                                              \
+	{                                                                                          \
+		.pointer = RES p, .file = (f), .value = (v), .controller = (c)                     \
+	}
 enum { CHILDREN = 8 };
 
 struct fix {
@@ -64,7 +68,8 @@ static inline void sweep(const struct cgroup_host *h)
 		struct err e = { 0 };
 
 		str_format(g.dir[0].mount, sizeof(g.dir[0].mount), "%s", h->h[i].mount);
-		str_format(g.dir[0].controllers, sizeof(g.dir[0].controllers), "%s", h->h[i].controllers);
+		str_format(g.dir[0].controllers, sizeof(g.dir[0].controllers), "%s",
+			   h->h[i].controllers);
 		str_format(g.dir[0].path, sizeof(g.dir[0].path), "%s", base_name());
 		g.dir[0].v2 = h->h[i].v2;
 		g.dir[0].created = 1;
@@ -135,7 +140,10 @@ static inline unsigned count_existing(const struct fix *f, const char *path)
 	return n;
 }
 
-/* Fork a child into the group as the runtime does; it runs @run(arg) once it is in and stays until killed. */
+/*
+ * Fork a child into the group as the runtime does; it runs @run(arg) once it is in and stays until
+ * killed.
+ */
 static inline pid_t spawn(struct fix *f, int (*run)(void *), void *arg)
 {
 	struct clone_args args = { .exit_signal = SIGCHLD };
@@ -192,7 +200,8 @@ static inline int apply(struct fix *f)
 	return r;
 }
 
-static inline int put(struct fix *f, unsigned i, const char *path, const char *file, const char *value)
+static inline int put(struct fix *f, unsigned i, const char *path, const char *file,
+		      const char *value)
 {
 	char full[640];
 	_cleanup_fd_ int fd = -1;

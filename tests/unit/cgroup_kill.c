@@ -6,7 +6,9 @@
 
 static int *alive; /* shared: how many the bomb made so far */
 
-/* Every process makes more for as long as it lives; bounded by the count for the sake of the host. */
+/*
+ * Every process makes more for as long as it lives; bounded by the count for the sake of the host.
+ */
 static int bomb(void *arg)
 {
 	signal(SIGTERM, SIG_IGN);
@@ -47,7 +49,8 @@ TEST(kill_ends_a_fork_bomb)
 	bool pids = cgroup_dir_find(&f.g, "pids") >= 0;
 	int limit = pids ? 1000000 : 60;
 
-	alive = mmap(NULL, sizeof(*alive), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	alive = mmap(NULL, sizeof(*alive), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
 	if (pids) {
 		f.p.writes = &w;
 		f.p.n_writes = 1;
@@ -77,7 +80,8 @@ TEST(v1_kills_a_fork_bomb)
 		i = with_pids ? -1 : cgroup_dir_find(&f.g, "pids");
 		if (i >= 0)
 			cgroup_dir_drop(&f.g, (unsigned)i);
-		alive = mmap(NULL, sizeof(*alive), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		alive = mmap(NULL, sizeof(*alive), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 		CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
 		CHECK(spawn(&f, bomb, &limit) > 0);
 		CHECK_INT(wait_for_pids(&f, 20), 0);
@@ -95,7 +99,8 @@ TEST(freeze_stops_and_thaw_goes_on)
 {
 	BEGIN(f, "/ice");
 	bool frozen = true;
-	int *counter = mmap(NULL, sizeof(*alive), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int *counter = mmap(NULL, sizeof(*alive), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int limit = 0, before;
 
 	alive = counter;
@@ -188,7 +193,10 @@ TEST(nested_children_are_swept_and_removed)
 	CHECK_INT(f.g.ops->pids(&f.g, &a, &v, &n, &f.e), 0);
 	CHECK_INT(n, 2);
 	arena_free(&a);
-	/* busy: an error that names the place and the process, and the group is still recorded as ours */
+	/*
+	 * busy: an error that names the place and the process, and the group is still recorded as
+	 * ours
+	 */
 	CHECK(f.g.ops->destroy(&f.g, io_now() + SECOND / 10, &f.e) < 0);
 	CHECK_INT(f.e.id, ERR_CGR_REMOVE);
 	CHECK(strstr(f.e.msg, pid) != NULL);

@@ -99,7 +99,8 @@ TEST(a_populated_group_is_refused_and_left_alone)
 
 TEST(bad_paths_are_refused)
 {
-	static const char *const bad[] = { "a", "/", "/a/../b", "/a//b", "/a/./b", "/..", "/a/", "/a\n", NULL };
+	static const char *const bad[] = { "a",	  "/",	 "/a/../b", "/a//b", "/a/./b",
+					   "/..", "/a/", "/a\n",    NULL };
 
 	for (const char *const *p = bad; *p; p++) {
 		struct err e = { 0 };
@@ -123,7 +124,15 @@ struct probe {
 	char dir[64];
 	int result; /* written by the child into shared memory */
 };
-enum { ZERO_R = 1, ZERO_W = 2, FULL_R = 4, FULL_W = 8, NULL_RW = 16, MKNOD_ZERO = 32, MKNOD_OTHER = 64 };
+enum {
+	ZERO_R = 1,
+	ZERO_W = 2,
+	FULL_R = 4,
+	FULL_W = 8,
+	NULL_RW = 16,
+	MKNOD_ZERO = 32,
+	MKNOD_OTHER = 64
+};
 
 static int opens(const char *path, int flags)
 {
@@ -152,7 +161,8 @@ static int probe_devices(void *arg)
 
 	p->result = opens("/dev/zero", O_RDONLY) * ZERO_R + opens("/dev/zero", O_WRONLY) * ZERO_W +
 		    opens("/dev/full", O_RDONLY) * FULL_R + opens("/dev/full", O_WRONLY) * FULL_W +
-		    opens("/dev/null", O_RDWR) * NULL_RW + makes(p->dir, "zero", 1, 5) * MKNOD_ZERO +
+		    opens("/dev/null", O_RDWR) * NULL_RW +
+		    makes(p->dir, "zero", 1, 5) * MKNOD_ZERO +
 		    makes(p->dir, "other", 240, 17) * MKNOD_OTHER;
 	return 0;
 }
@@ -168,14 +178,21 @@ static int try_devices(struct fix *f, struct probe *p)
 	return p->result;
 }
 
-#define ANY { .set = false }
-#define NUM(x) { .set = true, .v = (x) }
+#define ANY                                                                                        \
+	{                                                                                          \
+		.set = false                                                                       \
+	}
+#define NUM(x)                                                                                     \
+	{                                                                                          \
+		.set = true, .v = (x)                                                              \
+	}
 enum { R = DEVICE_READ, W = DEVICE_WRITE, M = DEVICE_MKNOD };
 
 TEST(devices_are_filtered)
 {
 	BEGIN(f, "/dev");
-	struct probe *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct probe *p =
+		mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct spec_device_rule rules[] = {
 		{ false, 'a', ANY, ANY, R | W | M },
 		{ true, 'c', NUM(1), NUM(3), R | W },
@@ -212,7 +229,8 @@ TEST(devices_are_filtered)
 TEST(without_rules_there_is_no_filter)
 {
 	BEGIN(f, "/nodev");
-	struct probe *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct probe *p =
+		mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	str_format(p->dir, sizeof(p->dir), "/nonexistent");
 	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
@@ -232,15 +250,18 @@ TEST(missing_rights_without_limits_are_no_error)
 	pid = fork();
 	if (pid == 0) {
 		struct err e = { 0 };
-		int ok = sys_setresgid(65534, 65534, 65534) == 0 && sys_setresuid(65534, 65534, 65534) == 0;
+		int ok = sys_setresgid(65534, 65534, 65534) == 0 &&
+			 sys_setresuid(65534, 65534, 65534) == 0;
 
 		f.p.ignore_missing = false;
 		ok = ok && f.g.ops->create(&f.g, &f.p, &e) < 0 && e.id == ERR_CGR_CREATE;
 		err_clear(&e);
 		ok = ok && f.g.ops->plan(&f.g, &f.p, &f.host, &e) == 0;
 		f.p.ignore_missing = true;
-		ok = ok && f.g.ops->create(&f.g, &f.p, &e) == 0 && f.g.n == 0 && streq(f.g.ops->name, "none");
-		ok = ok && f.g.ops->join(&f.g, getpid(), &e) == 0 && f.g.ops->destroy(&f.g, in(1), &e) == 0;
+		ok = ok && f.g.ops->create(&f.g, &f.p, &e) == 0 && f.g.n == 0 &&
+		     streq(f.g.ops->name, "none");
+		ok = ok && f.g.ops->join(&f.g, getpid(), &e) == 0 &&
+		     f.g.ops->destroy(&f.g, in(1), &e) == 0;
 		_exit(ok ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
@@ -268,7 +289,10 @@ TEST(a_restored_record_works)
 }
 
 /* LNX-CGOWN rows */
-/* The payload enabled controllers, so that its group takes nobody: exec goes to where init is, and nowhere else. */
+/*
+ * The payload enabled controllers, so that its group takes nobody: exec goes to where init is, and
+ * nowhere else.
+ */
 TEST(the_group_beside_is_below_the_containers)
 {
 	BEGIN(f, "/beside");
@@ -302,15 +326,18 @@ TEST(the_group_beside_is_below_the_containers)
 TEST(ownership_is_given_by_the_kernels_list)
 {
 	BEGIN(f, "/own");
-	static const char *const given[] = { "", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control" };
-	static const char *const kept[] = { "/cgroup.events", "/cgroup.freeze", "/cgroup.max.depth" };
+	static const char *const given[] = { "", "/cgroup.procs", "/cgroup.threads",
+					     "/cgroup.subtree_control" };
+	static const char *const kept[] = { "/cgroup.events", "/cgroup.freeze",
+					    "/cgroup.max.depth" };
 	char path[640];
 	struct stat st;
 
 	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
 	CHECK_INT(cgroup_delegate(&f.g, 100000, 100001, &f.e), 0);
 	for (size_t i = 0; i < ARRAY_LEN(given); i++) {
-		str_format(path, sizeof(path), "%s%s%s", f.g.dir[f.g.n - 1].mount, f.path, given[i]);
+		str_format(path, sizeof(path), "%s%s%s", f.g.dir[f.g.n - 1].mount, f.path,
+			   given[i]);
 		if (f.host.layout == HOST_CGROUP_V1)
 			continue;
 		CHECK_INT(stat(path, &st), 0);

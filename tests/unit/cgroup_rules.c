@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Device rules: the normal form, the v1 lines and the eBPF program against an oracle that knows only "rules apply
- * in order, later ones override".
+ * Device rules: the normal form, the v1 lines and the eBPF program against an oracle that knows
+ * only "rules apply in order, later ones override".
  */
 #include "unit.h"
 
@@ -12,8 +12,14 @@
 #include "cgroup/ebpf/devices.h"
 #include "cgroup/rules.h"
 
-#define ANY { .set = false }
-#define NUM(x) { .set = true, .v = (x) }
+#define ANY                                                                                        \
+	{                                                                                          \
+		.set = false                                                                       \
+	}
+#define NUM(x)                                                                                     \
+	{                                                                                          \
+		.set = true, .v = (x)                                                              \
+	}
 enum { R = DEVICE_READ, W = DEVICE_WRITE, M = DEVICE_MKNOD };
 
 static uint32_t seed = 12345;
@@ -26,7 +32,8 @@ static uint32_t rnd(uint32_t n)
 
 /* ---- the oracle ---- */
 
-static bool oracle(const struct spec_device_rule *v, size_t n, char type, int64_t major, int64_t minor, uint32_t access)
+static bool oracle(const struct spec_device_rule *v, size_t n, char type, int64_t major,
+		   int64_t minor, uint32_t access)
 {
 	for (uint32_t bit = 1; bit <= M; bit <<= 1) {
 		bool allowed = false;
@@ -99,12 +106,15 @@ static int run(const struct bpf_insn *v, size_t n, const struct bpf_cgroup_dev_c
 	return -1;
 }
 
-static int filter(const struct bpf_insn *v, size_t n, char type, int64_t major, int64_t minor, uint32_t access)
+static int filter(const struct bpf_insn *v, size_t n, char type, int64_t major, int64_t minor,
+		  uint32_t access)
 {
-	uint32_t asked = (access & R ? BPF_DEVCG_ACC_READ : 0) | (access & W ? BPF_DEVCG_ACC_WRITE : 0) |
+	uint32_t asked = (access & R ? BPF_DEVCG_ACC_READ : 0) |
+			 (access & W ? BPF_DEVCG_ACC_WRITE : 0) |
 			 (access & M ? BPF_DEVCG_ACC_MKNOD : 0);
 	struct bpf_cgroup_dev_ctx ctx = {
-		.access_type = asked << 16 | (type == 'c' ? BPF_DEVCG_DEV_CHAR : BPF_DEVCG_DEV_BLOCK),
+		.access_type =
+			asked << 16 | (type == 'c' ? BPF_DEVCG_DEV_CHAR : BPF_DEVCG_DEV_BLOCK),
 		.major = (uint32_t)major,
 		.minor = (uint32_t)minor,
 	};
@@ -112,9 +122,13 @@ static int filter(const struct bpf_insn *v, size_t n, char type, int64_t major, 
 	return run(v, n, &ctx);
 }
 
-/* ---- the v1 controller: one default, exceptions that must cover all bits (deny) or hit any bit (allow) ---- */
+/*
+ * ---- the v1 controller: one default, exceptions that must cover all bits (deny) or hit any bit
+ * (allow) ----
+ */
 
-static bool v1_allows(const struct rules_v1 *v, char type, int64_t major, int64_t minor, uint32_t access)
+static bool v1_allows(const struct rules_v1 *v, char type, int64_t major, int64_t minor,
+		      uint32_t access)
 {
 	bool hit = false;
 
@@ -126,7 +140,8 @@ static bool v1_allows(const struct rules_v1 *v, char type, int64_t major, int64_
 		snprintf(maj, sizeof(maj), "%.*s", (int)(colon - l - 2), l + 2);
 		snprintf(min, sizeof(min), "%.*s", (int)(blank - colon - 1), colon + 1);
 		snprintf(acc, sizeof(acc), "%s", blank + 1);
-		bits = (strchr(acc, 'r') ? R : 0) | (strchr(acc, 'w') ? W : 0) | (strchr(acc, 'm') ? M : 0);
+		bits = (strchr(acc, 'r') ? R : 0) | (strchr(acc, 'w') ? W : 0) |
+		       (strchr(acc, 'm') ? M : 0);
 		if (l[0] != type)
 			continue;
 		snprintf(buf, sizeof(buf), "%lld", (long long)major);
@@ -140,8 +155,8 @@ static bool v1_allows(const struct rules_v1 *v, char type, int64_t major, int64_
 	return hit != v->default_allow;
 }
 
-static int compare_all(const struct spec_device_rule *v, size_t n, const struct rules *r, const struct bpf_insn *code,
-		       size_t n_code, const struct rules_v1 *v1)
+static int compare_all(const struct spec_device_rule *v, size_t n, const struct rules *r,
+		       const struct bpf_insn *code, size_t n_code, const struct rules_v1 *v1)
 {
 	for (int64_t major = 0; major < 6; major++)
 		for (int64_t minor = 0; minor < 6; minor++)
@@ -174,7 +189,9 @@ TEST(random_rules_match_the_oracle)
 		int ok;
 
 		for (size_t i = 0; i < n; i++) {
-			v[i] = (struct spec_device_rule){ .allow = rnd(2), .type = "acb"[rnd(3)], .access = rnd(8) };
+			v[i] = (struct spec_device_rule){ .allow = rnd(2),
+							  .type = "acb"[rnd(3)],
+							  .access = rnd(8) };
 			v[i].major.set = rnd(3) > 0;
 			v[i].major.v = (int64_t)rnd(4) - (rnd(8) == 0 ? 1 : 0);
 			v[i].minor.set = rnd(3) > 0;
@@ -194,7 +211,10 @@ TEST(random_rules_match_the_oracle)
 	CHECK(by_v1 > 300); /* the v1 side was exercised */
 }
 
-/* What engines send: deny all, the default devices, mknod of everything. Both forms stay as short as they look. */
+/*
+ * What engines send: deny all, the default devices, mknod of everything. Both forms stay as short
+ * as they look.
+ */
 TEST(an_engines_list_stays_short)
 {
 	struct spec_device_rule v[] = {
@@ -300,7 +320,8 @@ TEST(what_v1_cannot_say_is_refused)
 
 TEST(numbers_beyond_dev_t_match_no_device)
 {
-	struct spec_device_rule v[] = { { true, 'c', NUM(4294967297LL), NUM(3), R }, { true, 'c', NUM(-1), NUM(4294967299LL), R } };
+	struct spec_device_rule v[] = { { true, 'c', NUM(4294967297LL), NUM(3), R },
+					{ true, 'c', NUM(-1), NUM(4294967299LL), R } };
 	struct err e = { 0 };
 	struct bpf_insn *code;
 	struct rules r;

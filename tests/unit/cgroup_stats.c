@@ -52,8 +52,10 @@ TEST(all_controllers)
 	struct arena a;
 
 	CHECK(dir_begin(&d) >= 0);
-	put(&d, "cpu.stat", "usage_usec 12\nuser_usec 7\nsystem_usec 5\nnr_periods 3\nnr_throttled 2\nthrottled_usec 9\n"
-			    "nr_bursts 1\nburst_usec 4\n");
+	put(&d, "cpu.stat",
+	    "usage_usec 12\nuser_usec 7\nsystem_usec 5\nnr_periods 3\nnr_throttled "
+	    "2\nthrottled_usec 9\n"
+	    "nr_bursts 1\nburst_usec 4\n");
 	put(&d, "memory.current", "4096\n");
 	put(&d, "memory.max", "max\n");
 	put(&d, "memory.peak", "8192\n");
@@ -64,14 +66,16 @@ TEST(all_controllers)
 	put(&d, "pids.current", "3\n");
 	put(&d, "pids.max", "20\n");
 	put(&d, "cpuset.cpus.effective", "0-1\n");
-	put(&d, "io.stat", "8:16 rbytes=1459200 wbytes=314773504 rios=192 wios=353 dbytes=0 dios=7\n"
-			   "7:0 \n254:0 rbytes=1 cost.usage=5\n");
+	put(&d, "io.stat",
+	    "8:16 rbytes=1459200 wbytes=314773504 rios=192 wios=353 dbytes=0 dios=7\n"
+	    "7:0 \n254:0 rbytes=1 cost.usage=5\n");
 	put(&d, "hugetlb.2MB.current", "2097152\n");
 	put(&d, "hugetlb.2MB.max", "4194304\n");
 	put(&d, "hugetlb.2MB.rsvd.current", "1\n");
 	put(&d, "hugetlb.2MB.events", "max 6\n");
-	put(&d, "memory.pressure", "some avg10=1.27 avg60=0.50 avg300=100.00 total=12345\n"
-				   "full avg10=0.00 avg60=0.00 avg300=0.01 total=7\n");
+	put(&d, "memory.pressure",
+	    "some avg10=1.27 avg60=0.50 avg300=100.00 total=12345\n"
+	    "full avg10=0.00 avg60=0.00 avg300=0.01 total=7\n");
 	arena_init(&a);
 	cgroup_v2_stats_read(d.fd, &a, &s);
 	CHECK(s.cpu.set);
@@ -136,10 +140,12 @@ TEST(hostile_text_is_not_believed)
 	struct arena a;
 
 	CHECK(dir_begin(&d) >= 0);
-	put(&d, "cpu.stat", "usage_usec\nuser_usec 99999999999999999999\n\n system_usec 1\nusage_usecx 5");
+	put(&d, "cpu.stat",
+	    "usage_usec\nuser_usec 99999999999999999999\n\n system_usec 1\nusage_usecx 5");
 	put(&d, "memory.current", "12x");
 	put(&d, "io.stat", "8 rbytes=1\n8:x rbytes=1\n8:0 rbytes\n8:1 rbytes=-1\n:\n");
-	put(&d, "io.pressure", "some\nfull avg10=99999999999999999999 total=99999999999999999999999\n");
+	put(&d, "io.pressure",
+	    "some\nfull avg10=99999999999999999999 total=99999999999999999999999\n");
 	arena_init(&a);
 	cgroup_v2_stats_read(d.fd, &a, &s);
 	CHECK_INT(s.cpu.total, 0);

@@ -67,7 +67,8 @@ TEST(v1_values_are_a_transaction)
 		W("/memory/limit", "memory.limit_in_bytes", "16777216", "memory"),
 		W("/cpu/cpus", "cpuset.cpus", "0-9999", "cpuset"),
 	};
-	int mem = cgroup_dir_find(&f.g, "memory"), cpu = cgroup_dir_find(&f.g, "cpu"), pids = cgroup_dir_find(&f.g, "pids");
+	int mem = cgroup_dir_find(&f.g, "memory"), cpu = cgroup_dir_find(&f.g, "cpu"),
+	    pids = cgroup_dir_find(&f.g, "pids");
 	bool swap;
 
 	if (mem < 0 || cpu < 0 || pids < 0 || cgroup_dir_find(&f.g, "cpuset") < 0)
@@ -143,7 +144,8 @@ TEST(changes_are_reported)
 {
 	BEGIN(f, "/changes");
 	struct plan_cgroup_write v1 = W("/pids/limit", "pids.max", "31", "pids");
-	struct plan_cgroup_write v2 = W("/unified/cgroup.max.depth", "cgroup.max.depth", "31", "cgroup");
+	struct plan_cgroup_write v2 =
+		W("/unified/cgroup.max.depth", "cgroup.max.depth", "31", "cgroup");
 	struct cgroup_change *c = NULL;
 	struct arena a;
 	size_t n = 0;
@@ -161,7 +163,10 @@ TEST(changes_are_reported)
 	arena_free(&a);
 }
 
-/* The file is named by the kernel's configuration: the second name is tried, and only when the first is missing. */
+/*
+ * The file is named by the kernel's configuration: the second name is tried, and only when the
+ * first is missing.
+ */
 TEST(the_other_name_of_a_file_is_tried)
 {
 	BEGIN(f, "/alt");
@@ -186,10 +191,13 @@ TEST(old_values_are_written_as_the_file_wants_them)
 		{ "pids.max", "max\n", "20", "max" },
 		{ "cpu.max", "max 100000\n", "5000 10000", "max 100000" },
 		{ "cpuset.cpus", "\n", "0", "\n" },
-		{ "io.max", "8:0 rbps=1 wbps=max riops=max wiops=max\n8:16 rbps=2 wbps=max riops=max wiops=max\n",
+		{ "io.max",
+		  "8:0 rbps=1 wbps=max riops=max wiops=max\n8:16 rbps=2 wbps=max riops=max "
+		  "wiops=max\n",
 		  "8:16 rbps=7", "8:16 rbps=2 wbps=max riops=max wiops=max" },
 		{ "io.max", "", "8:16 rbps=7", "8:16 rbps=max wbps=max riops=max wiops=max" },
-		{ "io.max", "8:161 rbps=7\n", "8:16 rbps=7", "8:16 rbps=max wbps=max riops=max wiops=max" },
+		{ "io.max", "8:161 rbps=7\n", "8:16 rbps=7",
+		  "8:16 rbps=max wbps=max riops=max wiops=max" },
 		{ "io.weight", "default 100\n8:0 50\n", "default 300", "default 100" },
 		{ "io.bfq.weight", "default 100\n", "300", "default 100" },
 		{ "io.weight", "default 100\n", "8:0 300", "8:0 default" },
@@ -203,7 +211,8 @@ TEST(old_values_are_written_as_the_file_wants_them)
 
 	arena_init(&a);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-		CHECK_STR(cgroup_restore_value(&a, rows[i].file, rows[i].old, rows[i].value), rows[i].want);
+		CHECK_STR(cgroup_restore_value(&a, rows[i].file, rows[i].old, rows[i].value),
+			  rows[i].want);
 	arena_free(&a);
 }
 
@@ -231,7 +240,8 @@ TEST(a_failed_create_leaves_nothing)
 static int burn(void *arg)
 {
 	size_t n = *(size_t *)arg;
-	volatile char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile char *p =
+		mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	for (size_t i = 0; i < n; i += 4096)
 		p[i] = 1;
@@ -284,7 +294,8 @@ TEST(what_was_used_is_counted)
 static int hold(void *arg)
 {
 	size_t n = *(size_t *)arg;
-	volatile char *p = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile char *p =
+		mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	for (size_t i = 0; i < n; i += 4096)
 		p[i] = 1;
@@ -292,7 +303,9 @@ static int hold(void *arg)
 	return 0;
 }
 
-/* A limit below the use is an error that changes nothing, not a kill. LNX-MEM-17 with check_memory. */
+/*
+ * A limit below the use is an error that changes nothing, not a kill. LNX-MEM-17 with check_memory.
+ */
 TEST(memory_never_shrinks_by_killing)
 {
 	BEGIN(f, "/shrink");
@@ -300,7 +313,8 @@ TEST(memory_never_shrinks_by_killing)
 		W("/unified/memory.high", "memory.high", "67108864", "memory"),
 		W("/memory/limit", "memory.max", "2097152", "memory"),
 	};
-	const char *have = f.host.layout == HOST_CGROUP_V2 ? get(&f, 0, "", "cgroup.controllers") : NULL;
+	const char *have =
+		f.host.layout == HOST_CGROUP_V2 ? get(&f, 0, "", "cgroup.controllers") : NULL;
 	struct cgroup_stats s;
 	struct arena a;
 	size_t n = 16 << 20;
@@ -319,7 +333,8 @@ TEST(memory_never_shrinks_by_killing)
 	f.p.n_writes = 2;
 	for (int check = 0; check < 2; check++) {
 		f.p.check_memory = check;
-		CHECK_INT(f.g.ops->apply(&f.g, &f.p, io_now() + SECOND / 3, &a, NULL, NULL, &f.e), -EBUSY);
+		CHECK_INT(f.g.ops->apply(&f.g, &f.p, io_now() + SECOND / 3, &a, NULL, NULL, &f.e),
+			  -EBUSY);
 		CHECK_STR(f.e.at, RES "/memory/limit");
 		err_clear(&f.e);
 		CHECK_STR(get(&f, 0, f.path, "memory.max"), "max");
@@ -339,7 +354,8 @@ TEST(memory_never_shrinks_by_killing)
 TEST(the_oom_killer_is_noticed)
 {
 	BEGIN(f, "/oom");
-	struct plan_cgroup_write w = W("/memory/limit", "memory.limit_in_bytes", "8388608", "memory");
+	struct plan_cgroup_write w =
+		W("/memory/limit", "memory.limit_in_bytes", "8388608", "memory");
 	struct cgroup_oom o = { .fd = -1, .aux_fd = -1 };
 	struct cgroup_stats s;
 	struct arena a;
@@ -384,7 +400,8 @@ TEST(the_oom_killer_is_noticed)
 TEST(a_refused_controller_is_explained)
 {
 	BEGIN(f, "/up/down");
-	struct plan_cgroup_write w = W("/hugepageLimits/0", "hugetlb.2MB.max", "4194304", "hugetlb");
+	struct plan_cgroup_write w =
+		W("/hugepageLimits/0", "hugetlb.2MB.max", "4194304", "hugetlb");
 	char pid[16], up[128];
 	const char *have;
 	bool had;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tests/unit/child: run a test body in a process of its own, so that it may unshare, become another user
- * or lower limits. Its failures and skips count as those of the test that forked it.
+ * tests/unit/child: run a test body in a process of its own, so that it may unshare, become another
+ * user or lower limits. Its failures and skips count as those of the test that forked it.
  */
 #ifndef HULL_TESTS_CHILD_H
 #define HULL_TESTS_CHILD_H

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The console room with a real pseudoterminal, a program on its slave and a relay in a process of its own. */
+/*
+ * The console room with a real pseudoterminal, a program on its slave and a relay in a process of
+ * its own.
+ */
 #include "unit.h"
 
 #include <errno.h>
@@ -40,7 +43,9 @@ static int open_pty(int *master, int *slave, uint32_t rows, uint32_t cols)
 	return r;
 }
 
-/* A program on the slave, as the container has it; -1 in the relay's place when there is no devpts. */
+/*
+ * A program on the slave, as the container has it; -1 in the relay's place when there is no devpts.
+ */
 struct session {
 	pid_t program, relay;
 	int pidfd;   /* of the program */
@@ -189,7 +194,8 @@ TEST(slave_becomes_the_controlling_terminal)
 	struct session s;
 	int master;
 
-	if (spawn_program(&s, "test -t 0 && test -t 1 && test -t 2 && exec 3<>/dev/tty && echo yes >&3",
+	if (spawn_program(&s,
+			  "test -t 0 && test -t 1 && test -t 2 && exec 3<>/dev/tty && echo yes >&3",
 			  &master) < 0)
 		SKIP("no devpts on /dev/pts");
 	CHECK(see(master, "yes"));
@@ -301,8 +307,10 @@ TEST(signals_reach_the_program)
 {
 	struct session s;
 
-	if (start(&s, "trap 'echo usr1' USR1; trap 'echo term; exit 7' TERM; echo ready;"
-		      "while :; do read x; done", true) < 0)
+	if (start(&s,
+		  "trap 'echo usr1' USR1; trap 'echo term; exit 7' TERM; echo ready;"
+		  "while :; do read x; done",
+		  true) < 0)
 		SKIP("no devpts on /dev/pts");
 	CHECK(see(s.out, "ready"));
 	kill(s.relay, SIGUSR1);
@@ -323,7 +331,8 @@ TEST(signals_without_a_terminal)
 	s.program = fork();
 	if (s.program == 0) {
 		dup2(pair[1], 1);
-		execl("/bin/sh", "sh", "-c", "trap 'exit 5' HUP; echo ready; while :; do sleep 0.01; done", NULL);
+		execl("/bin/sh", "sh", "-c",
+		      "trap 'exit 5' HUP; echo ready; while :; do sleep 0.01; done", NULL);
 		_exit(99);
 	}
 	s.pidfd = sys_pidfd_open(s.program, 0);
@@ -331,7 +340,10 @@ TEST(signals_without_a_terminal)
 	close(pair[1]);
 	CHECK(see(s.out, "ready"));
 	spawn_relay(&s, -1, 0, 1, true);
-	/* Until the relay has taken over, HUP would end it: a pending one is forwarded, so ask by state. */
+	/*
+	 * Until the relay has taken over, HUP would end it: a pending one is forwarded, so ask by
+	 * state.
+	 */
 	for (char c = 0; c != 'S';) {
 		char path[64], text[512], *p;
 		int fd;
@@ -351,7 +363,8 @@ TEST(signals_without_a_terminal)
 }
 
 /* A caller's terminal: another pty, whose slave is stdin and stdout of the relay. */
-static int start_on_terminal(struct session *s, const char *script, bool forward, int *term, int *term_slave)
+static int start_on_terminal(struct session *s, const char *script, bool forward, int *term,
+			     int *term_slave)
 {
 	struct winsize size = { .ws_row = 33, .ws_col = 99 };
 	int master;
@@ -374,12 +387,21 @@ TEST(terminal_is_raw_and_comes_back)
 	struct session s;
 	int term, slave;
 
-	/* A trapped signal ends a `read` and loses what it had: so the program says when the first one is past. */
-	if (start_on_terminal(&s, "trap 'stty size' WINCH; stty -echo; until test \"$(stty size)\" = '33 99';"
-				  "do :; done; echo ready; while :; do read x && echo got=$x;"
-				  "case $x in size) stty size;; end) exit;; esac; done", true, &term, &slave) < 0)
+	/*
+	 * A trapped signal ends a `read` and loses what it had: so the program says when the first
+	 * one is past.
+	 */
+	if (start_on_terminal(
+		    &s,
+		    "trap 'stty size' WINCH; stty -echo; until test \"$(stty size)\" = '33 99';"
+		    "do :; done; echo ready; while :; do read x && echo got=$x;"
+		    "case $x in size) stty size;; end) exit;; esac; done",
+		    true, &term, &slave) < 0)
 		SKIP("no devpts on /dev/pts");
-	/* A raw terminal hands the carriage return through; the program's terminal makes a newline of it. */
+	/*
+	 * A raw terminal hands the carriage return through; the program's terminal makes a newline
+	 * of it.
+	 */
 	do
 		tcgetattr(slave, &during);
 	while (during.c_lflag & ICANON);
@@ -433,7 +455,8 @@ TEST(a_program_may_close_and_reopen_its_terminal)
 
 	CHECK(mkdtemp(fifo) != NULL && rmdir(fifo) == 0 && mkfifo(fifo, 0600) == 0);
 	str_format(script, sizeof(script),
-		   "t=$(tty); echo ready; exec <&- >&- 2>&-; read x <%s; exec >$t; echo back", fifo);
+		   "t=$(tty); echo ready; exec <&- >&- 2>&-; read x <%s; exec >$t; echo back",
+		   fifo);
 	if (start(&s, script, true) < 0)
 		SKIP("no devpts on /dev/pts");
 	CHECK(see(s.out, "ready"));
@@ -461,7 +484,10 @@ TEST(a_reader_that_closes_does_not_stop_the_program)
 	end(&s);
 }
 
-/* Faults E8. The relay waits in poll meanwhile: it uses no processor, and it gives up some time after the end. */
+/*
+ * Faults E8. The relay waits in poll meanwhile: it uses no processor, and it gives up some time
+ * after the end.
+ */
 TEST(a_reader_that_never_reads_does_not_hide_the_end)
 {
 	struct rusage use;

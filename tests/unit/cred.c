@@ -96,15 +96,16 @@ TEST(capability_sets_for_root_and_user)
 			      high = BIT(CAP_CHECKPOINT_RESTORE);
 	static const uid_t uids[] = { 0, 1000 };
 	const uint64_t rows[][CAPSETS] = {
-	/* bounding, effective, permitted, inheritable, ambient */
-		{0,			 0,		0,		   0,	      0		},
-		{ net | raw | kill,	    0,	       0,		  0,	     0	       },
-		{ net | raw | kill | chown, net | raw,  net | raw | kill, net,	      net	  },
-		{ net | high,		      net | high, net | high,	      net | high, net | high},
-		{ raw,		       net,	    net,		 0,
-		  0									      }, /* permitted beyond the bounding set is the config's to ask for */
-		{ net | raw,		     net,	  net | raw,	     net | raw,	raw	    },
-		{ net | raw,		     0,		net | raw,	   net | raw,  net | raw },
+		/* bounding, effective, permitted, inheritable, ambient */
+		{ 0, 0, 0, 0, 0 },
+		{ net | raw | kill, 0, 0, 0, 0 },
+		{ net | raw | kill | chown, net | raw, net | raw | kill, net, net },
+		{ net | high, net | high, net | high, net | high, net | high },
+		{ raw, net, net, 0,
+		  /* permitted beyond the bounding set is the config's to ask for */
+		  0 },
+		{ net | raw, net, net | raw, net | raw, raw },
+		{ net | raw, 0, net | raw, net | raw, net | raw },
 	};
 
 	NEED_ROOT();
@@ -326,7 +327,8 @@ TEST_IN_CHILD(root_of_a_user_namespace)
 	CHECK(enter_userns("0 1000 10", false));
 	CHECK_STR(status("Uid"), "65534\t65534\t65534\t65534");
 	CHECK_OK(cred_become_ns_root(
-			 &(struct plan_ids){ .root_mapped = false, .setup_uid = 3, .setup_gid = 4 }, &e),
+			 &(struct plan_ids){ .root_mapped = false, .setup_uid = 3, .setup_gid = 4 },
+			 &e),
 		 &e);
 	CHECK_STR(status("Uid"), "3\t3\t3\t3");
 	CHECK_STR(status("Gid"), "4\t4\t4\t4");
@@ -339,7 +341,9 @@ TEST_IN_CHILD(root_of_a_user_namespace)
 /* The maps of a joined namespace are not known beforehand: 0 is tried first. */
 TEST_IN_CHILD(no_root_in_a_joined_user_namespace)
 {
-	struct plan_ids ids = { .root_mapped = true, .joined = true, .setup_uid = 5, .setup_gid = 5 };
+	struct plan_ids ids = {
+		.root_mapped = true, .joined = true, .setup_uid = 5, .setup_gid = 5
+	};
 	struct err e = { 0 };
 
 	NEED_ROOT();

@@ -23,8 +23,10 @@
 
 /* Used unless the table of spec/ is linked in. */
 static const struct name_value kinds[] = {
-	{ "prestart", HOOK_PRESTART },	     { "createRuntime", HOOK_CREATE_RUNTIME },
-	{ "createContainer", HOOK_CREATE_CONTAINER }, { "poststart", HOOK_POSTSTART },
+	{ "prestart", HOOK_PRESTART },
+	{ "createRuntime", HOOK_CREATE_RUNTIME },
+	{ "createContainer", HOOK_CREATE_CONTAINER },
+	{ "poststart", HOOK_POSTSTART },
 	{ "poststop", HOOK_POSTSTOP },
 };
 extern const struct name_table spec_hook_kinds;
@@ -133,8 +135,10 @@ TEST(runs_in_order_with_state_on_stdin)
 	struct list l = { 0 };
 
 	begin();
-	add(&l, HOOK_CREATE_RUNTIME, script("a", "cat >>\"${0%/*}/log\"; echo 1 >>\"${0%/*}/log\""));
-	add(&l, HOOK_CREATE_RUNTIME, script("b", "cat >>\"${0%/*}/log\"; echo 2 >>\"${0%/*}/log\""));
+	add(&l, HOOK_CREATE_RUNTIME,
+	    script("a", "cat >>\"${0%/*}/log\"; echo 1 >>\"${0%/*}/log\""));
+	add(&l, HOOK_CREATE_RUNTIME,
+	    script("b", "cat >>\"${0%/*}/log\"; echo 2 >>\"${0%/*}/log\""));
 	CHECK_INT(run_kind(&l, HOOK_CREATE_RUNTIME), 0);
 	CHECK(!err_is(&l.e));
 	CHECK_STR(text_of("log"), "{\"id\":\"x\"}1\n{\"id\":\"x\"}2\n");
@@ -190,7 +194,10 @@ TEST(an_empty_env_is_empty)
 	h = add(&l, HOOK_POSTSTART, "/usr/bin/env");
 	h->env_set = true;
 	add(&l, HOOK_POSTSTART, "/bin/false");
-	/* env prints nothing: the text of the failure that follows belongs to the second hook alone. */
+	/*
+	 * env prints nothing: the text of the failure that follows belongs to the second hook
+	 * alone.
+	 */
 	CHECK(run_kind(&l, HOOK_POSTSTART) < 0);
 	CHECK_STR(line_of(&l), "/hooks/poststart/1: hook /bin/false: exit status 1");
 	end();
@@ -203,8 +210,12 @@ TEST(argv_is_as_given)
 
 	begin();
 	h = add(&l, HOOK_PRESTART, "/bin/sh");
-	h->args = words(4, "zero", "-c", arena_printf(&mem, "echo \"$0,$1\" >%s/argv; "
-				"tr '\\0' , </proc/$$/cmdline >%s/cmdline", dir, dir), "one");
+	h->args = words(4, "zero", "-c",
+			arena_printf(&mem,
+				     "echo \"$0,$1\" >%s/argv; "
+				     "tr '\\0' , </proc/$$/cmdline >%s/cmdline",
+				     dir, dir),
+			"one");
 	CHECK_INT(run_kind(&l, HOOK_PRESTART), 0);
 	CHECK_STR(text_of("argv"), "one,\n");
 	CHECK(str_starts(text_of("cmdline"), "zero,-c,"));
@@ -227,10 +238,16 @@ TEST(process_is_clean)
 	signal(SIGHUP, SIG_IGN);
 	syscall(SYS_rt_sigaction, 33, ignored, NULL, 8); /* one that libc keeps for itself */
 	h = add(&l, HOOK_CREATE_CONTAINER, "/bin/sh");
-	h->args = words(3, "sh", "-c", arena_printf(&mem,
-		"exec >%s/clean; pwd; umask; for f in /proc/$$/fd/*; do printf '%%s ' ${f##*/}; done; echo;"
-		"grep -E '^Sig(Blk|Ign)' /proc/self/status | grep -vc 0000000000000000;"
-		"ulimit -Sn; cut -d' ' -f5,6 /proc/$$/stat | tr ' ' '\\n' | sort -u | wc -l", dir));
+	h->args = words(
+		3, "sh", "-c",
+		arena_printf(
+			&mem,
+			"exec >%s/clean; pwd; umask; for f in /proc/$$/fd/*; do printf '%%s ' "
+			"${f##*/}; done; echo;"
+			"grep -E '^Sig(Blk|Ign)' /proc/self/status | grep -vc 0000000000000000;"
+			"ulimit -Sn; cut -d' ' -f5,6 /proc/$$/stat | tr ' ' '\\n' | sort -u | wc "
+			"-l",
+			dir));
 	l.run.restore_nofile = 77;
 	CHECK_INT(run_kind(&l, HOOK_CREATE_CONTAINER), 0);
 	signal(SIGHUP, SIG_DFL);
@@ -238,7 +255,10 @@ TEST(process_is_clean)
 	sigprocmask(SIG_SETMASK, &saved, NULL);
 	umask(mask);
 	close(extra);
-	/* cwd, umask, fds (3 is the directory the shell reads), blocked or ignored signals, nofile, pgrp == session */
+	/*
+	 * cwd, umask, fds (3 is the directory the shell reads), blocked or ignored signals, nofile,
+	 * pgrp == session
+	 */
 	CHECK_STR(text_of("clean"), "/\n0022\n0 1 2 3 \n0\n77\n1\n");
 	end();
 }
@@ -249,12 +269,15 @@ TEST(exit_status_and_output_are_told)
 
 	begin();
 	add(&l, HOOK_CREATE_RUNTIME, "/bin/true");
-	add(&l, HOOK_CREATE_RUNTIME, script("bad", "echo first; echo 'se\tcond' >&2; echo; exit 3"));
+	add(&l, HOOK_CREATE_RUNTIME,
+	    script("bad", "echo first; echo 'se\tcond' >&2; echo; exit 3"));
 	add(&l, HOOK_CREATE_RUNTIME, script("never", "echo ran >\"${0%/*}/ran\""));
 	CHECK(run_kind(&l, HOOK_CREATE_RUNTIME) < 0);
 	CHECK_INT(l.e.id, ERR_HOK_FAILED);
-	CHECK_STR(line_of(&l), arena_printf(&mem, "/hooks/createRuntime/1: hook %s/bad: exit status 3: "
-						  "first | se\\x09cond", dir));
+	CHECK_STR(line_of(&l), arena_printf(&mem,
+					    "/hooks/createRuntime/1: hook %s/bad: exit status 3: "
+					    "first | se\\x09cond",
+					    dir));
 	CHECK_STR(text_of("ran"), "(no file)");
 	end();
 }
@@ -266,7 +289,8 @@ TEST(only_the_end_of_a_long_output_is_kept)
 
 	begin();
 	add(&l, HOOK_PRESTART,
-	    script("flood", "head -c 50000000 /dev/zero | tr '\\0' x >&2; printf END >&2; kill -9 $$"));
+	    script("flood",
+		   "head -c 50000000 /dev/zero | tr '\\0' x >&2; printf END >&2; kill -9 $$"));
 	CHECK(run_kind(&l, HOOK_PRESTART) < 0);
 	line = line_of(&l);
 	CHECK(strstr(line, "killed by signal 9: xxx") != NULL);
@@ -284,8 +308,10 @@ TEST(missing_and_not_executable)
 	add(&l, HOOK_PRESTART, arena_printf(&mem, "%s/none", dir));
 	CHECK_INT(run_kind(&l, HOOK_PRESTART), -ENOENT);
 	CHECK_INT(l.e.id, ERR_HOK_EXEC);
-	CHECK_STR(line_of(&l), arena_printf(&mem, "/hooks/prestart/0: hook %s/none: execve: "
-						  "No such file or directory", dir));
+	CHECK_STR(line_of(&l), arena_printf(&mem,
+					    "/hooks/prestart/0: hook %s/none: execve: "
+					    "No such file or directory",
+					    dir));
 	path = script("plain", "true");
 	chmod(path, 0644);
 	add(&m, HOOK_PRESTART, path);
@@ -294,7 +320,10 @@ TEST(missing_and_not_executable)
 	end();
 }
 
-/* The timeout is the only clock here: a hook that ignores TERM and its child are both gone at the end. */
+/*
+ * The timeout is the only clock here: a hook that ignores TERM and its child are both gone at the
+ * end.
+ */
 TEST(timeout_kills_the_group)
 {
 	struct list l = { 0 };
@@ -306,14 +335,20 @@ TEST(timeout_kills_the_group)
 	mkfifo(arena_printf(&mem, "%s/fifo", dir), 0600);
 	fd = open(arena_printf(&mem, "%s/fifo", dir), O_RDWR);
 	h = add(&l, HOOK_CREATE_RUNTIME,
-		script("slow", "trap '' TERM; exec 5>\"${0%/*}/fifo\"; echo waiting; sleep 1000 & wait"));
+		script("slow",
+		       "trap '' TERM; exec 5>\"${0%/*}/fifo\"; echo waiting; sleep 1000 & wait"));
 	h->timeout.set = true;
 	h->timeout.v = 1;
 	CHECK_INT(run_kind(&l, HOOK_CREATE_RUNTIME), -ETIMEDOUT);
 	CHECK_INT(l.e.id, ERR_HOK_TIMEOUT);
-	CHECK_STR(line_of(&l), arena_printf(&mem, "/hooks/createRuntime/0: hook %s/slow: timed out after "
-						  "1 s: waiting", dir));
-	/* Both held the fifo open for writing: with our own writer gone, end of file says they are gone. */
+	CHECK_STR(line_of(&l), arena_printf(&mem,
+					    "/hooks/createRuntime/0: hook %s/slow: timed out after "
+					    "1 s: waiting",
+					    dir));
+	/*
+	 * Both held the fifo open for writing: with our own writer gone, end of file says they are
+	 * gone.
+	 */
 	reader = open(arena_printf(&mem, "%s/fifo", dir), O_RDONLY | O_NONBLOCK);
 	close(fd);
 	CHECK(io_wait(reader, POLLIN, io_now() + 10000000000u) > 0);
@@ -331,7 +366,10 @@ TEST(a_daemon_that_keeps_the_pipe_does_not_block)
 	begin();
 	fifo = arena_printf(&mem, "%s/fifo", dir);
 	mkfifo(fifo, 0600);
-	/* The daemon lives until the test writes to the fifo, and holds stdout and stderr meanwhile. */
+	/*
+	 * The daemon lives until the test writes to the fifo, and holds stdout and stderr
+	 * meanwhile.
+	 */
 	add(&l, HOOK_POSTSTART, script("daemon", "(read x <\"${0%/*}/fifo\") & echo left"));
 	CHECK_INT(run_kind(&l, HOOK_POSTSTART), 0);
 	fd = open(fifo, O_WRONLY);
@@ -362,7 +400,8 @@ TEST(poststop_goes_on)
 		size_t len;
 
 		CHECK_INT(io_read_all(fd, 1 << 16, &mem, &text, &len), 0);
-		CHECK(strstr(text, "warning: /hooks/poststop/0: hook /bin/false: exit status 1") != NULL);
+		CHECK(strstr(text, "warning: /hooks/poststop/0: hook /bin/false: exit status 1") !=
+		      NULL);
 	}
 	log_init(&(struct log_config){ .fd = -1 });
 	close(fd);

@@ -41,7 +41,7 @@ struct box {
 	struct mount_tree tree;
 	struct arena arena;
 	struct err err;
-	uint64_t flags; /* CLONE_NEW* of init besides the mount namespace */
+	uint64_t flags;		       /* CLONE_NEW* of init besides the mount namespace */
 	void (*inside)(struct box *b); /* checks after the pivot */
 	void (*before_pivot)(struct box *b);
 };

@@ -121,17 +121,10 @@ BOX_TEST(nothing_stands_in_for_proc)
 		const char *destination;
 		bool with_proc;
 	} rows[] = {
-		{"/proc",		   false},
-		     { "//./proc/.",	     false},
-		 { "/p",		 false},
-		{ "/x/../proc",	false},
-		     { "/proc",		true },
-		 { "/p",		 true },
-		{ "/proc/self/attr", true },
-		     { "/p/sys",		 true },
-		 { "/proc/sys",	true },
-		{ "/proc/1",	     true },
-		     { "/x/../proc/sys",	 true },
+		{ "/proc", false },	     { "//./proc/.", false },	 { "/p", false },
+		{ "/x/../proc", false },     { "/proc", true },		 { "/p", true },
+		{ "/proc/self/attr", true }, { "/p/sys", true },	 { "/proc/sys", true },
+		{ "/proc/1", true },	     { "/x/../proc/sys", true },
 	};
 
 	make_link("/proc", TOP "/root/p");

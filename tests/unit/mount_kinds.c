@@ -30,10 +30,7 @@ static void inside_copy(struct box *b)
 
 static void fill_data(void)
 {
-	const struct timespec times[2] = {
-		{1000000000,  0},
-		   { 1000000000, 0}
-	};
+	const struct timespec times[2] = { { 1000000000, 0 }, { 1000000000, 0 } };
 
 	make_dir(TOP "/root/data");
 	make_dir(TOP "/root/data/dir");
@@ -147,10 +144,7 @@ static int userns_of_map(const struct spec_idmaps *uid, const struct spec_idmaps
 	return fd;
 }
 
-static struct spec_idmap ranges[2] = {
-	{0,    1000, 10},
-	 { 100, 5000, 10}
-};
+static struct spec_idmap ranges[2] = { { 0, 1000, 10 }, { 100, 5000, 10 } };
 
 static void owned(const char *path, uid_t id)
 {

@@ -8,15 +8,15 @@ static const struct attr_row {
 	uint64_t set;
 	const char *shown;
 } attr_rows[] = {
-	{MOUNT_ATTR_RDONLY,	     "ro"	  },
-	{ MOUNT_ATTR_NOSUID,	     "nosuid"     },
-	{ MOUNT_ATTR_NODEV,	    "nodev"	    },
-	{ MOUNT_ATTR_NOEXEC,	     "noexec"     },
-	{ MOUNT_ATTR_NOATIME,     "noatime"	},
-	{ MOUNT_ATTR_NODIRATIME,	 "nodiratime" },
-	{ MOUNT_ATTR_RELATIME,    "relatime"	  },
-	{ MOUNT_ATTR_STRICTATIME, NULL	       },
-	{ MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow"},
+	{ MOUNT_ATTR_RDONLY, "ro" },
+	{ MOUNT_ATTR_NOSUID, "nosuid" },
+	{ MOUNT_ATTR_NODEV, "nodev" },
+	{ MOUNT_ATTR_NOEXEC, "noexec" },
+	{ MOUNT_ATTR_NOATIME, "noatime" },
+	{ MOUNT_ATTR_NODIRATIME, "nodiratime" },
+	{ MOUNT_ATTR_RELATIME, "relatime" },
+	{ MOUNT_ATTR_STRICTATIME, NULL },
+	{ MOUNT_ATTR_NOSYMFOLLOW, "nosymfollow" },
 };
 
 static uint64_t clear_of(uint64_t set)
@@ -453,10 +453,10 @@ BOX_TEST(root_propagation)
 		unsigned long value;
 		void (*inside)(struct box *b);
 	} rows[] = {
-		{0,		     inside_root_private	 },
-		{ MS_PRIVATE,    inside_root_private	  },
-		{ MS_SHARED,     inside_root_shared	},
-		{ MS_UNBINDABLE, inside_root_unbindable},
+		{ 0, inside_root_private },
+		{ MS_PRIVATE, inside_root_private },
+		{ MS_SHARED, inside_root_shared },
+		{ MS_UNBINDABLE, inside_root_unbindable },
 	};
 
 	root_on_a_shared_mount();

@@ -229,9 +229,7 @@ TEST_IN_CHILD(loopback_comes_up)
 
 TEST_IN_CHILD(device_keeps_attributes_and_addresses)
 {
-	static const struct spec_net_device d[] = {
-		{"d0", NULL}
-	};
+	static const struct spec_net_device d[] = { { "d0", NULL } };
 	static const unsigned char mac[6] = { 2, 0x11, 0x22, 0x33, 0x44, 0x55 };
 	struct err e = { 0 };
 	struct seen s = { 0 };
@@ -256,9 +254,7 @@ TEST_IN_CHILD(device_keeps_attributes_and_addresses)
 
 TEST_IN_CHILD(device_gets_its_new_name)
 {
-	static const struct spec_net_device d[] = {
-		{"d0", "eth0"}
-	};
+	static const struct spec_net_device d[] = { { "d0", "eth0" } };
 	struct err e = { 0 };
 
 	SETUP();
@@ -272,9 +268,7 @@ TEST_IN_CHILD(device_gets_its_new_name)
 
 TEST_IN_CHILD(host_name_taken_inside_is_no_matter_when_renamed)
 {
-	static const struct spec_net_device d[] = {
-		{"d0", "other"}
-	};
+	static const struct spec_net_device d[] = { { "d0", "other" } };
 	struct err e = { 0 };
 
 	SETUP();
@@ -287,10 +281,7 @@ TEST_IN_CHILD(host_name_taken_inside_is_no_matter_when_renamed)
 
 TEST_IN_CHILD(kernel_picks_a_free_number)
 {
-	static const struct spec_net_device d[] = {
-		{"d0",	"eth%d"},
-		   { "d1", "eth%d"}
-	};
+	static const struct spec_net_device d[] = { { "d0", "eth%d" }, { "d1", "eth%d" } };
 	struct err e = { 0 };
 
 	SETUP();
@@ -306,26 +297,26 @@ TEST_IN_CHILD(kernel_picks_a_free_number)
 TEST_IN_CHILD(what_cannot_move_leaves_all_at_home)
 {
 	struct spec_net_device bad[][2] = {
-		{{ "d0", NULL },	  { "nosuch0", NULL }	      },
-		{ { "d0", NULL },	  { "lo", NULL }		 },
-		{ { "d0", NULL },	  { "d1", "taken" }	    },
-		{ { "d0", NULL },	  { "taken", NULL }	    },
-		{ { "d0", "same" }, { "d1", "same" }	     },
-		{ { "d0", NULL },	  { "d1", "a/b" }		  },
-		{ { "d0", NULL },	  { "a/b", NULL }		  },
-		{ { "d0", NULL },	  { "d1", "1234567890123456" }},
-		{ { "d0", NULL },	  { "d1", "x%s" }		  },
+		{ { "d0", NULL }, { "nosuch0", NULL } },
+		{ { "d0", NULL }, { "lo", NULL } },
+		{ { "d0", NULL }, { "d1", "taken" } },
+		{ { "d0", NULL }, { "taken", NULL } },
+		{ { "d0", "same" }, { "d1", "same" } },
+		{ { "d0", NULL }, { "d1", "a/b" } },
+		{ { "d0", NULL }, { "a/b", NULL } },
+		{ { "d0", NULL }, { "d1", "1234567890123456" } },
+		{ { "d0", NULL }, { "d1", "x%s" } },
 	};
 	static const char *const want[][2] = {
-		{"/linux/netDevices/nosuch0",  "nosuch0 does not exist on the host"},
-		{ "/linux/netDevices/lo",	  "loopback"			     },
-		{ "/linux/netDevices/d1",	  "has a device named taken already"  },
-		{ "/linux/netDevices/taken",   "has a device named taken already"	},
-		{ "/linux/netDevices/d1/name", "two devices"			     },
-		{ "/linux/netDevices/d1/name", "slash"			       },
-		{ "/linux/netDevices/a~1b",    "slash"				    },
-		{ "/linux/netDevices/d1/name", "longer than 15"			},
-		{ "/linux/netDevices/d1/name", "percent"				 },
+		{ "/linux/netDevices/nosuch0", "nosuch0 does not exist on the host" },
+		{ "/linux/netDevices/lo", "loopback" },
+		{ "/linux/netDevices/d1", "has a device named taken already" },
+		{ "/linux/netDevices/taken", "has a device named taken already" },
+		{ "/linux/netDevices/d1/name", "two devices" },
+		{ "/linux/netDevices/d1/name", "slash" },
+		{ "/linux/netDevices/a~1b", "slash" },
+		{ "/linux/netDevices/d1/name", "longer than 15" },
+		{ "/linux/netDevices/d1/name", "percent" },
 	};
 
 	SETUP();
@@ -345,10 +336,7 @@ TEST_IN_CHILD(what_cannot_move_leaves_all_at_home)
 
 TEST_IN_CHILD(refusal_of_the_kernel_puts_back_what_moved)
 {
-	static const struct spec_net_device d[] = {
-		{"d0",	"eth0"},
-		  { "br0", NULL	}
-	};
+	static const struct spec_net_device d[] = { { "d0", "eth0" }, { "br0", NULL } };
 	struct err e = { 0 };
 	struct net_link before, after;
 
@@ -370,9 +358,7 @@ TEST_IN_CHILD(refusal_of_the_kernel_puts_back_what_moved)
 
 TEST_IN_CHILD(own_network_namespace_is_needed)
 {
-	static const struct spec_net_device d[] = {
-		{"d0", NULL}
-	};
+	static const struct spec_net_device d[] = { { "d0", NULL } };
 	struct spec_linux l = { .net_devices = (struct spec_net_device *)(uintptr_t)d,
 				.n_net_devices = 1 };
 	struct err e = { 0 };

@@ -184,35 +184,24 @@ TEST_IN_CHILD(too_many_ranges_write_nothing)
 
 TEST_IN_CHILD(bad_ranges_are_named)
 {
-	static struct spec_idmap over[] = {
-		{0,   100, 10},
-		{ 20, 300, 10},
-		 { 25, 500, 1 }
-	};
-	static struct spec_idmap host[] = {
-		{0,   100, 10},
-		{ 20, 109, 10}
-	};
-	static struct spec_idmap wrap[] = {
-		{0, 4294967290U, 6}
-	};
-	static struct spec_idmap one[] = {
-		{0, 100, 10}
-	};
+	static struct spec_idmap over[] = { { 0, 100, 10 }, { 20, 300, 10 }, { 25, 500, 1 } };
+	static struct spec_idmap host[] = { { 0, 100, 10 }, { 20, 109, 10 } };
+	static struct spec_idmap wrap[] = { { 0, 4294967290U, 6 } };
+	static struct spec_idmap one[] = { { 0, 100, 10 } };
 	struct {
 		struct spec_idmaps m;
 		const char *at, *part;
 	} rows[] = {
-		{{ over, 3 },  "/linux/uidMappings/2", "overlaps entry 1 on the container side"},
-		{ { host, 2 }, "/linux/uidMappings/1", "overlaps entry 0 on the host side"	   },
-		{ { wrap, 1 }, "/linux/uidMappings/0", "passes the last id"		    },
+		{ { over, 3 }, "/linux/uidMappings/2", "overlaps entry 1 on the container side" },
+		{ { host, 2 }, "/linux/uidMappings/1", "overlaps entry 0 on the host side" },
+		{ { wrap, 1 }, "/linux/uidMappings/0", "passes the last id" },
 	};
 
 	NEED_ROOT();
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct plan_ids ids = {
-			.writer = IDMAP_DIRECT, .uid = rows[i].m, .gid = {one, 1}
-		};
+		struct plan_ids ids = { .writer = IDMAP_DIRECT,
+					.uid = rows[i].m,
+					.gid = { one, 1 } };
 		struct err e = { 0 };
 		int hold;
 		pid_t pid = child_in(CLONE_NEWUSER, &hold);
@@ -292,11 +281,12 @@ TEST_IN_CHILD(namespace_files_are_proved)
 	struct {
 		const char *path, *part;
 	} rows[] = {
-		{"/proc/self/ns/uts",     "is a namespace of type uts"},
-		{ file,			"is not a namespace file"	  },
-		{ fifo,			"is not a namespace file"	  }, /* and does not block */
-		{ "/proc/self/ns/nosuch", "No such file"		 },
-		{ "/",		       "is not a namespace file"	 },
+		{ "/proc/self/ns/uts", "is a namespace of type uts" },
+		{ file, "is not a namespace file" },
+		/* and does not block */
+		{ fifo, "is not a namespace file" },
+		{ "/proc/self/ns/nosuch", "No such file" },
+		{ "/", "is not a namespace file" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct err e = { 0 };
@@ -372,10 +362,8 @@ static int64_t clock_secs(clockid_t id)
 TEST_IN_CHILD(time_offsets)
 {
 	struct err e = { 0 };
-	struct spec_linux l = {
-		.monotonic = {true,  86400,  500000000},
-			 .boottime = { true, 604800, 0	       }
-	};
+	struct spec_linux l = { .monotonic = { true, 86400, 500000000 },
+				.boottime = { true, 604800, 0 } };
 	struct plan p = { .os = &l };
 	struct ns_fds f;
 	uint64_t flags;
@@ -409,17 +397,13 @@ TEST_IN_CHILD(time_offsets)
 TEST_IN_CHILD(impossible_time_offset_is_named)
 {
 	struct err e = { 0 };
-	struct spec_linux l = {
-		.boottime = {true, -4000000000, 0}
-	};
+	struct spec_linux l = { .boottime = { true, -4000000000, 0 } };
 
 	NEED_ROOT();
 	CHECK_OK(ns_unshare(CLONE_NEWTIME, &e), &e);
 	CHECK_ERR(ns_write_offsets(&l, &e), &e, "/linux/timeOffsets/boottime", "-4000000000 s");
 	err_clear(&e);
-	l = (struct spec_linux){
-		.monotonic = {true, 1, 0}
-	};
+	l = (struct spec_linux){ .monotonic = { true, 1, 0 } };
 	if (fork() == 0)
 		_exit(0);
 	wait(NULL);
@@ -504,10 +488,7 @@ static void link_helper(struct arena *a)
 
 TEST_IN_CHILD(helper_gets_all_ranges)
 {
-	static struct spec_idmap two[] = {
-		{0,   70, 10},
-		       { 10, 80, 5 }
-	};
+	static struct spec_idmap two[] = { { 0, 70, 10 }, { 10, 80, 5 } };
 	const char *where[] = { "/nonexistent", tmp, NULL };
 	struct err e = { 0 };
 	struct arena a;
@@ -525,9 +506,7 @@ TEST_IN_CHILD(helper_gets_all_ranges)
 
 TEST_IN_CHILD(helper_refusal_names_file_and_line)
 {
-	static struct spec_idmap one[] = {
-		{0, 71, 10}
-	};
+	static struct spec_idmap one[] = { { 0, 71, 10 } };
 	const char *where[] = { tmp, NULL };
 	struct err e = { 0 };
 	struct arena a;
@@ -609,9 +588,7 @@ TEST_IN_CHILD(helper_without_rights)
 
 TEST(helper_that_is_missing)
 {
-	static struct spec_idmap one[] = {
-		{0, 70, 1}
-	};
+	static struct spec_idmap one[] = { { 0, 70, 1 } };
 	static const char *const where[] = { "/nonexistent/a", "/nonexistent/b", NULL };
 	struct ns_helper_env env = ns_helper_default;
 	struct err e = { 0 };

@@ -108,17 +108,12 @@ TEST(resolve_follows_links_inside_the_root)
 	static const struct {
 		const char *path, *same;
 	} rows[] = {
-		{"/a/b",		  "a/b" },
-		       { "a/b",		"a/b" },
-		{ "/abs",		  "a/b" },
-		       { "/rel",		 "a/b" },
-		{ "/",	       "."   },
-		       { "",		     "."	 },
-		{ "/../..",	    "."	},
-		       { "/a/../a/./b",	"a/b" },
-		{ "/file",	   "file"},
-		       { "/../../../file", "file"},
-		{ "//a//b//",	      "a/b" },
+		{ "/a/b", "a/b" },     { "a/b", "a/b" },
+		{ "/abs", "a/b" },     { "/rel", "a/b" },
+		{ "/", "." },	       { "", "." },
+		{ "/../..", "." },     { "/a/../a/./b", "a/b" },
+		{ "/file", "file" },   { "/../../../file", "file" },
+		{ "//a//b//", "a/b" },
 	};
 
 	CHECK_INT(forest_open(), 0);
@@ -196,21 +191,22 @@ TEST(make_creates_inside_only)
 		enum path_make kind;
 		const char *same; /* where it must be now */
 	} rows[] = {
-		{"/x/y/z",		    PATH_MAKE_DIR,  "x/y/z"			   },
-		{ "/x/y/f",		    PATH_MAKE_FILE, "x/y/f"			    },
-		{ "/abs/n1",	     PATH_MAKE_DIR,  "a/b/n1"		     },
-		{ "/rel/back/n2/",	   PATH_MAKE_FILE,
-		  "a/a/n2"							    }, /* a/b/back -> ../a is dangling: a/a */
-		{ "/up",		 PATH_MAKE_DIR,	"out"			      },
-		{ "/absup/deep/er",	    PATH_MAKE_DIR,  "out/deep/er"		 },
-		{ "/dangling",	       PATH_MAKE_DIR,  "new/deep"			 },
-		{ "/dangling-abs",	   PATH_MAKE_FILE, "new2/deep"		       },
-		{ "/twice/more",	 PATH_MAKE_DIR,	"new/deep/more"		},
-		{ "/m1/../m2",	       PATH_MAKE_DIR,  "m2"			   },
-		{ "/m3/../../../m4/./f", PATH_MAKE_FILE, "m4/f"			},
-		{ "/m5/..",		    PATH_MAKE_DIR,  "."			       },
-		{ "/m6/.",		   PATH_MAKE_DIR,  "m6"			       },
-		{ "/magic/etc/nothing",	PATH_MAKE_DIR,  "proc/self/root/etc/nothing"},
+		{ "/x/y/z", PATH_MAKE_DIR, "x/y/z" },
+		{ "/x/y/f", PATH_MAKE_FILE, "x/y/f" },
+		{ "/abs/n1", PATH_MAKE_DIR, "a/b/n1" },
+		{ "/rel/back/n2/", PATH_MAKE_FILE,
+		  /* a/b/back -> ../a is dangling: a/a */
+		  "a/a/n2" },
+		{ "/up", PATH_MAKE_DIR, "out" },
+		{ "/absup/deep/er", PATH_MAKE_DIR, "out/deep/er" },
+		{ "/dangling", PATH_MAKE_DIR, "new/deep" },
+		{ "/dangling-abs", PATH_MAKE_FILE, "new2/deep" },
+		{ "/twice/more", PATH_MAKE_DIR, "new/deep/more" },
+		{ "/m1/../m2", PATH_MAKE_DIR, "m2" },
+		{ "/m3/../../../m4/./f", PATH_MAKE_FILE, "m4/f" },
+		{ "/m5/..", PATH_MAKE_DIR, "." },
+		{ "/m6/.", PATH_MAKE_DIR, "m6" },
+		{ "/magic/etc/nothing", PATH_MAKE_DIR, "proc/self/root/etc/nothing" },
 	};
 
 	CHECK_INT(forest_open(), 0);

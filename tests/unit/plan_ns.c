@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan/ns: all 3^8 combinations of {inherit, new, join} obey the rules of the kernel; the common ones are as
- * written here by hand. */
+/*
+ * plan/ns: all 3^8 combinations of {inherit, new, join} obey the rules of the kernel; the common
+ * ones are as written here by hand.
+ */
 #include "unit.h"
 
 #include <stdbool.h>
@@ -12,7 +14,8 @@
 
 enum { INHERIT, NEW, JOIN, CHOICES };
 
-static const char *const kind_names[NS_KINDS] = { "pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time" };
+static const char *const kind_names[NS_KINDS] = { "pid", "network", "mount",  "ipc",
+						  "uts", "user",    "cgroup", "time" };
 
 static void make(const int choice[NS_KINDS], bool offsets, struct plan_ns *ret)
 {
@@ -28,7 +31,8 @@ static void make(const int choice[NS_KINDS], bool offsets, struct plan_ns *ret)
 /* The operations as one line of text. */
 static const char *text(const struct plan_ns *p)
 {
-	static const char *const what[] = { "setns", "try", "unshare", "offsets", "clone", "idmap", "setid", "fork" };
+	static const char *const what[] = { "setns", "try",   "unshare", "offsets",
+					    "clone", "idmap", "setid",	 "fork" };
 	static char buf[1024];
 	struct strbuf b = STRBUF(buf);
 
@@ -41,7 +45,8 @@ static const char *text(const struct plan_ns *p)
 			sb_printf(&b, "%s%s", b.len ? " " : "", what[ops[i].what]);
 			if (ops[i].what == NS_OP_SETNS || ops[i].what == NS_OP_TRY_SETNS)
 				sb_printf(&b, ":%s", kind_names[ops[i].ns]);
-			if (ops[i].what == NS_OP_CLONE || ops[i].what == NS_OP_UNSHARE || ops[i].what == NS_OP_FORK) {
+			if (ops[i].what == NS_OP_CLONE || ops[i].what == NS_OP_UNSHARE ||
+			    ops[i].what == NS_OP_FORK) {
 				const char *sep = ":";
 
 				for (int k = 0; k < NS_KINDS; k++)
@@ -82,7 +87,8 @@ static void create(struct model *m, uint64_t flags, const int choice[NS_KINDS], 
 		if (k == NS_USER || !(flags & plan_ns_flag(k)))
 			continue;
 		m->made[k]++;
-		if (choice[NS_USER] != INHERIT && !m->in_user && !(by_runtime && k == NS_TIME && choice[NS_USER] == INHERIT))
+		if (choice[NS_USER] != INHERIT && !m->in_user &&
+		    !(by_runtime && k == NS_TIME && choice[NS_USER] == INHERIT))
 			fail(m, "a namespace is made before the user namespace that must own it");
 		if (m->cgroup_done)
 			fail(m, "something follows the cgroup namespace");
@@ -118,7 +124,8 @@ static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool
 			break;
 		case NS_OP_UNSHARE:
 			if (op->flags != CLONE_NEWTIME || choice[NS_USER] != INHERIT)
-				fail(&m, "the runtime unshares something else than time, or for a user namespace");
+				fail(&m, "the runtime unshares something else than time, or for a "
+					 "user namespace");
 			create(&m, op->flags, choice, true);
 			m.time_pending = true;
 			break;
@@ -163,7 +170,8 @@ static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool
 			break;
 		case NS_OP_OFFSETS:
 			if (!m.time_pending || m.ids)
-				fail(&m, "offsets without a fresh time namespace, or after the ids");
+				fail(&m,
+				     "offsets without a fresh time namespace, or after the ids");
 			writes++;
 			break;
 		case NS_OP_IDMAP:
@@ -194,7 +202,8 @@ static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool
 	for (int k = 0; k < NS_KINDS; k++)
 		if (m.made[k] != (choice[k] == NEW) || m.joined[k] != (choice[k] == JOIN))
 			fail(&m, "a namespace is not made or joined exactly once");
-	if (choice[NS_CGROUP] == NEW && (!p->n_init || p->init[p->n_init - 1].flags != CLONE_NEWCGROUP))
+	if (choice[NS_CGROUP] == NEW &&
+	    (!p->n_init || p->init[p->n_init - 1].flags != CLONE_NEWCGROUP))
 		fail(&m, "the cgroup namespace is not last");
 	if (m.ids != (choice[NS_USER] != INHERIT) || m.mapped != (choice[NS_USER] == NEW))
 		fail(&m, "ids or maps are missing or too many");
@@ -205,7 +214,8 @@ static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool
 	/* An intermediate only where the kernel leaves no other way. */
 	if (m.forked && choice[NS_USER] == INHERIT)
 		fail(&m, "a fork without a user namespace");
-	if (m.forked && choice[NS_USER] == NEW && !(choice[NS_TIME] == NEW && offsets) && choice[NS_MOUNT] != JOIN)
+	if (m.forked && choice[NS_USER] == NEW && !(choice[NS_TIME] == NEW && offsets) &&
+	    choice[NS_MOUNT] != JOIN)
 		fail(&m, "a fork that clone3 could have saved");
 	if (p->has_mount_ns != (choice[NS_MOUNT] != INHERIT))
 		fail(&m, "has_mount_ns is wrong");
@@ -226,7 +236,8 @@ TEST(every_combination)
 			CHECK(p.n_runtime <= PLAN_NS_OPS && p.n_init <= PLAN_NS_OPS);
 			broken = run(&p, choice, offsets);
 			if (broken)
-				FAIL_("combination %d%s: %s: %s", code, offsets ? " with offsets" : "", broken, text(&p));
+				FAIL_("combination %d%s: %s: %s", code,
+				      offsets ? " with offsets" : "", broken, text(&p));
 		}
 	}
 }
@@ -240,36 +251,70 @@ struct wanted {
 
 static const struct wanted table[] = {
 	{ "nothing", { 0 }, false, "clone |" },
-	{ "a usual container", { 1, 1, 1, 1, 1, 0, 1, 0 }, false,
+	{ "a usual container",
+	  { 1, 1, 1, 1, 1, 0, 1, 0 },
+	  false,
 	  "clone:pid+network+mount+ipc+uts | unshare:cgroup" },
-	{ "a container of a pod", { 1, 2, 1, 2, 2, 0, 1, 0 }, false,
+	{ "a container of a pod",
+	  { 1, 2, 1, 2, 2, 0, 1, 0 },
+	  false,
 	  "setns:network setns:ipc setns:uts clone:pid+mount | unshare:cgroup" },
-	{ "rootless", { 1, 1, 1, 1, 1, 1, 1, 0 }, false,
+	{ "rootless",
+	  { 1, 1, 1, 1, 1, 1, 1, 0 },
+	  false,
 	  "clone:pid+network+mount+ipc+uts+user | idmap setid unshare:cgroup" },
-	{ "rootless, shared network", { 1, 0, 1, 1, 1, 1, 0, 0 }, false, "clone:pid+mount+ipc+uts+user | idmap setid" },
+	{ "rootless, shared network",
+	  { 1, 0, 1, 1, 1, 1, 0, 0 },
+	  false,
+	  "clone:pid+mount+ipc+uts+user | idmap setid" },
 	{ "pid joined", { 2, 0, 1, 0, 0, 0, 0, 0 }, false, "setns:pid clone:mount |" },
 	{ "cgroup joined", { 1, 0, 1, 0, 0, 0, 2, 0 }, false, "setns:cgroup clone:pid+mount |" },
-	{ "mount joined", { 1, 0, 2, 0, 0, 0, 1, 0 }, false, "clone:pid | setns:mount unshare:cgroup" },
+	{ "mount joined",
+	  { 1, 0, 2, 0, 0, 0, 1, 0 },
+	  false,
+	  "clone:pid | setns:mount unshare:cgroup" },
 	{ "time without offsets", { 1, 0, 1, 0, 0, 0, 0, 1 }, false, "clone:pid+mount+time |" },
-	{ "time with offsets", { 1, 0, 1, 0, 0, 0, 0, 1 }, true, "unshare:time offsets clone:pid+mount |" },
+	{ "time with offsets",
+	  { 1, 0, 1, 0, 0, 0, 0, 1 },
+	  true,
+	  "unshare:time offsets clone:pid+mount |" },
 	{ "time joined", { 1, 0, 1, 0, 0, 0, 0, 2 }, false, "setns:time clone:pid+mount |" },
-	{ "user and time", { 1, 1, 1, 0, 0, 1, 1, 1 }, false,
+	{ "user and time",
+	  { 1, 1, 1, 0, 0, 1, 1, 1 },
+	  false,
 	  "clone:pid+network+mount+user+time | idmap setid unshare:cgroup" },
-	{ "user and time with offsets", { 1, 1, 1, 0, 0, 1, 1, 1 }, true,
+	{ "user and time with offsets",
+	  { 1, 1, 1, 0, 0, 1, 1, 1 },
+	  true,
 	  "clone:network+mount+user | unshare:time offsets idmap setid fork:pid unshare:cgroup" },
-	{ "user and time with offsets, pid shared", { 0, 0, 1, 0, 0, 1, 0, 1 }, true,
+	{ "user and time with offsets, pid shared",
+	  { 0, 0, 1, 0, 0, 1, 0, 1 },
+	  true,
 	  "clone:mount+user | unshare:time offsets idmap setid fork" },
-	{ "user, mount joined", { 1, 1, 2, 0, 0, 1, 0, 0 }, false,
+	{ "user, mount joined",
+	  { 1, 1, 2, 0, 0, 1, 0, 0 },
+	  false,
 	  "clone | setns:mount unshare:network+user idmap setid fork:pid" },
-	{ "user, mount joined, pid shared", { 0, 1, 2, 0, 0, 1, 0, 0 }, false,
+	{ "user, mount joined, pid shared",
+	  { 0, 1, 2, 0, 0, 1, 0, 0 },
+	  false,
 	  "clone | setns:mount unshare:network+user idmap setid" },
-	{ "user joined", { 1, 1, 1, 1, 1, 2, 1, 0 }, false,
+	{ "user joined",
+	  { 1, 1, 1, 1, 1, 2, 1, 0 },
+	  false,
 	  "clone | setns:user setid unshare:network+mount+ipc+uts fork:pid unshare:cgroup" },
-	{ "user and all others joined", { 2, 2, 2, 2, 2, 2, 2, 2 }, false,
-	  "clone | try:network try:ipc try:uts try:cgroup try:time try:pid try:mount setns:user setid fork" },
-	{ "user joined, time with offsets", { 0, 0, 1, 0, 0, 2, 0, 1 }, true,
+	{ "user and all others joined",
+	  { 2, 2, 2, 2, 2, 2, 2, 2 },
+	  false,
+	  "clone | try:network try:ipc try:uts try:cgroup try:time try:pid try:mount setns:user "
+	  "setid fork" },
+	{ "user joined, time with offsets",
+	  { 0, 0, 1, 0, 0, 2, 0, 1 },
+	  true,
 	  "clone | setns:user unshare:time offsets setid unshare:mount fork" },
-	{ "user joined, time without offsets", { 1, 0, 1, 0, 0, 2, 0, 1 }, false,
+	{ "user joined, time without offsets",
+	  { 1, 0, 1, 0, 0, 2, 0, 1 },
+	  false,
 	  "clone | setns:user setid unshare:mount fork:pid+time" },
 };
 

@@ -83,20 +83,20 @@ TEST(paths_are_cleaned)
 	static const struct {
 		const char *from, *to;
 	} table[] = {
-		{"",		      "/"	  },
-		{ "/",		       "/"	   },
-		{ ".",		       "/"	   },
-		{ "..",			"/"	    },
-		{ "/..",		 "/"	     },
-		{ "a",		       "/a"	    },
-		{ "//a///b/",	      "/a/b"	     },
-		{ "/a/./b/.",	      "/a/b"	     },
-		{ "/a/../b",	     "/b"	  },
-		{ "/a/b/../..",		"/"	    },
-		{ "/a/../../..",	 "/"	     },
-		{ "/...",		  "/..."	 },
-		{ "/a/..b/c..",		"/a/..b/c.."},
-		{ "/proc/../proc/self", "/proc/self"},
+		{ "", "/" },
+		{ "/", "/" },
+		{ ".", "/" },
+		{ "..", "/" },
+		{ "/..", "/" },
+		{ "a", "/a" },
+		{ "//a///b/", "/a/b" },
+		{ "/a/./b/.", "/a/b" },
+		{ "/a/../b", "/b" },
+		{ "/a/b/../..", "/" },
+		{ "/a/../../..", "/" },
+		{ "/...", "/..." },
+		{ "/a/..b/c..", "/a/..b/c.." },
+		{ "/proc/../proc/self", "/proc/self" },
 	};
 	struct arena a;
 
@@ -122,11 +122,7 @@ TEST(pointers_are_escaped)
 
 TEST(ids_are_looked_up_at_their_borders)
 {
-	struct spec_idmap rows[] = {
-		{0,	     1000,   1    },
-		{ 1,	     100000, 65535},
-		      { 4294967294u, 5,	1	  }
-	};
+	struct spec_idmap rows[] = { { 0, 1000, 1 }, { 1, 100000, 65535 }, { 4294967294u, 5, 1 } };
 	const struct spec_idmaps maps = { rows, ARRAY_LEN(rows) };
 	uint32_t host = 7;
 
@@ -143,13 +139,11 @@ TEST(ids_are_looked_up_at_their_borders)
 static struct spec_device_rule rule(bool allow, char type, int64_t major, int64_t minor,
 				    uint32_t access)
 {
-	return (struct spec_device_rule){
-		.allow = allow,
-		.type = type,
-		.major = {major >= 0,  major},
-		.minor = { minor >= 0, minor},
-		.access = access
-	};
+	return (struct spec_device_rule){ .allow = allow,
+					  .type = type,
+					  .major = { major >= 0, major },
+					  .minor = { minor >= 0, minor },
+					  .access = access };
 }
 
 /* The access to a device under a list: the last rule that is about it decides, bit by bit. */
@@ -171,9 +165,8 @@ enum { R = DEVICE_READ, W = DEVICE_WRITE, M = DEVICE_MKNOD };
 static uint32_t planned(const struct spec_device_rule *rules, size_t n, enum host_cgroups layout,
 			char type, int64_t major, int64_t minor)
 {
-	struct spec spec = {
-		.os.resources = {.devices = (struct spec_device_rule *)rules, .n_devices = n}
-	};
+	struct spec spec = { .os.resources = { .devices = (struct spec_device_rule *)rules,
+					       .n_devices = n } };
 	struct host host = { .cgroups = layout };
 	struct plan plan = { 0 };
 	struct arena a;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* init/seal: after it, nothing leads from the process to the file it was executed from (rule X2). */
+/*
+ * init/seal: after it, nothing leads from the process to the file it was executed from (rule X2).
+ */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -41,7 +43,8 @@ static int sealed_child(void)
 	fd = open("/proc/self/maps", O_RDONLY);
 	n = read(fd, maps, sizeof(maps) - 1);
 	maps[n > 0 ? n : 0] = '\0';
-	return strstr(maps, "unit-seal") ? 16 : 0; /* no mapping of the file is left to be found by map_files */
+	/* no mapping of the file is left to be found by map_files */
+	return strstr(maps, "unit-seal") ? 16 : 0;
 }
 
 TEST(nothing_leads_back_to_the_binary)

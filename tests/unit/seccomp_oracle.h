@@ -230,7 +230,7 @@ static inline int oracle_compile(enum spec_seccomp_arch native, const struct spe
 struct verdict {
 	uint32_t action;
 	bool contradiction; /* conditional rules of different actions match */
-	bool young; /* ENOSYS by point 5 */
+	bool young;	    /* ENOSYS by point 5 */
 };
 
 static inline bool naive_arg(const struct spec_seccomp_arg *a, uint64_t value, bool wide)

@@ -17,7 +17,7 @@
 static struct arena arena;
 static struct err err;
 static struct spec spec;
-static const char *base; /* full.json */
+static const char *base;  /* full.json */
 static struct jv_doc doc; /* of it */
 
 _unused_ static const char *file_text(const char *path)

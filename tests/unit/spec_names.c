@@ -83,17 +83,71 @@ TEST(signals)
 TEST(mount_options_are_complete_and_sorted)
 {
 	static const char *const must[] = {
-		"async",	 "atime",	 "bind",	   "defaults",	     "dev",	       "diratime",
-		"dirsync",	 "exec",	 "iversion",	   "lazytime",	     "loud",	       "mand",
-		"noatime",	 "nodev",	 "nodiratime",	   "noexec",	     "noiversion",     "nolazytime",
-		"nomand",	 "norelatime",	 "nostrictatime",  "nosuid",	     "nosymfollow",    "private",
-		"ratime",	 "rbind",	 "rdev",	   "rdiratime",	     "relatime",       "remount",
-		"rexec",	 "rnoatime",	 "rnodev",	   "rnodiratime",    "rnoexec",	       "rnorelatime",
-		"rnostrictatime", "rnosuid",	 "rnosymfollow",   "ro",	     "rprivate",       "rrelatime",
-		"rro",		 "rrw",		 "rshared",	   "rslave",	     "rstrictatime",   "rsuid",
-		"rsymfollow",	 "runbindable",	 "rw",		   "shared",	     "silent",	       "slave",
-		"strictatime",	 "suid",	 "symfollow",	   "sync",	     "tmpcopyup",      "unbindable",
-		"idmap",	 "ridmap",	 "copy-symlink",   "src-nofollow",   "dest-nofollow",
+		"async",
+		"atime",
+		"bind",
+		"defaults",
+		"dev",
+		"diratime",
+		"dirsync",
+		"exec",
+		"iversion",
+		"lazytime",
+		"loud",
+		"mand",
+		"noatime",
+		"nodev",
+		"nodiratime",
+		"noexec",
+		"noiversion",
+		"nolazytime",
+		"nomand",
+		"norelatime",
+		"nostrictatime",
+		"nosuid",
+		"nosymfollow",
+		"private",
+		"ratime",
+		"rbind",
+		"rdev",
+		"rdiratime",
+		"relatime",
+		"remount",
+		"rexec",
+		"rnoatime",
+		"rnodev",
+		"rnodiratime",
+		"rnoexec",
+		"rnorelatime",
+		"rnostrictatime",
+		"rnosuid",
+		"rnosymfollow",
+		"ro",
+		"rprivate",
+		"rrelatime",
+		"rro",
+		"rrw",
+		"rshared",
+		"rslave",
+		"rstrictatime",
+		"rsuid",
+		"rsymfollow",
+		"runbindable",
+		"rw",
+		"shared",
+		"silent",
+		"slave",
+		"strictatime",
+		"suid",
+		"symfollow",
+		"sync",
+		"tmpcopyup",
+		"unbindable",
+		"idmap",
+		"ridmap",
+		"copy-symlink",
+		"src-nofollow",
+		"dest-nofollow",
 	};
 	const struct spec_mount_option *all;
 	size_t n;
@@ -121,8 +175,8 @@ TEST(recursive_mount_options_match_their_plain_form)
 		if (!all[i].recursive || all[i].kind == OPT_BIND)
 			continue;
 		plain = spec_mount_option(all[i].name + 1);
-		if (!plain || plain->recursive || plain->kind != all[i].kind || plain->set != all[i].set ||
-		    plain->clear != all[i].clear)
+		if (!plain || plain->recursive || plain->kind != all[i].kind ||
+		    plain->set != all[i].set || plain->clear != all[i].clear)
 			FAIL_("%s", all[i].name);
 		found++;
 	}

@@ -47,10 +47,7 @@ TEST_IN_CHILD(limits_of_every_kind)
 
 TEST_IN_CHILD(limits_of_another_process)
 {
-	struct spec_rlimit l[] = {
-		{RLIMIT_NOFILE, 100, 200},
-		     { RLIMIT_CORE,  0,   0	 }
-	};
+	struct spec_rlimit l[] = { { RLIMIT_NOFILE, 100, 200 }, { RLIMIT_CORE, 0, 0 } };
 	struct spec_process p = { .rlimits = l, .n_rlimits = 2 };
 	struct err e = { 0 };
 	struct rlimit now;
@@ -76,10 +73,7 @@ TEST_IN_CHILD(limits_of_another_process)
 
 TEST_IN_CHILD(limits_refused)
 {
-	struct spec_rlimit l[] = {
-		{RLIMIT_CORE,    5,	  5  },
-		       { RLIMIT_NOFILE, 200, 100}
-	};
+	struct spec_rlimit l[] = { { RLIMIT_CORE, 5, 5 }, { RLIMIT_NOFILE, 200, 100 } };
 	struct spec_process p = { .rlimits = l, .n_rlimits = 2 };
 	struct err e = { 0 };
 
@@ -94,10 +88,7 @@ TEST_IN_CHILD(limits_refused)
 
 TEST_IN_CHILD(limits_raised_beforehand)
 {
-	struct spec_rlimit l[] = {
-		{RLIMIT_CORE,    5,	  7  },
-		       { RLIMIT_NOFILE, 100, 200}
-	};
+	struct spec_rlimit l[] = { { RLIMIT_CORE, 5, 7 }, { RLIMIT_NOFILE, 100, 200 } };
 	struct spec_process p = { .rlimits = l, .n_rlimits = 2 };
 	struct rlimit was, now;
 	struct err e = { 0 };
@@ -136,13 +127,13 @@ static struct attr attr_now(void)
 TEST_IN_CHILD(policies)
 {
 	static const struct spec_scheduler rows[] = {
-		{.set = true,  .policy = 0, .nice = 5 },
-		{ .set = true,	       .policy = 0,	    .nice = -5 },
-		{ .set = true,  .policy = 3,  .nice = 3 },
-		{ .set = true,.policy = 5},
-		{ .set = true, .policy = 1,  .priority = 10 },
+		{ .set = true, .policy = 0, .nice = 5 },
+		{ .set = true, .policy = 0, .nice = -5 },
+		{ .set = true, .policy = 3, .nice = 3 },
+		{ .set = true, .policy = 5 },
+		{ .set = true, .policy = 1, .priority = 10 },
 		{ .set = true, .policy = 2, .priority = 3, .flags = 1 /* RESET_ON_FORK */ },
-		{ .set = true,	       .policy = 0	   },
+		{ .set = true, .policy = 0 },
 	};
 
 	NEED_ROOT();
@@ -205,16 +196,20 @@ TEST_IN_CHILD(scheduling_refused)
 		struct spec_scheduler s;
 		const char *at, *part;
 	} rows[] = {
-		{{ .set = true, .policy = 4 },				"/process/scheduler/policy",   "SCHED_ISO"		 },
-		{ { .set = true, .policy = 1 },				"/process/scheduler/priority", "1 to 99"		 },
+		{ { .set = true, .policy = 4 }, "/process/scheduler/policy", "SCHED_ISO" },
+		{ { .set = true, .policy = 1 }, "/process/scheduler/priority", "1 to 99" },
 		{ { .set = true, .policy = 2, .priority = 100 },
-		  "/process/scheduler/priority",							     "1 to 99"		    },
+		  "/process/scheduler/priority",
+		  "1 to 99" },
 		{ { .set = true, .policy = 0, .priority = 1 },
-		  "/process/scheduler/priority",							     "takes 0"		    },
+		  "/process/scheduler/priority",
+		  "takes 0" },
 		{ { .set = true, .policy = 6, .runtime = 5, .deadline = 3 },
-		  "/process/scheduler",								      "SCHED_DEADLINE needs"},
+		  "/process/scheduler",
+		  "SCHED_DEADLINE needs" },
 		{ { .set = true, .policy = 0, .flags = 1ULL << 40 },
-		  "/process/scheduler/flags",								"flags"		  },
+		  "/process/scheduler/flags",
+		  "flags" },
 	};
 	struct err e = { 0 };
 
@@ -236,10 +231,7 @@ TEST_IN_CHILD(scheduling_refused)
 TEST_IN_CHILD(io_priority)
 {
 	static const struct spec_io_priority rows[] = {
-		{true,	2, 6},
-		{ true, 3, 0},
-		{ true, 1, 0},
-		{ true, 1, 7}
+		{ true, 2, 6 }, { true, 3, 0 }, { true, 1, 0 }, { true, 1, 7 }
 	};
 	struct err e = { 0 };
 
@@ -274,16 +266,8 @@ TEST(list_grammar)
 		const char *list;
 		size_t count;
 	} good[] = {
-		{"0",	       1	 },
-		       { "0-3,7",	  5   },
-		   { "0,0",	    1   },
-		   { "7,0-3",   5	},
-		   { "0-0",	    1   },
-		{ "4095",	  1   },
-		       { "0-4095",  4096},
-		   { "65535",   1	},
-		   { "",	 0   },
-		   { "2-5,4-8", 7	  },
+		{ "0", 1 },    { "0-3,7", 5 },	   { "0,0", 1 },   { "7,0-3", 5 }, { "0-0", 1 },
+		{ "4095", 1 }, { "0-4095", 4096 }, { "65535", 1 }, { "", 0 },	   { "2-5,4-8", 7 },
 	};
 	struct tune_mask m;
 	struct arena a;
@@ -347,17 +331,17 @@ TEST_IN_CHILD(memory_policies)
 		int mode;
 		unsigned long nodes;
 	} rows[] = {
-		{{ true, 0, 0, NULL },	0,	   0},
-		{ { true, 0, 0, "" },	      0,		 0},
-		{ { true, 1, 0, "0" },       1,		  1},
-		{ { true, 2, 0, "0-0" },	 2,	    1},
-		{ { true, 3, 0, "0,0" },	 3,	    1},
-		{ { true, 4, 0, NULL },	4,	   0},
-		{ { true, 5, 0, "0" },       5,		  1},
-		{ { true, 6, 0, "0" },       6,		  1},
-		{ { true, 3, 1 << 15, "0" }, 3 | 1 << 15, 1},
-		{ { true, 3, 1 << 14, "0" }, 3 | 1 << 14, 1},
-		{ { true, 2, 1 << 13, "0" }, 2 | 1 << 13, 1},
+		{ { true, 0, 0, NULL }, 0, 0 },
+		{ { true, 0, 0, "" }, 0, 0 },
+		{ { true, 1, 0, "0" }, 1, 1 },
+		{ { true, 2, 0, "0-0" }, 2, 1 },
+		{ { true, 3, 0, "0,0" }, 3, 1 },
+		{ { true, 4, 0, NULL }, 4, 0 },
+		{ { true, 5, 0, "0" }, 5, 1 },
+		{ { true, 6, 0, "0" }, 6, 1 },
+		{ { true, 3, 1 << 15, "0" }, 3 | 1 << 15, 1 },
+		{ { true, 3, 1 << 14, "0" }, 3 | 1 << 14, 1 },
+		{ { true, 2, 1 << 13, "0" }, 2 | 1 << 13, 1 },
 	};
 	struct err e = { 0 };
 	unsigned long nodes;
@@ -385,14 +369,14 @@ TEST_IN_CHILD(memory_policies_refused)
 		struct spec_memory_policy m;
 		const char *at, *part;
 	} rows[] = {
-		{{ true, 2, 0, NULL },	"/linux/memoryPolicy",       "MPOL_BIND"	   },
-		{ { true, 0, 0, "0" },      "/linux/memoryPolicy",	      "MPOL_DEFAULT"	     },
-		{ { true, 4, 0, "0" },      "/linux/memoryPolicy",	      "MPOL_LOCAL"	   },
-		{ { true, 2, 0, "1000" },	  "/linux/memoryPolicy",	 "1000"		},
-		{ { true, 2, 0, "0,1000" }, "/linux/memoryPolicy",	   "1000"		  },
-		{ { true, 3, 0, "5000" },	  "/linux/memoryPolicy",	 "5000"		},
-		{ { true, 3, 0, "a" },      "/linux/memoryPolicy/nodes", "\"a\" is no list"  },
-		{ { true, 3, 0, "1-0" },	 "/linux/memoryPolicy/nodes", "\"1-0\" is no list"},
+		{ { true, 2, 0, NULL }, "/linux/memoryPolicy", "MPOL_BIND" },
+		{ { true, 0, 0, "0" }, "/linux/memoryPolicy", "MPOL_DEFAULT" },
+		{ { true, 4, 0, "0" }, "/linux/memoryPolicy", "MPOL_LOCAL" },
+		{ { true, 2, 0, "1000" }, "/linux/memoryPolicy", "1000" },
+		{ { true, 2, 0, "0,1000" }, "/linux/memoryPolicy", "1000" },
+		{ { true, 3, 0, "5000" }, "/linux/memoryPolicy", "5000" },
+		{ { true, 3, 0, "a" }, "/linux/memoryPolicy/nodes", "\"a\" is no list" },
+		{ { true, 3, 0, "1-0" }, "/linux/memoryPolicy/nodes", "\"1-0\" is no list" },
 	};
 
 	if (syscall(SYS_set_mempolicy, 0, NULL, 0) < 0)
@@ -513,18 +497,18 @@ TEST_IN_CHILD(sysctls_refused)
 	static const struct {
 		const char *key, *value, *part;
 	} rows[] = {
-		{"net/nosuch",		"1",		     "unknown to this kernel"		      },
-		{ "net/ipv4/ip_forward",	 "x",		      "write \"x\" to sysctl net/ipv4/ip_forward"},
-		{ "net/ipv4/ip_forward",	 "1 2",			"write \"1 2\""				},
-		{ "net/ipv4/ip_forward",	 "99999999999999999999", "write"					 },
-		{ "../self/oom_score_adj", "1",			"no name of a sysctl"		      },
-		{ "net/../kernel/panic",	 "1",		      "no name of a sysctl"			    },
-		{ "net//ipv4",	       "1",		    "no name of a sysctl"			  },
-		{ "/net/ipv4",	       "1",		    "no name of a sysctl"			  },
-		{ "net/ipv4/",	       "1",		    "no name of a sysctl"			  },
-		{ "./net",		   "1",			"no name of a sysctl"		      },
-		{ "",		      "1",			   "no name of a sysctl"			 },
-		{ "net/ipv4",	      "1",			   "sysctl net/ipv4"			     },
+		{ "net/nosuch", "1", "unknown to this kernel" },
+		{ "net/ipv4/ip_forward", "x", "write \"x\" to sysctl net/ipv4/ip_forward" },
+		{ "net/ipv4/ip_forward", "1 2", "write \"1 2\"" },
+		{ "net/ipv4/ip_forward", "99999999999999999999", "write" },
+		{ "../self/oom_score_adj", "1", "no name of a sysctl" },
+		{ "net/../kernel/panic", "1", "no name of a sysctl" },
+		{ "net//ipv4", "1", "no name of a sysctl" },
+		{ "/net/ipv4", "1", "no name of a sysctl" },
+		{ "net/ipv4/", "1", "no name of a sysctl" },
+		{ "./net", "1", "no name of a sysctl" },
+		{ "", "1", "no name of a sysctl" },
+		{ "net/ipv4", "1", "sysctl net/ipv4" },
 	};
 
 	NEED_ROOT();

@@ -145,9 +145,7 @@ TEST(group_of_the_container_is_made_and_removed)
 TEST(lines_are_written_in_the_order_of_the_spec)
 {
 	char *lines[] = { (char[]){ "L3:0=7f0;1=1f" }, (char[]){ "L2:0=f" }, NULL };
-	struct spec_rdt r = {
-		.set = true, .clos_id = "g", .schemata = {lines, 2}
-	};
+	struct spec_rdt r = { .set = true, .clos_id = "g", .schemata = { lines, 2 } };
 	struct err e = { 0 };
 	struct tune_rdt t;
 

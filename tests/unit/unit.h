@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tests/unit: a harness of one header. A test file is TEST(name) { ... } blocks and UNIT_MAIN; output is TAP,
- * a failed CHECK names file, line and both values and ends that test only.
+ * tests/unit: a harness of one header. A test file is TEST(name) { ... } blocks and UNIT_MAIN;
+ * output is TAP, a failed CHECK names file, line and both values and ends that test only.
  */
 #ifndef HULL_TESTS_UNIT_H
 #define HULL_TESTS_UNIT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/ebpf/devices: a small emitter for BPF_PROG_TYPE_CGROUP_DEVICE. Hides registers, jumps and how the
- * program that is already there is found and replaced.
+ * cgroup/ebpf/devices: a small emitter for BPF_PROG_TYPE_CGROUP_DEVICE. Hides registers, jumps and
+ * how the program that is already there is found and replaced.
  */
 #include "cgroup/ebpf/devices.h"
 
@@ -17,9 +17,16 @@ enum { ATTACHED_MAX = 64 }; /* KERNEL: BPF_CGROUP_MAX_PROGS, kernel/bpf/cgroup.c
 
 /* An entry is at most this long; a jump reaches over all of one type: 15 bits. */
 enum { ENTRY_INSNS = 8 };
-_Static_assert(RULES_MAX * ENTRY_INSNS + ENTRY_INSNS <= INT16_MAX, "a jump would not reach");
+_Static_assert(RULES_MAX *ENTRY_INSNS + ENTRY_INSNS <= INT16_MAX, "a jump would not reach");
 
-enum { R_RESULT = BPF_REG_0, R_CTX = BPF_REG_1, R_TYPE = BPF_REG_2, R_ACCESS = BPF_REG_3, R_MAJOR = BPF_REG_4, R_MINOR = BPF_REG_5 };
+enum {
+	R_RESULT = BPF_REG_0,
+	R_CTX = BPF_REG_1,
+	R_TYPE = BPF_REG_2,
+	R_ACCESS = BPF_REG_3,
+	R_MAJOR = BPF_REG_4,
+	R_MINOR = BPF_REG_5
+};
 
 struct emitter {
 	struct arena *a;
@@ -29,8 +36,11 @@ struct emitter {
 
 /* A macro, so that register numbers stay constants that fit their four bits. */
 #define emit(x, code_, dst, src, off_, imm_)                                                       \
-	emit_insn(x, (struct bpf_insn){ .code = (code_), .dst_reg = (dst), .src_reg = (src),       \
-					.off = (off_), .imm = (imm_) })
+	emit_insn(x, (struct bpf_insn){ .code = (code_),                                           \
+					.dst_reg = (dst),                                          \
+					.src_reg = (src),                                          \
+					.off = (off_),                                             \
+					.imm = (imm_) })
 
 static size_t emit_insn(struct emitter *x, struct bpf_insn insn)
 {
@@ -38,7 +48,9 @@ static size_t emit_insn(struct emitter *x, struct bpf_insn insn)
 	return x->n - 1;
 }
 
-/* Jump over everything up to @here. KERNEL: an offset counts from the instruction behind the jump. */
+/*
+ * Jump over everything up to @here. KERNEL: an offset counts from the instruction behind the jump.
+ */
 static void land(struct emitter *x, size_t jump)
 {
 	x->v[jump].off = (int16_t)(x->n - jump - 1);
@@ -46,7 +58,8 @@ static void land(struct emitter *x, size_t jump)
 
 static int32_t kernel_access(uint32_t access)
 {
-	return (access & DEVICE_READ ? BPF_DEVCG_ACC_READ : 0) | (access & DEVICE_WRITE ? BPF_DEVCG_ACC_WRITE : 0) |
+	return (access & DEVICE_READ ? BPF_DEVCG_ACC_READ : 0) |
+	       (access & DEVICE_WRITE ? BPF_DEVCG_ACC_WRITE : 0) |
 	       (access & DEVICE_MKNOD ? BPF_DEVCG_ACC_MKNOD : 0);
 }
 
@@ -76,8 +89,10 @@ static void emit_entry(struct emitter *x, const struct rules_entry *r)
 {
 	size_t jump[2], n = 0;
 
-	/* KERNEL: dev_t has 12 bits of major and 20 of minor, so 32-bit compares are exact. A number that does not fit
-	 * cannot belong to a device: no code. */
+	/*
+	 * KERNEL: dev_t has 12 bits of major and 20 of minor, so 32-bit compares are exact. A
+	 * number that does not fit cannot belong to a device: no code.
+	 */
 	if (r->major > INT32_MAX || r->minor > INT32_MAX)
 		return;
 	if (r->major != RULES_ANY)
@@ -103,12 +118,15 @@ void ebpf_emit_devices(const struct rules *r, struct arena *a, struct bpf_insn *
 	size_t block;
 
 	/* KERNEL: access_type is (access << 16) | type. struct bpf_cgroup_dev_ctx, since 4.15. */
-	emit(&x, BPF_LDX | BPF_W | BPF_MEM, R_TYPE, R_CTX, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
+	emit(&x, BPF_LDX | BPF_W | BPF_MEM, R_TYPE, R_CTX,
+	     offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
 	emit(&x, BPF_ALU64 | BPF_MOV | BPF_X, R_ACCESS, R_TYPE, 0, 0);
 	emit(&x, BPF_ALU64 | BPF_AND | BPF_K, R_TYPE, 0, 0, 0xffff);
 	emit(&x, BPF_ALU64 | BPF_RSH | BPF_K, R_ACCESS, 0, 0, 16);
-	emit(&x, BPF_LDX | BPF_W | BPF_MEM, R_MAJOR, R_CTX, offsetof(struct bpf_cgroup_dev_ctx, major), 0);
-	emit(&x, BPF_LDX | BPF_W | BPF_MEM, R_MINOR, R_CTX, offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
+	emit(&x, BPF_LDX | BPF_W | BPF_MEM, R_MAJOR, R_CTX,
+	     offsetof(struct bpf_cgroup_dev_ctx, major), 0);
+	emit(&x, BPF_LDX | BPF_W | BPF_MEM, R_MINOR, R_CTX,
+	     offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
 	block = emit(&x, BPF_JMP | BPF_JNE | BPF_K, R_TYPE, 0, 0, BPF_DEVCG_DEV_CHAR);
 	emit_type(&x, r, 'c');
 	land(&x, block);
@@ -136,7 +154,8 @@ static int find_own(int cgroup)
 	return -ENOENT;
 }
 
-int ebpf_attach_devices(int cgroup, bool fresh, const struct rules *rules, struct arena *a, struct err *e)
+int ebpf_attach_devices(int cgroup, bool fresh, const struct rules *rules, struct arena *a,
+			struct err *e)
 {
 	_cleanup_fd_ int prog = -1, own = -1;
 	struct bpf_insn *v;
@@ -151,13 +170,15 @@ int ebpf_attach_devices(int cgroup, bool fresh, const struct rules *rules, struc
 		r = prog;
 		if (r == -EACCES || r == -EINVAL) /* refused by the verifier: say what it says */
 			(void)bpf_load_device(v, n, PROG_NAME, log, sizeof(log));
-		return err_sys(e, ERR_CGR_DEVICES, r, "load the device filter of %zu instructions%s%.400s", n,
+		return err_sys(e, ERR_CGR_DEVICES, r,
+			       "load the device filter of %zu instructions%s%.400s", n,
 			       log[0] ? ": " : "", log);
 	}
 	if (!fresh) {
 		own = find_own(cgroup);
 		if (own < 0 && own != -ENOENT)
-			return err_sys(e, ERR_CGR_DEVICES, own, "look for the attached device filter");
+			return err_sys(e, ERR_CGR_DEVICES, own,
+				       "look for the attached device filter");
 	}
 	r = bpf_attach_device(cgroup, prog, own);
 	if (r < 0)

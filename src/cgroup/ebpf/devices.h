@@ -10,14 +10,19 @@
 
 #include "cgroup/rules.h"
 
-/* The program, in @a. It reads its context, calls no helper, has no loop and ends with 1 (allowed) or 0. */
-void ebpf_emit_devices(const struct rules *r, struct arena *a, struct bpf_insn **ret, size_t *ret_n);
+/*
+ * The program, in @a. It reads its context, calls no helper, has no loop and ends with 1 (allowed)
+ * or 0.
+ */
+void ebpf_emit_devices(const struct rules *r, struct arena *a, struct bpf_insn **ret,
+		       size_t *ret_n);
 
 /*
- * Load and attach to the cgroup directory @cgroup, in place of a filter of hull's own when one is attached
- * (atomically, rule G4); filters of others stay and count too. @fresh: the group was just made, so that there is none
- * to look for. -errno and ERR_CGR_DEVICES.
+ * Load and attach to the cgroup directory @cgroup, in place of a filter of hull's own when one is
+ * attached (atomically, rule G4); filters of others stay and count too. @fresh: the group was just
+ * made, so that there is none to look for. -errno and ERR_CGR_DEVICES.
  */
-int ebpf_attach_devices(int cgroup, bool fresh, const struct rules *r, struct arena *a, struct err *e);
+int ebpf_attach_devices(int cgroup, bool fresh, const struct rules *r, struct arena *a,
+			struct err *e);
 
 #endif

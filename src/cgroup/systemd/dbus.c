@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/systemd/dbus: the connection: authentication, one call at a time, the signal that ends a job.
+ * cgroup/systemd/dbus: the connection: authentication, one call at a time, the signal that ends a
+ * job.
  */
 #include "cgroup/systemd/dbus.h"
 
@@ -121,9 +122,9 @@ static int expect(struct dbus *b, const char *want, uint64_t deadline)
 }
 
 /*
- * Without @uid the socket tells who we are; in a user namespace a number of our own would be the wrong one. All lines
- * go out at once, as those of systemd's own clients do: its server forgets about a message that it reads together
- * with BEGIN until something else arrives.
+ * Without @uid the socket tells who we are; in a user namespace a number of our own would be the
+ * wrong one. All lines go out at once, as those of systemd's own clients do: its server forgets
+ * about a message that it reads together with BEGIN until something else arrives.
  */
 static int authenticate(struct dbus *b, const char *uid, uint64_t deadline)
 {
@@ -161,7 +162,8 @@ static int connect_to(const char *path, uint64_t deadline)
 	if (fd < 0)
 		return -errno;
 	for (;;) {
-		socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + (path[0] != '@'));
+		socklen_t len =
+			(socklen_t)(offsetof(struct sockaddr_un, sun_path) + n + (path[0] != '@'));
 
 		if (connect(fd, (const struct sockaddr *)&a, len) == 0)
 			return fd_take(&fd);
@@ -204,13 +206,16 @@ static int bus_method(struct dbus *b, const char *member, const char *text, uint
 
 	if (text)
 		dbus_put_string(&body, text);
-	r = dbus_build_call(b->a, ++b->serial, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", member,
-			    text ? "s" : NULL, text ? &body : NULL, &o);
+	r = dbus_build_call(b->a, ++b->serial, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+			    "org.freedesktop.DBus", member, text ? "s" : NULL, text ? &body : NULL,
+			    &o);
 	return r < 0 ? r : send_all(b, o.v, o.n, deadline);
 }
 
-/* A bus wants to be greeted, and sends signals only to those who ask. The first two answers are skipped with all that
- * is not ours: a refused one shows in the next. */
+/*
+ * A bus wants to be greeted, and sends signals only to those who ask. The first two answers are
+ * skipped with all that is not ours: a refused one shows in the next.
+ */
 static int greet(struct dbus *b, uint64_t deadline)
 {
 	struct dbus_in reply = { 0 };
@@ -222,8 +227,11 @@ static int greet(struct dbus *b, uint64_t deadline)
 			       "member='JobRemoved',path='/org/freedesktop/systemd1'",
 			       deadline);
 	if (r == 0)
-		r = dbus_call(b, "/org/freedesktop/systemd1", SYSTEMD ".Manager", "Subscribe", NULL, NULL, deadline, &reply);
-	return r == -EREMOTEIO && reply.error && streq(reply.error, SYSTEMD ".AlreadySubscribed") ? 0 : r;
+		r = dbus_call(b, "/org/freedesktop/systemd1", SYSTEMD ".Manager", "Subscribe", NULL,
+			      NULL, deadline, &reply);
+	return r == -EREMOTEIO && reply.error && streq(reply.error, SYSTEMD ".AlreadySubscribed")
+		       ? 0
+		       : r;
 }
 
 int dbus_open(struct dbus *ret, struct arena *a, const char *path, bool broker, uint64_t deadline)
@@ -248,7 +256,10 @@ void dbus_close(struct dbus *b)
 
 /* ---- messages ---- */
 
-/* The next message, parsed where it lies: it is valid until the next one is read. A flood of signals costs no memory. */
+/*
+ * The next message, parsed where it lies: it is valid until the next one is read. A flood of
+ * signals costs no memory.
+ */
 static int next_message(struct dbus *b, uint64_t deadline, struct dbus_in *ret)
 {
 	size_t size = 16;
@@ -280,24 +291,27 @@ static void take_signal(struct dbus *b, const struct dbus_in *signal)
 	struct dbus_job *job;
 	uint32_t id;
 
-	if (!b->watch_unit || m.type != DBUS_SIGNAL || !streq(m.member, "JobRemoved") || !streq(m.signature, "uoss") ||
-	    !streq(m.interface, SYSTEMD ".Manager"))
+	if (!b->watch_unit || m.type != DBUS_SIGNAL || !streq(m.member, "JobRemoved") ||
+	    !streq(m.signature, "uoss") || !streq(m.interface, SYSTEMD ".Manager"))
 		return;
-	if (dbus_get_u32(&m, &id) < 0 || dbus_get_string(&m, &path) < 0 || dbus_get_string(&m, &unit) < 0 ||
-	    dbus_get_string(&m, &result) < 0 || !streq(unit, b->watch_unit))
+	if (dbus_get_u32(&m, &id) < 0 || dbus_get_string(&m, &path) < 0 ||
+	    dbus_get_string(&m, &unit) < 0 || dbus_get_string(&m, &result) < 0 ||
+	    !streq(unit, b->watch_unit))
 		return;
 	job = &b->jobs[b->n_jobs++ % DBUS_JOBS];
 	str_format(job->path, sizeof(job->path), "%s", path);
 	str_format(job->result, sizeof(job->result), "%s", result);
 }
 
-int dbus_call(struct dbus *b, const char *path, const char *interface, const char *member, const char *signature,
-	      const struct dbus_out *body, uint64_t deadline, struct dbus_in *ret)
+int dbus_call(struct dbus *b, const char *path, const char *interface, const char *member,
+	      const char *signature, const struct dbus_out *body, uint64_t deadline,
+	      struct dbus_in *ret)
 {
 	uint32_t serial = ++b->serial;
 	struct dbus_out o;
 	struct dbus_in m;
-	int r = dbus_build_call(b->a, serial, b->broker ? SYSTEMD : NULL, path, interface, member, signature, body, &o);
+	int r = dbus_build_call(b->a, serial, b->broker ? SYSTEMD : NULL, path, interface, member,
+				signature, body, &o);
 
 	if (r == 0)
 		r = send_all(b, o.v, o.n, deadline);

@@ -9,21 +9,22 @@
 
 #include "base/str.h"
 
-enum kind { BYTES /* "max" is UINT64_MAX */, WEIGHT, IO_WEIGHT /* "default 100" */, QUOTA /* "50000 100000" */, MASK };
+enum kind {
+	BYTES /* "max" is UINT64_MAX */,
+	WEIGHT,
+	IO_WEIGHT /* "default 100" */,
+	QUOTA /* "50000 100000" */,
+	MASK
+};
 static const struct row {
 	const char *file, *property;
 	enum kind kind;
 } rows[] = {
-	{ "memory.min", "MemoryMin", BYTES },
-	{ "memory.low", "MemoryLow", BYTES },
-	{ "memory.high", "MemoryHigh", BYTES },
-	{ "memory.max", "MemoryMax", BYTES },
-	{ "memory.swap.max", "MemorySwapMax", BYTES },
-	{ "pids.max", "TasksMax", BYTES },
-	{ "cpu.weight", "CPUWeight", WEIGHT },
-	{ "cpu.max", "CPUQuotaPerSecUSec", QUOTA },
-	{ "io.weight", "IOWeight", IO_WEIGHT },
-	{ "cpuset.cpus", "AllowedCPUs", MASK },
+	{ "memory.min", "MemoryMin", BYTES },	       { "memory.low", "MemoryLow", BYTES },
+	{ "memory.high", "MemoryHigh", BYTES },	       { "memory.max", "MemoryMax", BYTES },
+	{ "memory.swap.max", "MemorySwapMax", BYTES }, { "pids.max", "TasksMax", BYTES },
+	{ "cpu.weight", "CPUWeight", WEIGHT },	       { "cpu.max", "CPUQuotaPerSecUSec", QUOTA },
+	{ "io.weight", "IOWeight", IO_WEIGHT },	       { "cpuset.cpus", "AllowedCPUs", MASK },
 	{ "cpuset.mems", "AllowedMemoryNodes", MASK },
 };
 enum { MASK_BYTES = 1024 }; /* 8192 CPUs, faults L4 */
@@ -111,8 +112,10 @@ size_t property_cpu_mask(const char *list, uint8_t *ret, size_t size)
 	return n;
 }
 
-/* "max 100000", "50000 100000", "50000". systemd wants microseconds per second; rounded up, so that the file, which is
- * exact, is what binds. */
+/*
+ * "max 100000", "50000 100000", "50000". systemd wants microseconds per second; rounded up, so that
+ * the file, which is exact, is what binds.
+ */
 static bool put_quota(struct dbus_out *o, const char *value)
 {
 	uint64_t quota = UINT64_MAX, period = 100000;
@@ -142,7 +145,8 @@ static bool put_row(struct dbus_out *o, const struct row *row, const char *value
 	size_t n;
 
 	switch (row->kind) {
-	case QUOTA: return put_quota(o, value);
+	case QUOTA:
+		return put_quota(o, value);
 	case MASK:
 		n = property_cpu_mask(value, mask, sizeof(mask));
 		if (n)
@@ -154,7 +158,8 @@ static bool put_row(struct dbus_out *o, const struct row *row, const char *value
 		value += strlen("default ");
 		break;
 	case BYTES:
-	case WEIGHT: break;
+	case WEIGHT:
+		break;
 	}
 	if (!(row->kind == BYTES && streq(value, "max")) && (number(value, "", &v, &end) < 0))
 		return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/systemd/property: limits of cgroup v2 as properties of a unit, so that systemd knows of them and a
- * daemon-reload changes nothing. Pure.
+ * cgroup/systemd/property: limits of cgroup v2 as properties of a unit, so that systemd knows of
+ * them and a daemon-reload changes nothing. Pure.
  */
 #ifndef HULL_CGROUP_SYSTEMD_PROPERTY_H
 #define HULL_CGROUP_SYSTEMD_PROPERTY_H

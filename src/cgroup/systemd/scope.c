@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/systemd/scope: groups below a unit of systemd. systemd makes the unit, everything below it is done by
- * hand with the operations of the host's layout; one call on create, none for exec, state, kill and delete.
+ * cgroup/systemd/scope: groups below a unit of systemd. systemd makes the unit, everything below it
+ * is done by hand with the operations of the host's layout; one call on create, none for exec,
+ * state, kill and delete.
  *
- * A scope cannot be empty, and the container shall be born in its group. So a helper process, which does nothing,
- * holds the scope until the container is in. On v2 the container's group is one level below the scope: what systemd
- * writes to its own unit (daemon-reload) does not reach it.
+ * A scope cannot be empty, and the container shall be born in its group. So a helper process, which
+ * does nothing, holds the scope until the container is in. On v2 the container's group is one level
+ * below the scope: what systemd writes to its own unit (daemon-reload) does not reach it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +27,9 @@ enum { START_SECONDS = 30 };
 
 static const struct cgroup_ops *base_of(const struct cgroup *g)
 {
-	return g->layout == HOST_CGROUP_V2 ? &cgroup_ops_v2 : g->layout == HOST_CGROUP_V1 ? &cgroup_ops_v1 : &cgroup_ops_hybrid;
+	return g->layout == HOST_CGROUP_V2   ? &cgroup_ops_v2
+	       : g->layout == HOST_CGROUP_V1 ? &cgroup_ops_v1
+					     : &cgroup_ops_hybrid;
 }
 
 static uint64_t start_deadline(void)
@@ -89,7 +92,10 @@ static int helper_start(struct cgroup *g, struct err *e)
 	if (pid == 0) {
 		sigset_t mask;
 
-		/* Only raw calls. Faults K1: the scope must not outlive a runtime that is killed here. */
+		/*
+		 * Only raw calls. Faults K1: the scope must not outlive a runtime that is killed
+		 * here.
+		 */
 		sigfillset(&mask);
 		sigdelset(&mask, SIGTERM); /* systemd stops a unit with it */
 		(void)sigprocmask(SIG_SETMASK, &mask, NULL);
@@ -102,7 +108,8 @@ static int helper_start(struct cgroup *g, struct err *e)
 		}
 	}
 	if (pid < 0)
-		return err_sys(e, ERR_CGR_SYSTEMD, pid, "start a process to hold the unit %s", g->unit);
+		return err_sys(e, ERR_CGR_SYSTEMD, pid, "start a process to hold the unit %s",
+			       g->unit);
 	g->helper = pid;
 	return 0;
 }
@@ -122,7 +129,10 @@ void cgroup_settle(struct cgroup *g)
 		return;
 	scope_view(g, 0, &view);
 	dir = cgroup_dir_open(&view, 0);
-	/* KERNEL: a process leaves its group a moment after its parent could reap it. Since 6.18. A rest goes at delete. */
+	/*
+	 * KERNEL: a process leaves its group a moment after its parent could reap it. Since 6.18. A
+	 * rest goes at delete.
+	 */
 	for (int i = 0; dir >= 0 && i < 20 && sys_unlinkat(dir, SETUP, AT_REMOVEDIR) == -EBUSY; i++)
 		(void)io_wait(-1, 0, io_now() + 1000000);
 }
@@ -139,7 +149,8 @@ static int helper_check(const struct cgroup *g, const struct cgroup *view, struc
 	int r;
 
 	str_format(path, sizeof(path), "%d/cgroup", g->helper);
-	str_format(want, sizeof(want), "%s:%s\n", view->dir[0].v2 ? "0:" : view->dir[0].controllers, view->dir[0].path);
+	str_format(want, sizeof(want), "%s:%s\n", view->dir[0].v2 ? "0:" : view->dir[0].controllers,
+		   view->dir[0].path);
 	arena_init(&a);
 	r = proc_open_ambient(&proc);
 	if (r >= 0) {
@@ -152,7 +163,8 @@ static int helper_check(const struct cgroup *g, const struct cgroup *view, struc
 	if (r < 0)
 		return err_sys(e, ERR_CGR_SYSTEMD, r, "read /proc/%s", path);
 	if (!ok)
-		return err_set(e, ERR_CGR_SYSTEMD, ENOENT, "systemd started %s, but not in the group %s", g->unit,
+		return err_set(e, ERR_CGR_SYSTEMD, ENOENT,
+			       "systemd started %s, but not in the group %s", g->unit,
 			       view->dir[0].path);
 	return 0;
 }
@@ -171,19 +183,22 @@ static int helper_aside(const struct cgroup *g, int scope, struct err *e)
 	str_format(pid, sizeof(pid), "%d", g->helper);
 	if (r >= 0)
 		r = cgroup_file_write(dir, "cgroup.procs", pid);
-	return r < 0 ? err_sys(e, ERR_CGR_SYSTEMD, r, "prepare the group of the unit %s", g->unit) : 0;
+	return r < 0 ? err_sys(e, ERR_CGR_SYSTEMD, r, "prepare the group of the unit %s", g->unit)
+		     : 0;
 }
 
 /* ---- operations ---- */
 
-static int systemd_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h, struct err *e)
+static int systemd_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h,
+			struct err *e)
 {
 	struct plan_cgroup q = *p;
 	char root[256] = "", path[512];
 	int r = 0;
 
 	if (h->layout == HOST_CGROUP_NONE)
-		return err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "this host has no cgroup hierarchy mounted");
+		return err_set(e, ERR_CGR_LAYOUT, ENOTSUP,
+			       "this host has no cgroup hierarchy mounted");
 	if (str_format(g->unit, sizeof(g->unit), "%s", p->unit) < 0)
 		return err_set(e, ERR_CGR_PATH, ENAMETOOLONG, "the unit name is too long");
 	g->bus_user = p->user;
@@ -211,8 +226,11 @@ static int systemd_plan(struct cgroup *g, const struct plan_cgroup *p, const str
 	return r;
 }
 
-/* Is a process of ours allowed into the group? KERNEL: clone3 and cgroup.procs want write access to the cgroup.procs of
- * the nearest common ancestor. Documentation/admin-guide/cgroup-v2.rst#delegation-containment */
+/*
+ * Is a process of ours allowed into the group? KERNEL: clone3 and cgroup.procs want write access to
+ * the cgroup.procs of the nearest common ancestor.
+ * Documentation/admin-guide/cgroup-v2.rst#delegation-containment
+ */
 static bool may_enter(const struct cgroup *g)
 {
 	_cleanup_fd_ int root = -1, dir = -1;
@@ -234,7 +252,9 @@ static bool may_enter(const struct cgroup *g)
 			n = i + 1;
 	str_format(common, sizeof(common), "%.*s", (int)n, path);
 	root = cgroup_root_open(g->dir[0].mount, true);
-	dir = root < 0 ? -1 : cgroup_beneath_open(root, common[0] ? common + 1 : "", O_PATH | O_DIRECTORY);
+	dir = root < 0 ? -1
+		       : cgroup_beneath_open(root, common[0] ? common + 1 : "",
+					     O_PATH | O_DIRECTORY);
 	return dir >= 0 && faccessat(dir, "cgroup.procs", W_OK, AT_EACCESS) == 0;
 }
 
@@ -247,14 +267,16 @@ static int create_below(struct cgroup *g, const struct plan_cgroup *p, struct er
 	if (g->layout != HOST_CGROUP_V2)
 		i = cgroup_dir_find(g, "name=systemd");
 	if (i < 0)
-		return err_set(e, ERR_CGR_LAYOUT, ENOTSUP, "the name=systemd hierarchy is not mounted");
+		return err_set(e, ERR_CGR_LAYOUT, ENOTSUP,
+			       "the name=systemd hierarchy is not mounted");
 	scope_view(g, (unsigned)i, &view);
 	r = g->helper > 0 ? helper_check(g, &view, e) : 0;
 	if (r >= 0 && levels_below(g)) {
 		_cleanup_fd_ int scope = cgroup_dir_open(&view, 0);
 
 		if (scope < 0)
-			return err_sys(e, ERR_CGR_SYSTEMD, scope, "open the group of the unit %s", g->unit);
+			return err_sys(e, ERR_CGR_SYSTEMD, scope, "open the group of the unit %s",
+				       g->unit);
 		r = helper_aside(g, scope, e);
 	}
 	if (r >= 0)
@@ -312,7 +334,8 @@ static int systemd_join(struct cgroup *g, int pid, struct err *e)
 		arena_init(&a);
 		r = unit_connect(g, &a, start_deadline(), &b, e);
 		if (r == 0)
-			r = unit_attach(g, &b, levels_below(g) ? strrchr(g->dir[0].path, '/') : "/", pid, start_deadline(), e);
+			r = unit_attach(g, &b, levels_below(g) ? strrchr(g->dir[0].path, '/') : "/",
+					pid, start_deadline(), e);
 		dbus_close(&b);
 		arena_free(&a);
 	}
@@ -327,7 +350,8 @@ static int devices_and_unit(struct cgroup *g, const struct plan_cgroup *p, struc
 {
 	struct dbus b = { .fd = -1 };
 	struct arena a;
-	int r = g->layout == HOST_CGROUP_V2 ? cgroup_v2_devices(g, g->v2_fd, false, p, e) : cgroup_v1_devices_live(g, p, e);
+	int r = g->layout == HOST_CGROUP_V2 ? cgroup_v2_devices(g, g->v2_fd, false, p, e)
+					    : cgroup_v1_devices_live(g, p, e);
 
 	if (r < 0 || g->layout != HOST_CGROUP_V2 || !p->n_writes)
 		return r;
@@ -340,11 +364,16 @@ static int devices_and_unit(struct cgroup *g, const struct plan_cgroup *p, struc
 	return r;
 }
 
-static int systemd_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline, struct arena *a,
-			 struct cgroup_change **ret_changes, size_t *ret_n, struct err *e)
+static int systemd_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline,
+			 struct arena *a, struct cgroup_change **ret_changes, size_t *ret_n,
+			 struct err *e)
 {
-	struct cgroup_write_options o = { .arena = a, .live = true, .deadline = deadline, .devices = devices_and_unit,
-					  .changes = ret_changes, .n_changes = ret_n };
+	struct cgroup_write_options o = { .arena = a,
+					  .live = true,
+					  .deadline = deadline,
+					  .devices = devices_and_unit,
+					  .changes = ret_changes,
+					  .n_changes = ret_n };
 	int r = cgroup_open(g, e);
 
 	if (r >= 0 && g->layout == HOST_CGROUP_V2)
@@ -372,7 +401,10 @@ static int systemd_stats(struct cgroup *g, struct arena *a, struct cgroup_stats 
 	return base_of(g)->stats(g, a, ret, e);
 }
 
-/* A scope ends by itself when its last process does; systemd needs no telling. A slice stays until it is stopped. */
+/*
+ * A scope ends by itself when its last process does; systemd needs no telling. A slice stays until
+ * it is stopped.
+ */
 static int systemd_destroy(struct cgroup *g, uint64_t deadline, struct err *e)
 {
 	struct dbus b = { .fd = -1 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/systemd/unit: the calls of org.freedesktop.systemd1.Manager that hull uses, and what their errors mean.
+ * cgroup/systemd/unit: the calls of org.freedesktop.systemd1.Manager that hull uses, and what their
+ * errors mean.
  */
 #include "cgroup/systemd/unit.h"
 
@@ -23,7 +24,10 @@ struct candidate {
 	bool broker;
 };
 
-/* The first unix: address of "unix:path=/run/user/1000/bus,guid=...;...". False when there is none that fits. */
+/*
+ * The first unix: address of "unix:path=/run/user/1000/bus,guid=...;...". False when there is none
+ * that fits.
+ */
 static bool parse_address(const char *s, char *ret, size_t size)
 {
 	struct strbuf b = { .buf = ret, .size = size };
@@ -58,11 +62,15 @@ static void add(struct candidate *v, size_t *n, bool broker, const char *dir, co
 		v[(*n)++].broker = broker;
 }
 
-/* systemd's own sockets come first: no broker in between, no signals but ours, and they work while the bus is down. */
+/*
+ * systemd's own sockets come first: no broker in between, no signals but ours, and they work while
+ * the bus is down.
+ */
 static size_t candidates(const struct cgroup *g, struct candidate *v)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR"), *address = getenv(g->bus_user ? "DBUS_SESSION_BUS_ADDRESS" :
-									       "DBUS_SYSTEM_BUS_ADDRESS");
+	const char *runtime = getenv("XDG_RUNTIME_DIR"),
+		   *address = getenv(g->bus_user ? "DBUS_SESSION_BUS_ADDRESS"
+						 : "DBUS_SYSTEM_BUS_ADDRESS");
 	size_t n = 0;
 
 	if (g->bus[0]) {
@@ -86,7 +94,8 @@ static size_t candidates(const struct cgroup *g, struct candidate *v)
 	return n;
 }
 
-int unit_connect(struct cgroup *g, struct arena *a, uint64_t deadline, struct dbus *ret, struct err *e)
+int unit_connect(struct cgroup *g, struct arena *a, uint64_t deadline, struct dbus *ret,
+		 struct err *e)
 {
 	struct candidate v[TRIED];
 	size_t n = candidates(g, v);
@@ -116,7 +125,8 @@ static int failed(struct dbus_in *reply, int r, const char *what, const char *un
 		return err_sys(e, ERR_CGR_SYSTEMD, r, "%s %s", what, unit);
 	if (reply->signature[0] == 's' && dbus_get_string(reply, &text) < 0)
 		text = "";
-	return err_set(e, ERR_CGR_SYSTEMD, 0, "%s %s: systemd says: %s (%s)", what, unit, text, reply->error);
+	return err_set(e, ERR_CGR_SYSTEMD, 0, "%s %s: systemd says: %s (%s)", what, unit, text,
+		       reply->error);
 }
 
 int unit_manager_root(struct dbus *b, uint64_t deadline, char *ret, size_t size, struct err *e)
@@ -128,22 +138,28 @@ int unit_manager_root(struct dbus *b, uint64_t deadline, char *ret, size_t size,
 
 	dbus_put_string(&body, MANAGER);
 	dbus_put_string(&body, "ControlGroup");
-	r = dbus_call(b, OBJECT, "org.freedesktop.DBus.Properties", "Get", "ss", &body, deadline, &reply);
+	r = dbus_call(b, OBJECT, "org.freedesktop.DBus.Properties", "Get", "ss", &body, deadline,
+		      &reply);
 	if (r < 0)
 		return failed(&reply, r, "get ControlGroup of", "the manager", e);
-	if (dbus_get_signature(&reply, &signature) < 0 || !streq(signature, "s") || dbus_get_string(&reply, &text) < 0)
-		return err_set(e, ERR_CGR_SYSTEMD, EBADMSG, "get ControlGroup of the manager: no string");
+	if (dbus_get_signature(&reply, &signature) < 0 || !streq(signature, "s") ||
+	    dbus_get_string(&reply, &text) < 0)
+		return err_set(e, ERR_CGR_SYSTEMD, EBADMSG,
+			       "get ControlGroup of the manager: no string");
 	/* the system's manager lives in /init.scope and reports the root */
 	if (str_ends(text, "/init.scope"))
-		r = str_format(ret, size, "%.*s", (int)(strlen(text) - strlen("/init.scope")), text);
+		r = str_format(ret, size, "%.*s", (int)(strlen(text) - strlen("/init.scope")),
+			       text);
 	else
 		r = str_format(ret, size, "%s", streq(text, "/") ? "" : text);
 	if (r < 0 || (ret[0] && (cgroup_path_check(ret, e) < 0)))
-		return err_set(e, ERR_CGR_SYSTEMD, EBADMSG, "the manager's group \"%.100s\" is no cgroup path", text);
+		return err_set(e, ERR_CGR_SYSTEMD, EBADMSG,
+			       "the manager's group \"%.100s\" is no cgroup path", text);
 	return 0;
 }
 
-static void put_properties(struct dbus_out *o, const struct cgroup *g, const struct plan_cgroup *p, int helper, bool limits)
+static void put_properties(struct dbus_out *o, const struct cgroup *g, const struct plan_cgroup *p,
+			   int helper, bool limits)
 {
 	uint32_t pid = (uint32_t)helper;
 	size_t mark = dbus_array_begin(o, 8);
@@ -154,10 +170,15 @@ static void put_properties(struct dbus_out *o, const struct cgroup *g, const str
 		property_put_string(o, "Slice", p->slice);
 	if (scope) {
 		property_put_pids(o, "PIDs", &pid, 1);
-		/* What lies below the unit's group is ours alone. On v1 that would be too much: systemd would manage
-		 * every controller's directory beside us. */
+		/*
+		 * What lies below the unit's group is ours alone. On v1 that would be too much:
+		 * systemd would manage every controller's directory beside us.
+		 */
 		property_put_bool(o, "Delegate", g->layout == HOST_CGROUP_V2);
-		/* a unit that failed (an OOM kill) does not stay in the way of the next one. Since 236. */
+		/*
+		 * a unit that failed (an OOM kill) does not stay in the way of the next one. Since
+		 * 236.
+		 */
 		property_put_string(o, "CollectMode", "inactive-or-failed");
 	}
 	property_put_bool(o, "DefaultDependencies", false);
@@ -174,8 +195,8 @@ static void put_properties(struct dbus_out *o, const struct cgroup *g, const str
 	dbus_array_end(o, mark, 8);
 }
 
-static int start_once(const struct cgroup *g, const struct plan_cgroup *p, struct dbus *b, int helper, bool limits,
-		      uint64_t deadline, struct dbus_in *ret)
+static int start_once(const struct cgroup *g, const struct plan_cgroup *p, struct dbus *b,
+		      int helper, bool limits, uint64_t deadline, struct dbus_in *ret)
 {
 	struct dbus_out body = { .a = b->a };
 
@@ -184,11 +205,12 @@ static int start_once(const struct cgroup *g, const struct plan_cgroup *p, struc
 	dbus_put_string(&body, "fail");
 	put_properties(&body, g, p, helper, limits);
 	dbus_array_end(&body, dbus_array_begin(&body, 8), 8); /* no auxiliary units */
-	return dbus_call(b, OBJECT, MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", &body, deadline, ret);
+	return dbus_call(b, OBJECT, MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", &body,
+			 deadline, ret);
 }
 
-static int call_with_name(struct dbus *b, const char *member, const char *unit, const char *mode, uint64_t deadline,
-			  struct dbus_in *ret)
+static int call_with_name(struct dbus *b, const char *member, const char *unit, const char *mode,
+			  uint64_t deadline, struct dbus_in *ret)
 {
 	struct dbus_out body = { .a = b->a };
 
@@ -198,22 +220,26 @@ static int call_with_name(struct dbus *b, const char *member, const char *unit, 
 	return dbus_call(b, OBJECT, MANAGER, member, mode ? "ss" : "s", &body, deadline, ret);
 }
 
-/* A unit of that name is in the way (faults E6): one whose group is empty failed or is about to go. */
-static int clear_leftover(const struct cgroup *g, struct dbus *b, uint64_t deadline, bool (*busy)(const struct cgroup *g),
-			  struct err *e)
+/*
+ * A unit of that name is in the way (faults E6): one whose group is empty failed or is about to go.
+ */
+static int clear_leftover(const struct cgroup *g, struct dbus *b, uint64_t deadline,
+			  bool (*busy)(const struct cgroup *g), struct err *e)
 {
 	struct dbus_in reply;
 
 	if (busy(g))
-		return err_set(e, ERR_CGR_SYSTEMD, EEXIST, "the unit %s exists and has processes", g->unit);
+		return err_set(e, ERR_CGR_SYSTEMD, EEXIST, "the unit %s exists and has processes",
+			       g->unit);
 	(void)call_with_name(b, "ResetFailedUnit", g->unit, NULL, deadline, &reply);
 	(void)call_with_name(b, "StopUnit", g->unit, "replace", deadline, &reply);
-	(void)io_wait(-1, 0, MIN(io_now() + 20000000, deadline)); /* it goes when systemd has seen that it is empty */
+	/* it goes when systemd has seen that it is empty */
+	(void)io_wait(-1, 0, MIN(io_now() + 20000000, deadline));
 	return 0;
 }
 
-int unit_start(const struct cgroup *g, const struct plan_cgroup *p, struct dbus *b, int helper, uint64_t deadline,
-	       bool (*busy)(const struct cgroup *g), struct err *e)
+int unit_start(const struct cgroup *g, const struct plan_cgroup *p, struct dbus *b, int helper,
+	       uint64_t deadline, bool (*busy)(const struct cgroup *g), struct err *e)
 {
 	struct dbus_in reply;
 	const char *job, *result;
@@ -227,9 +253,13 @@ int unit_start(const struct cgroup *g, const struct plan_cgroup *p, struct dbus 
 			if (r < 0)
 				return r;
 		} else if (limits && p->n_writes) {
-			/* An older systemd may not know one of the properties. The files below the unit limit in any case. */
+			/*
+			 * An older systemd may not know one of the properties. The files below the
+			 * unit limit in any case.
+			 */
 			limits = false;
-			log_debug("systemd refused the limits of %s as properties: %s", g->unit, reply.error);
+			log_debug("systemd refused the limits of %s as properties: %s", g->unit,
+				  reply.error);
 		} else {
 			break;
 		}
@@ -238,13 +268,15 @@ int unit_start(const struct cgroup *g, const struct plan_cgroup *p, struct dbus 
 		return failed(&reply, r, "start the unit", g->unit, e);
 	if (!streq(reply.signature, "o") || dbus_get_string(&reply, &job) < 0 ||
 	    str_format(path, sizeof(path), "%s", job) < 0)
-		return err_set(e, ERR_CGR_SYSTEMD, EBADMSG, "start the unit %s: no job in the answer", g->unit);
+		return err_set(e, ERR_CGR_SYSTEMD, EBADMSG,
+			       "start the unit %s: no job in the answer", g->unit);
 	r = dbus_wait_job(b, path, deadline, &result);
 	if (r < 0)
 		return err_sys(e, ERR_CGR_SYSTEMD, r, "wait for the start of the unit %s", g->unit);
 	if (!streq(result, "done"))
-		return err_set(e, ERR_CGR_SYSTEMD, 0, "the start of the unit %s ended with \"%s\"; see journalctl -u %s", g->unit, result,
-			       g->unit);
+		return err_set(e, ERR_CGR_SYSTEMD, 0,
+			       "the start of the unit %s ended with \"%s\"; see journalctl -u %s",
+			       g->unit, result, g->unit);
 	return 0;
 }
 
@@ -258,7 +290,8 @@ int unit_stop(const struct cgroup *g, struct dbus *b, uint64_t deadline, struct 
 	return failed(&reply, r, "stop the unit", g->unit, e);
 }
 
-int unit_set_limits(const struct cgroup *g, const struct plan_cgroup *p, struct dbus *b, uint64_t deadline, struct err *e)
+int unit_set_limits(const struct cgroup *g, const struct plan_cgroup *p, struct dbus *b,
+		    uint64_t deadline, struct err *e)
 {
 	struct dbus_out body = { .a = b->a };
 	struct dbus_in reply;
@@ -276,7 +309,8 @@ int unit_set_limits(const struct cgroup *g, const struct plan_cgroup *p, struct 
 	return r < 0 ? failed(&reply, r, "set limits of the unit", g->unit, e) : 0;
 }
 
-int unit_attach(const struct cgroup *g, struct dbus *b, const char *below, int pid, uint64_t deadline, struct err *e)
+int unit_attach(const struct cgroup *g, struct dbus *b, const char *below, int pid,
+		uint64_t deadline, struct err *e)
 {
 	struct dbus_out body = { .a = b->a };
 	struct dbus_in reply;

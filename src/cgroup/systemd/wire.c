@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/systemd/wire: D-Bus messages as bytes. Hides alignment, header fields and bounds. Pure: the target
- * of the fuzzer.
+ * cgroup/systemd/wire: D-Bus messages as bytes. Hides alignment, header fields and bounds. Pure:
+ * the target of the fuzzer.
  */
 #include <errno.h>
 #include <string.h>
@@ -15,8 +15,16 @@
 #define NATIVE 'B'
 #endif
 
-enum { FIELD_PATH = 1, FIELD_INTERFACE, FIELD_MEMBER, FIELD_ERROR, FIELD_REPLY_SERIAL, FIELD_DESTINATION, FIELD_SENDER,
-       FIELD_SIGNATURE };
+enum {
+	FIELD_PATH = 1,
+	FIELD_INTERFACE,
+	FIELD_MEMBER,
+	FIELD_ERROR,
+	FIELD_REPLY_SERIAL,
+	FIELD_DESTINATION,
+	FIELD_SENDER,
+	FIELD_SIGNATURE
+};
 enum { HEAD = 16, PROTOCOL = 1 };
 
 /* ---- building ---- */
@@ -112,8 +120,9 @@ static void put_field(struct dbus_out *o, uint8_t code, const char *signature, c
 		dbus_put_string(o, value);
 }
 
-int dbus_build_call(struct arena *a, uint32_t serial, const char *destination, const char *path, const char *interface,
-		    const char *member, const char *signature, const struct dbus_out *body, struct dbus_out *ret)
+int dbus_build_call(struct arena *a, uint32_t serial, const char *destination, const char *path,
+		    const char *interface, const char *member, const char *signature,
+		    const struct dbus_out *body, struct dbus_out *ret)
 {
 	struct dbus_out o = { .a = a };
 	size_t mark;
@@ -216,7 +225,10 @@ int dbus_get_signature(struct dbus_in *m, const char **ret)
 	return r < 0 ? r : get_text(m, *p, ret);
 }
 
-/* One header field: a struct of code and variant. The specification fixes the types of the known ones. */
+/*
+ * One header field: a struct of code and variant. The specification fixes the types of the known
+ * ones.
+ */
 static int get_field(struct dbus_in *f, struct dbus_in *ret)
 {
 	const char *signature, *text = NULL, **slot = NULL;
@@ -235,21 +247,33 @@ static int get_field(struct dbus_in *f, struct dbus_in *ret)
 	else if (streq(signature, "u"))
 		r = dbus_get_u32(f, &number);
 	else
-		return -EBADMSG; /* a field of a later protocol: hull cannot skip what it does not know */
+		/* a field of a later protocol: hull cannot skip what it does not know */
+		return -EBADMSG;
 	if (r < 0)
 		return r;
 	switch (*code) {
-	case FIELD_PATH: slot = &ret->path; break;
-	case FIELD_INTERFACE: slot = &ret->interface; break;
-	case FIELD_MEMBER: slot = &ret->member; break;
-	case FIELD_ERROR: slot = &ret->error; break;
-	case FIELD_SIGNATURE: slot = &ret->signature; break;
+	case FIELD_PATH:
+		slot = &ret->path;
+		break;
+	case FIELD_INTERFACE:
+		slot = &ret->interface;
+		break;
+	case FIELD_MEMBER:
+		slot = &ret->member;
+		break;
+	case FIELD_ERROR:
+		slot = &ret->error;
+		break;
+	case FIELD_SIGNATURE:
+		slot = &ret->signature;
+		break;
 	case FIELD_REPLY_SERIAL:
 		if (text)
 			return -EBADMSG;
 		ret->reply_serial = number;
 		return 0;
-	default: return 0;
+	default:
+		return 0;
 	}
 	if (!text)
 		return -EBADMSG;
@@ -259,7 +283,12 @@ static int get_field(struct dbus_in *f, struct dbus_in *ret)
 
 int dbus_parse(const uint8_t *v, size_t n, struct dbus_in *ret)
 {
-	struct dbus_in m = { .path = "", .interface = "", .member = "", .error = "", .signature = "" }, fields;
+	struct dbus_in m = { .path = "",
+			     .interface = "",
+			     .member = "",
+			     .error = "",
+			     .signature = "" },
+		       fields;
 	size_t size, end;
 
 	if (n < HEAD)

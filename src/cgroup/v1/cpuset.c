@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/v1/cpuset: a new v1 cpuset group is born with no CPUs and no memory nodes, and takes no process
- * until it has some. Hides that: each component on the way inherits what its parent has.
+ * cgroup/v1/cpuset: a new v1 cpuset group is born with no CPUs and no memory nodes, and takes no
+ * process until it has some. Hides that: each component on the way inherits what its parent has.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +47,8 @@ int cgroup_v1_cpuset_inherit(const struct cgroup *g, unsigned i, struct err *e)
 		p = *end ? end + 1 : end;
 	}
 	if (r < 0)
-		return err_sys(e, ERR_CGR_CREATE, r, "inherit cpuset.cpus and cpuset.mems down to %s",
+		return err_sys(e, ERR_CGR_CREATE, r,
+			       "inherit cpuset.cpus and cpuset.mems down to %s",
 			       cgroup_dir_name(g, i, name));
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/v1/freezer: freezer.state, which has no event: short naps with a deadline. Hides the FREEZING state
- * and what to do when it does not end.
+ * cgroup/v1/freezer: freezer.state, which has no event: short naps with a deadline. Hides the
+ * FREEZING state and what to do when it does not end.
  */
 #include <errno.h>
 
@@ -12,8 +12,11 @@
 
 enum { NAP_MAX_MS = 20, STUCK_ROUNDS = 50 };
 
-/* KERNEL: FREEZING becomes FROZEN only when the file is read, once all tasks have stopped; a task that forks at the
- * wrong moment is caught by a thaw and another freeze. Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst */
+/*
+ * KERNEL: FREEZING becomes FROZEN only when the file is read, once all tasks have stopped; a task
+ * that forks at the wrong moment is caught by a thaw and another freeze.
+ * Documentation/admin-guide/cgroup-v1/freezer-subsystem.rst
+ */
 static int freeze(int dir, uint64_t deadline)
 {
 	unsigned ms = 1;
@@ -55,13 +58,15 @@ int cgroup_v1_freeze(const struct cgroup *g, unsigned i, bool on, uint64_t deadl
 		if (r >= 0)
 			r = cgroup_file_read(dir, "freezer.state", state, sizeof(state));
 		if (r >= 0 && !streq(state, "THAWED"))
-			return err_set(e, ERR_CGR_FREEZE, EBUSY, "%s stays %s: a group above it is frozen", name, state);
+			return err_set(e, ERR_CGR_FREEZE, EBUSY,
+				       "%s stays %s: a group above it is frozen", name, state);
 	}
 	if (r == -ETIMEDOUT)
-		return err_set(e, ERR_CGR_FREEZE, ETIMEDOUT, "%s did not become frozen in time", name);
+		return err_set(e, ERR_CGR_FREEZE, ETIMEDOUT, "%s did not become frozen in time",
+			       name);
 	if (r < 0)
-		return err_sys(e, ERR_CGR_FREEZE, r == -ENODEV ? -ENOENT : (int)r, "set %s/freezer.state to %s", name,
-			       on ? "FROZEN" : "THAWED");
+		return err_sys(e, ERR_CGR_FREEZE, r == -ENODEV ? -ENOENT : (int)r,
+			       "set %s/freezer.state to %s", name, on ? "FROZEN" : "THAWED");
 	return 0;
 }
 
@@ -74,7 +79,8 @@ int cgroup_v1_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *
 	if (r >= 0)
 		r = cgroup_file_read(dir, "freezer.state", state, sizeof(state));
 	if (r < 0 && r != -ENOENT && r != -ENODEV)
-		return err_sys(e, ERR_CGR_FREEZE, (int)r, "read %s/freezer.state", cgroup_dir_name(g, i, name));
+		return err_sys(e, ERR_CGR_FREEZE, (int)r, "read %s/freezer.state",
+			       cgroup_dir_name(g, i, name));
 	*ret = r >= 0 && !streq(state, "THAWED");
 	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/v1/kill: end every process of a v1 group. There is no cgroup.kill and no event: hides how forks are
- * stopped and how long one goes on.
+ * cgroup/v1/kill: end every process of a v1 group. There is no cgroup.kill and no event: hides how
+ * forks are stopped and how long one goes on.
  */
 #include <errno.h>
 #include <signal.h>
@@ -15,7 +15,10 @@
 
 enum { ROUND_MS = 50, FREEZE_MS = 200 };
 
-/* Close the pids controller to new forks; *ret_old is what to set afterwards. -1 when there is none of our own. */
+/*
+ * Close the pids controller to new forks; *ret_old is what to set afterwards. -1 when there is none
+ * of our own.
+ */
 static int clamp_forks(const struct cgroup *g, char *ret_old, size_t size)
 {
 	int i = cgroup_dir_find(g, "pids"), dir;
@@ -25,7 +28,8 @@ static int clamp_forks(const struct cgroup *g, char *ret_old, size_t size)
 	dir = cgroup_dir_open(g, (unsigned)i);
 	if (dir < 0)
 		return -1;
-	if (cgroup_file_read(dir, "pids.max", ret_old, size) < 0 || cgroup_file_write(dir, "pids.max", "0") < 0)
+	if (cgroup_file_read(dir, "pids.max", ret_old, size) < 0 ||
+	    cgroup_file_write(dir, "pids.max", "0") < 0)
 		fd_close(&dir);
 	return dir;
 }
@@ -47,14 +51,16 @@ static int thaw(const struct cgroup *g)
 }
 
 /* One round: signal all, with the freezer as the means against forks when @freeze_first. */
-static int round_once(const struct cgroup *g, int dir, int sig, bool freeze_first, size_t *ret_n, int *ret_pidfd)
+static int round_once(const struct cgroup *g, int dir, int sig, bool freeze_first, size_t *ret_n,
+		      int *ret_pidfd)
 {
 	struct err e = { 0 };
 	int i = cgroup_dir_find(g, "freezer"), r;
 
 	if (freeze_first && i >= 0 && g->dir[i].created) {
 		(void)cgroup_v1_freeze(g, (unsigned)i, true, io_now() + FREEZE_MS * 1000000ull, &e);
-		err_drop(&e, "unfrozen ones are signalled too; the next round catches what was forked");
+		err_drop(&e,
+			 "unfrozen ones are signalled too; the next round catches what was forked");
 	}
 	r = cgroup_tree_signal(dir, sig, ret_n, ret_pidfd);
 	if (sig == SIGKILL)
@@ -75,7 +81,10 @@ int cgroup_v1_kill(const struct cgroup *g, int sig, uint64_t deadline, struct er
 	cgroup_dir_name(g, (unsigned)i, name);
 	if (dir < 0)
 		return err_sys(e, ERR_CGR_KILL, dir, "open cgroup %s", name);
-	/* Faults K7: pids.max 0 stops a fork bomb as well as the freezer does, and when hull dies here, nothing stays frozen. */
+	/*
+	 * Faults K7: pids.max 0 stops a fork bomb as well as the freezer does, and when hull dies
+	 * here, nothing stays frozen.
+	 */
 	if (sig == SIGKILL)
 		pids = clamp_forks(g, old, sizeof(old));
 	do {
@@ -86,16 +95,19 @@ int cgroup_v1_kill(const struct cgroup *g, int sig, uint64_t deadline, struct er
 			break;
 		if (!deadline && pids >= 0)
 			break; /* nobody can fork any more: one round reached all */
-		(void)pidfd_wait_exit(pidfd, MIN(io_now() + ROUND_MS * 1000000ull, MAX(deadline, io_now() + 1)));
+		(void)pidfd_wait_exit(
+			pidfd, MIN(io_now() + ROUND_MS * 1000000ull, MAX(deadline, io_now() + 1)));
 	} while (io_now() < deadline);
 	if (pids >= 0 && (!n || !deadline))
 		(void)cgroup_file_write(pids, "pids.max", old);
 	if (r == -ENOENT || r == -ENODEV)
 		return 0;
 	if (r < 0)
-		return err_sys(e, ERR_CGR_KILL, r, "send signal %d to the processes of %s", sig, name);
+		return err_sys(e, ERR_CGR_KILL, r, "send signal %d to the processes of %s", sig,
+			       name);
 	if (sig == SIGKILL && n && deadline)
-		return err_set(e, ERR_CGR_KILL, ETIMEDOUT, "processes of %s were killed and did not end: %s", name,
+		return err_set(e, ERR_CGR_KILL, ETIMEDOUT,
+			       "processes of %s were killed and did not end: %s", name,
 			       cgroup_tree_who(dir, who, sizeof(who)));
 	return 0;
 }

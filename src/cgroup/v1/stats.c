@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/v1/stats: what a v1 group used, gathered from its hierarchies. Hides clock ticks, the value that
- * stands for "no limit", and the two sets of blkio files.
+ * cgroup/v1/stats: what a v1 group used, gathered from its hierarchies. Hides clock ticks, the
+ * value that stands for "no limit", and the two sets of blkio files.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -119,7 +119,8 @@ static void read_memory(const struct cgroup *g, struct arena *a, struct cgroup_s
 }
 
 /* "8:0 Read 4096" or, in some files, "8:0 4096". "Total 4096" at the end belongs to no device. */
-static void read_io_file(const struct cgroup_reader *r, const char *file, enum cgroup_io_kind kind, struct cgroup_stats *ret)
+static void read_io_file(const struct cgroup_reader *r, const char *file, enum cgroup_io_kind kind,
+			 struct cgroup_stats *ret)
 {
 	char *text, *line;
 
@@ -167,7 +168,10 @@ static void read_io(const struct cgroup *g, struct arena *a, struct cgroup_stats
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(bfq); i++)
 		read_io_file(&r, bfq[i].file, bfq[i].kind, ret);
-	/* without the bfq scheduler its files are there and empty: the throttling layer counts always */
+	/*
+	 * without the bfq scheduler its files are there and empty: the throttling layer counts
+	 * always
+	 */
 	for (size_t i = 0; !ret->n_io && i < ARRAY_LEN(throttle); i++)
 		read_io_file(&r, throttle[i].file, throttle[i].kind, ret);
 	if (ret->n_io)
@@ -184,7 +188,8 @@ static void read_hugetlb(const struct cgroup *g, struct arena *a, struct cgroup_
 	size_t n = dir < 0 ? 0 : cgroup_stat_page_sizes(&r, "usage_in_bytes", &sizes);
 
 	for (size_t i = 0; i < n; i++) {
-		struct cgroup_hugetlb *x = arena_push(a, &ret->hugetlb, &ret->n_hugetlb, sizeof(*x));
+		struct cgroup_hugetlb *x =
+			arena_push(a, &ret->hugetlb, &ret->n_hugetlb, sizeof(*x));
 
 		x->size = sizes[i];
 		read_usage(&r, arena_printf(a, "hugetlb.%s", sizes[i]), &x->usage);
@@ -194,7 +199,8 @@ static void read_hugetlb(const struct cgroup *g, struct arena *a, struct cgroup_
 int cgroup_v1_stats(struct cgroup *g, struct arena *a, struct cgroup_stats *ret, struct err *e)
 {
 	_cleanup_fd_ int any = g->n ? cgroup_dir_open(g, 0) : -ENOENT;
-	_cleanup_fd_ int pids = open_controller(g, "pids"), cpuset = open_controller(g, "cpuset"), v2 = -1;
+	_cleanup_fd_ int pids = open_controller(g, "pids"), cpuset = open_controller(g, "cpuset"),
+			 v2 = -1;
 	struct cgroup_reader r = { .a = a, .dir = pids };
 	char name[CGROUP_NAME_SIZE];
 	int i = cgroup_dir_v2(g);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/v1: hosts with one hierarchy for each controller, alone or beside a v2 hierarchy (hybrid). Hides
- * that a group is a dozen directories. This folder is a leaf: it can be deleted with v1 itself.
+ * cgroup/v1: hosts with one hierarchy for each controller, alone or beside a v2 hierarchy (hybrid).
+ * Hides that a group is a dozen directories. This folder is a leaf: it can be deleted with v1
+ * itself.
  */
 #include <errno.h>
 #include <signal.h>
@@ -26,14 +27,16 @@ static int set_devices(struct cgroup *g, const struct plan_cgroup *p, bool fresh
 	if (i < 0) {
 		if (p->devices_optional)
 			return 0;
-		err_set(e, ERR_CGR_DEVICES, ENOTSUP, "this host has neither the v1 devices controller nor cgroup v2");
+		err_set(e, ERR_CGR_DEVICES, ENOTSUP,
+			"this host has neither the v1 devices controller nor cgroup v2");
 		return err_at(e, -ENOTSUP, "/linux/resources/devices");
 	}
 	dir = cgroup_dir_open(g, (unsigned)i);
 	if (dir < 0)
-		return err_sys(e, ERR_CGR_DEVICES, dir, "open cgroup %s", cgroup_dir_name(g, (unsigned)i, name));
-	return v1 ? cgroup_v1_devices(g, (unsigned)i, dir, fresh, p, e) :
-		    cgroup_v2_devices(g, dir, fresh, p, e);
+		return err_sys(e, ERR_CGR_DEVICES, dir, "open cgroup %s",
+			       cgroup_dir_name(g, (unsigned)i, name));
+	return v1 ? cgroup_v1_devices(g, (unsigned)i, dir, fresh, p, e)
+		  : cgroup_v2_devices(g, dir, fresh, p, e);
 }
 
 static int devices_fresh(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
@@ -46,16 +49,24 @@ int cgroup_v1_devices_live(struct cgroup *g, const struct plan_cgroup *p, struct
 	return set_devices(g, p, false, e);
 }
 
-static int v1_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline, struct arena *a,
-		    struct cgroup_change **ret_changes, size_t *ret_n, struct err *e)
+static int v1_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline,
+		    struct arena *a, struct cgroup_change **ret_changes, size_t *ret_n,
+		    struct err *e)
 {
-	struct cgroup_write_options o = { .arena = a, .live = true, .deadline = deadline, .devices = cgroup_v1_devices_live,
-					  .changes = ret_changes, .n_changes = ret_n };
+	struct cgroup_write_options o = { .arena = a,
+					  .live = true,
+					  .deadline = deadline,
+					  .devices = cgroup_v1_devices_live,
+					  .changes = ret_changes,
+					  .n_changes = ret_n };
 
 	return cgroup_write_list(g, p, &o, e);
 }
 
-/* Make the directory of one hierarchy and check one that existed. 1: it was left out (ignore_missing). */
+/*
+ * Make the directory of one hierarchy and check one that existed. 1: it was left out
+ * (ignore_missing).
+ */
 static int make_dir(struct cgroup *g, unsigned i, const struct plan_cgroup *p, struct err *e)
 {
 	_cleanup_fd_ int dir = -1;
@@ -66,7 +77,8 @@ static int make_dir(struct cgroup *g, unsigned i, const struct plan_cgroup *p, s
 
 	dir = cgroup_dir_make(g, i, &own);
 	if (dir < 0 && cgroup_may_skip(p, dir)) {
-		err_drop(&own, "no limit was asked for: the process stays in the caller's group of this hierarchy");
+		err_drop(&own, "no limit was asked for: the process stays in the caller's group of "
+			       "this hierarchy");
 		(void)cgroup_dir_remove(g, i, 0, &own);
 		cgroup_dir_drop(g, i);
 		return 1;
@@ -82,7 +94,8 @@ static int make_dir(struct cgroup *g, unsigned i, const struct plan_cgroup *p, s
 		if (r < 0)
 			return r;
 		if (frozen)
-			return err_set(e, ERR_CGR_CREATE, EBUSY, "cgroup %s is frozen", cgroup_dir_name(g, i, name));
+			return err_set(e, ERR_CGR_CREATE, EBUSY, "cgroup %s is frozen",
+				       cgroup_dir_name(g, i, name));
 	}
 	if (g->dir[i].v2)
 		g->v2_fd = fd_take(&dir);
@@ -129,14 +142,18 @@ static int v1_join(struct cgroup *g, int pid, struct err *e)
 	return 0;
 }
 
-/* v2 where there is one (it has events and its frozen processes can be killed), else the v1 freezer. */
+/*
+ * v2 where there is one (it has events and its frozen processes can be killed), else the v1
+ * freezer.
+ */
 static int v1_freeze(struct cgroup *g, bool on, uint64_t deadline, struct err *e)
 {
 	int v2 = cgroup_dir_v2(g), i = cgroup_dir_find(g, "freezer"), r;
 	bool frozen = false;
 
 	if (v2 < 0 && i < 0)
-		return err_set(e, ERR_CGR_FREEZE, ENOTSUP, "this host has neither the v1 freezer controller nor cgroup v2");
+		return err_set(e, ERR_CGR_FREEZE, ENOTSUP,
+			       "this host has neither the v1 freezer controller nor cgroup v2");
 	/* thawing: also what somebody else froze by v1 */
 	if (!on && i >= 0) {
 		r = cgroup_v1_frozen(g, (unsigned)i, &frozen, e);
@@ -168,7 +185,8 @@ static int v1_frozen(struct cgroup *g, bool *ret, struct err *e)
 /* Thaw a v1 freezer that holds killed processes back; only then can they end. */
 static int v1_kill(struct cgroup *g, int sig, uint64_t deadline, struct err *e)
 {
-	int i = cgroup_sweep_dir(g), r = cgroup_need_own(g, "kill", e), freezer = cgroup_dir_find(g, "freezer");
+	int i = cgroup_sweep_dir(g), r = cgroup_need_own(g, "kill", e),
+	    freezer = cgroup_dir_find(g, "freezer");
 	struct err drop = { 0 };
 	bool frozen = false;
 

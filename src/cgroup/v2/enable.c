@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/v2/enable: controllers for the group, by subtree_control of the groups above it. Hides which ancestor
- * has to act and finds out why one refuses.
+ * cgroup/v2/enable: controllers for the group, by subtree_control of the groups above it. Hides
+ * which ancestor has to act and finds out why one refuses.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,8 @@
 #include "base/str.h"
 #include "cgroup/internal.h"
 
-static const char *const controllers[] = { "cpu", "cpuset", "io", "memory", "pids", "hugetlb", "rdma", "misc", "dmem" };
+static const char *const controllers[] = { "cpu",     "cpuset", "io",	"memory", "pids",
+					   "hugetlb", "rdma",	"misc", "dmem" };
 /* Wanted without a limit, where it can be had: what engines and `events` read. */
 enum { WANTED = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 };
 
@@ -23,7 +24,10 @@ static unsigned controller_bit(const char *name, size_t n)
 	return 0;
 }
 
-/* "cpu memory pids" of cgroup.controllers or cgroup.subtree_control; nothing when it cannot be read. */
+/*
+ * "cpu memory pids" of cgroup.controllers or cgroup.subtree_control; nothing when it cannot be
+ * read.
+ */
 static unsigned read_set(int dir, const char *file)
 {
 	char text[256];
@@ -59,11 +63,16 @@ static void hint_delegate(struct strbuf *b, const char *path, const char *names)
 	const char *p = strstr(path, "/user@");
 
 	if (p && strstr(p, ".service"))
-		sb_printf(b, "; put \"Delegate=%s\" below [Service] in /etc/systemd/system/user@.service.d/delegate.conf",
+		sb_printf(b,
+			  "; put \"Delegate=%s\" below [Service] in "
+			  "/etc/systemd/system/user@.service.d/delegate.conf",
 			  names);
 }
 
-/* Realtime processes below @dir. KERNEL: with RT_GROUP_SCHED `cpu` refuses (EINVAL) while one is outside the root group. */
+/*
+ * Realtime processes below @dir. KERNEL: with RT_GROUP_SCHED `cpu` refuses (EINVAL) while one is
+ * outside the root group.
+ */
 static void list_realtime(struct strbuf *b, int dir)
 {
 	struct arena a;
@@ -77,13 +86,16 @@ static void list_realtime(struct strbuf *b, int dir)
 		int policy = sched_getscheduler(pids[i]);
 
 		if (policy == SCHED_FIFO || policy == SCHED_RR)
-			sb_printf(b, "%s %d", shown++ ? "," : ": processes with a realtime policy below it:", pids[i]);
+			sb_printf(b, "%s %d",
+				  shown++ ? "," : ": processes with a realtime policy below it:",
+				  pids[i]);
 	}
 	arena_free(&a);
 }
 
 /* Why did the group at @path refuse "+@set"? In the words of its neighbours. */
-static int explain(const struct cgroup *g, unsigned i, int dir, const char *path, unsigned set, int r, struct err *e)
+static int explain(const struct cgroup *g, unsigned i, int dir, const char *path, unsigned set,
+		   int r, struct err *e)
 {
 	char names[128], why[400], who[128];
 	struct strbuf bn = STRBUF(names), b = STRBUF(why);
@@ -99,15 +111,19 @@ static int explain(const struct cgroup *g, unsigned i, int dir, const char *path
 		if (r == -EOPNOTSUPP)
 			sb_add(&b, ": it is threaded");
 		else
-			sb_printf(&b, ": a group with controllers for its children holds no processes itself; "
-				      "in it: %s", who);
+			sb_printf(&b,
+				  ": a group with controllers for its children holds no processes "
+				  "itself; "
+				  "in it: %s",
+				  who);
 	} else if (r == -EINVAL) {
 		list_realtime(&b, dir);
 	} else if (r == -EACCES || r == -EPERM || r == -EROFS) {
 		sb_add(&b, ": it is not delegated to this user");
 		hint_delegate(&b, path, names);
 	}
-	return err_sys(e, ERR_CGR_SET, r, "enable %s for the children of %s%s%s", names, g->dir[i].mount, path, why);
+	return err_sys(e, ERR_CGR_SET, r, "enable %s for the children of %s%s%s", names,
+		       g->dir[i].mount, path, why);
 }
 
 /* Controllers that the writes need; *ret_pointer names the first write of a bit, for messages. */
@@ -118,7 +134,9 @@ static unsigned needed(const struct plan_cgroup *p, const char **ret_pointer)
 	*ret_pointer = NULL;
 	for (size_t i = 0; i < p->n_writes; i++) {
 		const char *file = p->writes[i].file;
-		unsigned bit = cgroup_is_unlimited(&p->writes[i]) ? 0 : controller_bit(file, strcspn(file, "."));
+		unsigned bit = cgroup_is_unlimited(&p->writes[i])
+				       ? 0
+				       : controller_bit(file, strcspn(file, "."));
 
 		if (bit && !*ret_pointer)
 			*ret_pointer = p->writes[i].pointer;
@@ -127,7 +145,9 @@ static unsigned needed(const struct plan_cgroup *p, const char **ret_pointer)
 	return set;
 }
 
-/* Does the group hold processes itself? One that cannot be asked (it is threaded) counts as such. */
+/*
+ * Does the group hold processes itself? One that cannot be asked (it is threaded) counts as such.
+ */
 static bool is_inhabited(int dir)
 {
 	char first[2];
@@ -136,10 +156,11 @@ static bool is_inhabited(int dir)
 }
 
 /* Enable @need, and @want if that is all the same, for the children of one ancestor. */
-static int enable_at(const struct cgroup *g, unsigned i, int dir, const char *path, unsigned need, unsigned want,
-		     struct err *e)
+static int enable_at(const struct cgroup *g, unsigned i, int dir, const char *path, unsigned need,
+		     unsigned want, struct err *e)
 {
-	unsigned have = read_set(dir, "cgroup.subtree_control"), can = read_set(dir, "cgroup.controllers");
+	unsigned have = read_set(dir, "cgroup.subtree_control"),
+		 can = read_set(dir, "cgroup.controllers");
 	char value[160];
 	struct strbuf b = STRBUF(value);
 	int r;
@@ -148,15 +169,20 @@ static int enable_at(const struct cgroup *g, unsigned i, int dir, const char *pa
 	want &= ~have & can;
 	if (!(need | want))
 		return 0;
-	/* KERNEL: cpu, cpuset and pids can be enabled over processes, and turn the group into a threaded domain then: its
-	 * children take no process any more (EOPNOTSUPP). cgroups(7), since 4.14. The root is exempt. */
+	/*
+	 * KERNEL: cpu, cpuset and pids can be enabled over processes, and turn the group into a
+	 * threaded domain then: its children take no process any more (EOPNOTSUPP). cgroups(7),
+	 * since 4.14. The root is exempt.
+	 */
 	if (path[0] && is_inhabited(dir))
 		return need ? explain(g, i, dir, path, need, -EBUSY, e) : 0;
 	if (need & ~can)
 		return explain(g, i, dir, path, need & ~can, -ENOENT, e);
 	list_set(&b, need | want, "+");
 	r = cgroup_file_write(dir, "cgroup.subtree_control", value);
-	/* KERNEL: the write is all or nothing; what is only wanted must not hold up what is needed. */
+	/*
+	 * KERNEL: the write is all or nothing; what is only wanted must not hold up what is needed.
+	 */
 	if (r < 0 && need && want) {
 		b = STRBUF(value);
 		list_set(&b, need, "+");
@@ -165,11 +191,13 @@ static int enable_at(const struct cgroup *g, unsigned i, int dir, const char *pa
 	return r < 0 && need ? explain(g, i, dir, path, need, r, e) : 0;
 }
 
-int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p, struct err *e)
+int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p,
+		     struct err *e)
 {
 	_cleanup_fd_ int root = -1;
 	const char *pointer;
-	unsigned need = needed(p, &pointer), have = read_set(dir, "cgroup.controllers"), want = WANTED & ~have;
+	unsigned need = needed(p, &pointer), have = read_set(dir, "cgroup.controllers"),
+		 want = WANTED & ~have;
 	char path[sizeof(g->dir[0].path)];
 	size_t len = strlen(g->dir[i].path);
 	int r;
@@ -191,7 +219,8 @@ int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct p
 		path[at] = '\0';
 		fd = cgroup_beneath_open(root, path[0] ? path + 1 : "", O_RDONLY | O_DIRECTORY);
 		if (fd < 0)
-			return err_sys(e, ERR_CGR_SET, fd, "open cgroup %s%s", g->dir[i].mount, path);
+			return err_sys(e, ERR_CGR_SET, fd, "open cgroup %s%s", g->dir[i].mount,
+				       path);
 		r = enable_at(g, i, fd, path, need, want, e);
 		if (r < 0)
 			return pointer ? err_at(e, r, "%s", pointer) : r;

@@ -20,9 +20,13 @@ int cgroup_v2_freeze(const struct cgroup *g, unsigned i, bool on, uint64_t deadl
 	if (r >= 0)
 		r = cgroup_file_write(dir, "cgroup.freeze", on ? "1" : "0");
 	if (r < 0)
-		return err_sys(e, ERR_CGR_FREEZE, r == -ENODEV ? -ENOENT : r, "write %d to %s/cgroup.freeze", on, name);
-	/* KERNEL: a group is frozen once all its processes stopped; the event tells. An empty group freezes at once, one
-	 * below a frozen group never thaws. Documentation/admin-guide/cgroup-v2.rst, since 5.2. */
+		return err_sys(e, ERR_CGR_FREEZE, r == -ENODEV ? -ENOENT : r,
+			       "write %d to %s/cgroup.freeze", on, name);
+	/*
+	 * KERNEL: a group is frozen once all its processes stopped; the event tells. An empty group
+	 * freezes at once, one below a frozen group never thaws.
+	 * Documentation/admin-guide/cgroup-v2.rst, since 5.2.
+	 */
 	r = cgroup_events_wait(dir, "frozen", on, MAX(deadline, 1u));
 	if (r >= 0)
 		return 0;
@@ -41,13 +45,17 @@ int cgroup_v2_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *
 	uint64_t frozen = 0;
 	ssize_t r = dir;
 
-	/* cgroup.events also knows of a frozen group above; cgroup.freeze also of a freeze under way */
+	/*
+	 * cgroup.events also knows of a frozen group above; cgroup.freeze also of a freeze under
+	 * way
+	 */
 	if (r >= 0)
 		r = cgroup_events_get(dir, "frozen", &frozen);
 	if (r >= 0 && !frozen)
 		r = cgroup_file_read(dir, "cgroup.freeze", text, sizeof(text));
 	if (r < 0 && r != -ENOENT && r != -ENODEV)
-		return err_sys(e, ERR_CGR_FREEZE, (int)r, "read cgroup.events of %s", cgroup_dir_name(g, i, name));
+		return err_sys(e, ERR_CGR_FREEZE, (int)r, "read cgroup.events of %s",
+			       cgroup_dir_name(g, i, name));
 	*ret = frozen || streq(text, "1");
 	return 0;
 }
@@ -61,18 +69,26 @@ int cgroup_v2_kill(const struct cgroup *g, unsigned i, int sig, uint64_t deadlin
 	int r = dir;
 
 	cgroup_dir_name(g, i, name);
-	/* an empty group stays empty: nobody is left in it who could fork, and hull lets nobody in that it ends */
-	if (r >= 0 && sig == SIGKILL && cgroup_events_get(dir, "populated", &populated) >= 0 && !populated)
+	/*
+	 * an empty group stays empty: nobody is left in it who could fork, and hull lets nobody in
+	 * that it ends
+	 */
+	if (r >= 0 && sig == SIGKILL && cgroup_events_get(dir, "populated", &populated) >= 0 &&
+	    !populated)
 		return 0;
 	if (r >= 0 && sig == SIGKILL)
-		/* KERNEL: the whole subtree at once, forks in flight and frozen processes included. Since 5.14. */
+		/*
+		 * KERNEL: the whole subtree at once, forks in flight and frozen processes included.
+		 * Since 5.14.
+		 */
 		r = cgroup_file_write(dir, "cgroup.kill", "1");
 	else if (r >= 0)
 		r = cgroup_tree_signal(dir, sig, &n, &pidfd);
 	if (r == -ENOENT || r == -ENODEV)
 		return 0;
 	if (r < 0)
-		return err_sys(e, ERR_CGR_KILL, r, "send signal %d to the processes of %s", sig, name);
+		return err_sys(e, ERR_CGR_KILL, r, "send signal %d to the processes of %s", sig,
+			       name);
 	if (sig != SIGKILL || !deadline)
 		return 0;
 	r = cgroup_events_wait(dir, "populated", 0, deadline);
@@ -80,6 +96,7 @@ int cgroup_v2_kill(const struct cgroup *g, unsigned i, int sig, uint64_t deadlin
 		return 0;
 	if (r != -ETIMEDOUT)
 		return err_sys(e, ERR_CGR_KILL, r, "wait for cgroup.events of %s", name);
-	return err_set(e, ERR_CGR_KILL, ETIMEDOUT, "processes of %s were killed and did not end: %s", name,
+	return err_set(e, ERR_CGR_KILL, ETIMEDOUT,
+		       "processes of %s were killed and did not end: %s", name,
 		       cgroup_tree_who(dir, who, sizeof(who)));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/v2/stats: what a v2 group used. Hides units (the kernel counts microseconds) and that swap is
- * counted beside memory, not on top of it.
+ * cgroup/v2/stats: what a v2 group used. Hides units (the kernel counts microseconds) and that swap
+ * is counted beside memory, not on top of it.
  */
 #include <errno.h>
 
@@ -58,12 +58,14 @@ static void read_memory(const struct cgroup_reader *r, struct cgroup_stats *ret)
 	ret->swap.limit = add_limits(ret->memory.limit, swap.limit);
 }
 
-static void add_io(struct arena *a, struct cgroup_stats *ret, enum cgroup_io_kind kind, uint32_t major, uint32_t minor,
-		   const char *op, uint64_t value)
+static void add_io(struct arena *a, struct cgroup_stats *ret, enum cgroup_io_kind kind,
+		   uint32_t major, uint32_t minor, const char *op, uint64_t value)
 {
 	struct cgroup_io *x = arena_push(a, &ret->io, &ret->n_io, sizeof(*x));
 
-	*x = (struct cgroup_io){ .kind = kind, .major = major, .minor = minor, .op = op, .value = value };
+	*x = (struct cgroup_io){
+		.kind = kind, .major = major, .minor = minor, .op = op, .value = value
+	};
 }
 
 /* "8:16 rbytes=1459200 wbytes=314773504 rios=192 wios=353 dbytes=0 dios=0" */
@@ -74,9 +76,9 @@ static void read_io_line(const struct cgroup_reader *r, char *line, struct cgrou
 		enum cgroup_io_kind kind;
 		const char *op;
 	} keys[] = {
-		{ "rbytes", CGROUP_IO_BYTES, "Read" },	 { "wbytes", CGROUP_IO_BYTES, "Write" },
+		{ "rbytes", CGROUP_IO_BYTES, "Read" },	  { "wbytes", CGROUP_IO_BYTES, "Write" },
 		{ "dbytes", CGROUP_IO_BYTES, "Discard" }, { "rios", CGROUP_IO_COUNT, "Read" },
-		{ "wios", CGROUP_IO_COUNT, "Write" },	 { "dios", CGROUP_IO_COUNT, "Discard" },
+		{ "wios", CGROUP_IO_COUNT, "Write" },	  { "dios", CGROUP_IO_COUNT, "Discard" },
 	};
 	char *word = strsep(&line, " "), *colon = strchr(word, ':'), *equals;
 	uint32_t major, minor;
@@ -115,15 +117,19 @@ static void read_hugetlb(const struct cgroup_reader *r, struct cgroup_stats *ret
 	size_t n = cgroup_stat_page_sizes(r, "current", &sizes);
 
 	for (size_t i = 0; i < n; i++) {
-		struct cgroup_hugetlb *x = arena_push(r->a, &ret->hugetlb, &ret->n_hugetlb, sizeof(*x));
+		struct cgroup_hugetlb *x =
+			arena_push(r->a, &ret->hugetlb, &ret->n_hugetlb, sizeof(*x));
 		struct cgroup_value *events = NULL;
 		size_t n_events = 0;
 
 		x->size = sizes[i];
 		x->usage.limit = UINT64_MAX;
-		x->usage.set = cgroup_stat_number(r, arena_printf(r->a, "hugetlb.%s.current", sizes[i]), &x->usage.usage);
-		(void)cgroup_stat_number(r, arena_printf(r->a, "hugetlb.%s.max", sizes[i]), &x->usage.limit);
-		cgroup_stat_flat(r, arena_printf(r->a, "hugetlb.%s.events", sizes[i]), &events, &n_events);
+		x->usage.set = cgroup_stat_number(
+			r, arena_printf(r->a, "hugetlb.%s.current", sizes[i]), &x->usage.usage);
+		(void)cgroup_stat_number(r, arena_printf(r->a, "hugetlb.%s.max", sizes[i]),
+					 &x->usage.limit);
+		cgroup_stat_flat(r, arena_printf(r->a, "hugetlb.%s.events", sizes[i]), &events,
+				 &n_events);
 		x->usage.fail_count = cgroup_stat_find(events, n_events, "max");
 	}
 }

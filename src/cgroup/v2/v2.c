@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cgroup/v2: the unified hierarchy by hand. The group is one directory fd, into which clone3 puts the
- * process after limits and device filter are in place.
+ * cgroup/v2: the unified hierarchy by hand. The group is one directory fd, into which clone3 puts
+ * the process after limits and device filter are in place.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,8 @@
 #include "cgroup/ebpf/devices.h"
 #include "cgroup/internal.h"
 
-int cgroup_v2_devices(struct cgroup *g, int dir, bool fresh, const struct plan_cgroup *p, struct err *e)
+int cgroup_v2_devices(struct cgroup *g, int dir, bool fresh, const struct plan_cgroup *p,
+		      struct err *e)
 {
 	struct rules rules;
 	struct err own = { 0 };
@@ -30,8 +31,10 @@ int cgroup_v2_devices(struct cgroup *g, int dir, bool fresh, const struct plan_c
 		g->devices_enforced = true;
 		return 0;
 	}
-	/* KERNEL: loading takes CAP_BPF (CAP_SYS_ADMIN) in the initial user namespace, so it fails with EPERM in any other;
-	 * EINVAL is a kernel without CONFIG_CGROUP_BPF. bpf(2). */
+	/*
+	 * KERNEL: loading takes CAP_BPF (CAP_SYS_ADMIN) in the initial user namespace, so it fails
+	 * with EPERM in any other; EINVAL is a kernel without CONFIG_CGROUP_BPF. bpf(2).
+	 */
 	if (p->devices_optional && (r == -EPERM || r == -EACCES || r == -ENOSYS || r == -EINVAL)) {
 		err_drop(&own, "the plan lets the kernel refuse; devices_enforced says so");
 		g->devices_enforced = false;
@@ -55,7 +58,8 @@ static int devices_live(struct cgroup *g, const struct plan_cgroup *p, struct er
 static int set_up(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
 {
 	bool fresh = g->dir[0].created > 0;
-	struct cgroup_write_options o = { .live = !fresh, .devices = fresh ? devices_fresh : devices_live };
+	struct cgroup_write_options o = { .live = !fresh,
+					  .devices = fresh ? devices_fresh : devices_live };
 	struct arena a;
 	/* the group of a unit was made by systemd a moment ago */
 	int r = fresh || g->unit[0] ? 0 : cgroup_check_fit(g, 0, g->v2_fd, e);
@@ -101,11 +105,16 @@ static int v2_join(struct cgroup *g, int pid, struct err *e)
 	return g->v2_placed ? 0 : cgroup_dir_join(g, 0, pid, e);
 }
 
-static int v2_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline, struct arena *a,
-		    struct cgroup_change **ret_changes, size_t *ret_n, struct err *e)
+static int v2_apply(struct cgroup *g, const struct plan_cgroup *p, uint64_t deadline,
+		    struct arena *a, struct cgroup_change **ret_changes, size_t *ret_n,
+		    struct err *e)
 {
-	struct cgroup_write_options o = { .arena = a, .live = true, .deadline = deadline, .devices = devices_live,
-					  .changes = ret_changes, .n_changes = ret_n };
+	struct cgroup_write_options o = { .arena = a,
+					  .live = true,
+					  .deadline = deadline,
+					  .devices = devices_live,
+					  .changes = ret_changes,
+					  .n_changes = ret_n };
 	int r = cgroup_open(g, e);
 
 	if (r >= 0)
