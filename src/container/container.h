@@ -68,10 +68,32 @@ struct record {
 	const char *stop_signal;
 };
 
-/* Read or write the record of the entry's directory. Written whole to a new file that is
- * renamed: a reader finds the old record or the new one. */
+/*
+ * Read or write the record of the entry's directory. Written whole to a new file, on the disk
+ * before it is renamed: a reader, and whoever comes after a power cut, finds the old record or the
+ * new one (faults K9).
+ */
 struct entry;
 int record_write(const struct entry *en, const struct record *r, struct arena *a, struct err *e);
+/*
+ * The same in two moves, so that the wait for the disk falls where there is time. The first record
+ * of an entry is renamed at once and synced later: record_intend gives its descriptor to @d.
+ * record_draft syncs it and the next record, which record_commit then only renames, or writes anew
+ * when it has become another one meanwhile.
+ */
+enum { STORE_NAME = 64 }; /* bytes of the name that a file has before its own */
+struct record_draft {
+	int fd; /* of the intent until it is synced, -1 */
+	char tmp[STORE_NAME];
+	const char *text;
+	size_t n;
+};
+int record_intend(const struct entry *en, const struct record *r, struct arena *a,
+		  struct record_draft *d, struct err *e);
+int record_draft(const struct entry *en, const struct record *r, struct arena *a,
+		 struct record_draft *d, struct err *e);
+int record_commit(const struct entry *en, const struct record *r, struct arena *a,
+		  struct record_draft *d, struct err *e);
 int record_read(const struct entry *en, struct arena *a, struct record *ret, struct err *e);
 /* The same when the record's id is not the name of its directory (a retired entry). */
 int record_read_as(const struct entry *en, const char *id, struct arena *a, struct record *ret,
@@ -104,7 +126,15 @@ int store_list(struct ctx *c, const char ***ret, size_t *ret_n, struct err *e);
 int public_claim(struct ctx *c, const char *id, struct err *e);
 int public_write(const char *dir, const char *id, const char *text, size_t n, struct err *e);
 int public_remove(const char *dir, const char *id, struct err *e);
-/* Write DIR/NAME at once: whole under a temporary name, then renamed. -errno. */
+/*
+ * A file DIR/NAME in two moves, -errno each: the whole content under a name of this process (a
+ * second draft replaces the first; @tmp gets the name, @ret_fd, if any, the descriptor), then
+ * renamed.
+ */
+int store_draft(int dir, const char *name, mode_t mode, const void *p, size_t n,
+		char tmp[static STORE_NAME], int *ret_fd);
+int store_commit(int dir, const char *tmp, const char *name);
+/* Both at once. -errno. */
 int store_write_file(int dir, const char *name, mode_t mode, const void *p, size_t n);
 
 /* Map the flight recorder of an entry: trace_page() is its own then. */

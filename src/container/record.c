@@ -106,10 +106,9 @@ static void write_cgroup(struct jw *w, const struct cgroup *g)
 	jw_end(w);
 }
 
-int record_write(const struct entry *en, const struct record *rec, struct arena *a, struct err *e)
+static const char *record_text(const struct record *rec, struct arena *a, size_t *ret_n)
 {
 	struct jw w;
-	int r;
 
 	jw_init(&w, a, 0);
 	jw_object(&w, NULL);
@@ -146,15 +145,75 @@ int record_write(const struct entry *en, const struct record *rec, struct arena 
 	write_hooks(&w, "poststart", rec->hooks.v[HOOK_POSTSTART], rec->hooks.n[HOOK_POSTSTART]);
 	write_hooks(&w, "poststop", rec->hooks.v[HOOK_POSTSTOP], rec->hooks.n[HOOK_POSTSTOP]);
 	jw_end(&w);
-	/*
-	 * Without fsync on purpose. Whoever is killed leaves the old record or the new one: rename
-	 * sees to that. After a power cut nothing that a record names exists any more (processes,
-	 * cgroups, mounts), and the boot id says so; a record that was lost or cut then is an
-	 * unreadable one, which delete --force removes. What fsync would add is a wait for the
-	 * disk, milliseconds to seconds, where /run is none (tmpfs) nothing at all.
-	 */
-	r = store_write_file(en->dir, "state.json", 0600, w.buf, w.len);
-	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write state of \"%s\"", en->id) : 0;
+	*ret_n = w.len;
+	return w.buf;
+}
+
+/*
+ * KERNEL: a rename may reach the disk before the data of the file it names, unless fsync came
+ * first. fsync(2), rename(2). The directory is not waited for: after a power cut either record
+ * will do, since the boot id says that nothing it names is left.
+ */
+static int draft(const struct entry *en, const char *text, size_t n, char tmp[static STORE_NAME])
+{
+	_cleanup_fd_ int fd = -1;
+	int r = store_draft(en->dir, "state.json", 0600, text, n, tmp, &fd);
+
+	return r == 0 && fsync(fd) < 0 ? -errno : r;
+}
+
+static int write_failed(const struct entry *en, int r, struct err *e)
+{
+	return err_sys(e, ERR_STA_WRITE, r, "write state of \"%s\"", en->id);
+}
+
+int record_write(const struct entry *en, const struct record *rec, struct arena *a, struct err *e)
+{
+	size_t n;
+	const char *text = record_text(rec, a, &n);
+	char tmp[STORE_NAME];
+	int r = draft(en, text, n, tmp);
+
+	if (r == 0)
+		r = store_commit(en->dir, tmp, "state.json");
+	return r < 0 ? write_failed(en, r, e) : 0;
+}
+
+int record_intend(const struct entry *en, const struct record *rec, struct arena *a,
+		  struct record_draft *d, struct err *e)
+{
+	size_t n;
+	const char *text = record_text(rec, a, &n);
+	int r = store_draft(en->dir, "state.json", 0600, text, n, d->tmp, &d->fd);
+
+	if (r == 0)
+		r = store_commit(en->dir, d->tmp, "state.json");
+	return r < 0 ? write_failed(en, r, e) : 0;
+}
+
+int record_draft(const struct entry *en, const struct record *rec, struct arena *a,
+		 struct record_draft *d, struct err *e)
+{
+	int r = d->fd >= 0 && fsync(d->fd) < 0 ? -errno : 0;
+
+	fd_close(&d->fd);
+	d->text = record_text(rec, a, &d->n);
+	if (r == 0)
+		r = draft(en, d->text, d->n, d->tmp);
+	return r < 0 ? write_failed(en, r, e) : 0;
+}
+
+int record_commit(const struct entry *en, const struct record *rec, struct arena *a,
+		  struct record_draft *d, struct err *e)
+{
+	size_t n;
+	const char *text = record_text(rec, a, &n);
+
+	/* ENOENT: a record was written since, and its draft took the name */
+	if (n == d->n && memcmp(text, d->text, n) == 0 &&
+	    store_commit(en->dir, d->tmp, "state.json") == 0)
+		return 0;
+	return record_write(en, rec, a, e);
 }
 
 /* ---- read ---- */

@@ -146,7 +146,7 @@ static int step_intent(struct spawn *sp, struct err *e)
 		r = rec->cgroup.ops->plan(&rec->cgroup, &sp->bp.plan.cgroup, &c->cgroups, e);
 	if (r == 0)
 		r = notify_prepare(&sp->s.en, rec, e);
-	return r < 0 ? r : record_write(&sp->s.en, rec, &c->a, e);
+	return r < 0 ? r : record_intend(&sp->s.en, rec, &c->a, &sp->draft, e);
 }
 
 /* Init works meanwhile; hooks are not run before it asks for them. */
@@ -161,6 +161,15 @@ static int step_config_copy(struct spawn *sp, struct err *e)
 				 sp->bp.spec.raw_len);
 
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write the copy of config.json") : 0;
+}
+
+/* The wait for the disk, while init works. */
+static int step_draft(struct spawn *sp, struct err *e)
+{
+	struct record next = sp->s.rec;
+
+	next.phase = PHASE_CREATED;
+	return record_draft(&sp->s.en, &next, &sp->c->a, &sp->draft, e);
 }
 
 /* The flight recorder's file is the lock that tells created from running: see status.c. */
@@ -436,7 +445,7 @@ static int step_record(struct spawn *sp, struct err *e)
 	int r;
 
 	rec->phase = PHASE_CREATED;
-	r = record_write(&sp->s.en, rec, &sp->c->a, e);
+	r = record_commit(&sp->s.en, rec, &sp->c->a, &sp->draft, e);
 	if (r == 0 && !sp->o->run)
 		r = status_publish(sp->c, rec, STATUS_CREATED, e);
 	if (r == 0 && sp->pidfd_sock >= 0)
@@ -467,6 +476,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "adjust", spawn_adjust },
 	{ "publish", step_publish },
 	{ "config-copy", step_config_copy },
+	{ "draft-record", step_draft },
 	{ "serve", spawn_serve },
 	{ "scheduler", step_scheduler },
 	{ "record", step_record },
@@ -497,7 +507,7 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 				  .rec.cgroup.v2_fd = -1 };
 	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock =
 		sp->pidfd_sock = -1;
-	sp->userns_fd = sp->pidfd = sp->master = sp->signals = -1;
+	sp->userns_fd = sp->pidfd = sp->master = sp->signals = sp->draft.fd = -1;
 	ns_fds_init(&sp->ns);
 	memset(sp->doors, 0xff, sizeof(sp->doors)); /* -1 */
 	if (!trace_page() && trace_open(-1) < 0)
@@ -534,6 +544,7 @@ static void release(struct spawn *sp)
 	fd_close(&sp->userns_fd);
 	fd_close(&sp->pidfd);
 	fd_close(&sp->master);
+	fd_close(&sp->draft.fd);
 	ns_close(&sp->ns);
 	if (sp->sources_open)
 		mount_sources_close(&sp->sources);

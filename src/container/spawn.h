@@ -17,6 +17,7 @@ struct spawn {
 	const struct create_options *o;
 	struct blueprint bp;
 	struct subject s; /* entry and record: what destroy works on */
+	struct record_draft draft;
 	struct mount_sources sources;
 	struct ns_fds ns;
 	struct seccomp_program filter;

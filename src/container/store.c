@@ -317,17 +317,17 @@ int store_list(struct ctx *c, const char ***ret, size_t *ret_n, struct err *e)
 	return 0;
 }
 
-int store_write_file(int dir, const char *name, mode_t mode, const void *p, size_t n)
+int store_draft(int dir, const char *name, mode_t mode, const void *p, size_t n,
+		char tmp[static STORE_NAME], int *ret_fd)
 {
 	_cleanup_fd_ int fd = -1;
-	char tmp[64];
 	int r;
 
-	r = str_format(tmp, sizeof(tmp), ".new-%s-%d", name, (int)getpid());
+	r = str_format(tmp, STORE_NAME, ".new-%s-%d", name, (int)getpid());
 	if (r < 0)
 		return r;
 	fd = sys_openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
-	if (fd == -EEXIST) { /* of a killed process that had our pid */
+	if (fd == -EEXIST) { /* an older draft of ours, or of a killed process that had our pid */
 		sys_unlinkat(dir, tmp, 0);
 		fd = sys_openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
 	}
@@ -336,13 +336,28 @@ int store_write_file(int dir, const char *name, mode_t mode, const void *p, size
 	r = io_write_all(fd, p, n);
 	if (r == 0 && fchmod(fd, mode) < 0) /* whatever the caller's umask is */
 		r = -errno;
-	if (r == 0 && renameat(dir, tmp, dir, name) < 0)
-		r = -errno;
-	if (r < 0) {
+	if (r < 0)
 		sys_unlinkat(dir, tmp, 0);
-		return r;
-	}
-	return 0;
+	else if (ret_fd)
+		*ret_fd = fd_take(&fd);
+	return r;
+}
+
+int store_commit(int dir, const char *tmp, const char *name)
+{
+	int r = renameat(dir, tmp, dir, name) < 0 ? -errno : 0;
+
+	if (r < 0)
+		sys_unlinkat(dir, tmp, 0);
+	return r;
+}
+
+int store_write_file(int dir, const char *name, mode_t mode, const void *p, size_t n)
+{
+	char tmp[STORE_NAME];
+	int r = store_draft(dir, name, mode, p, n, tmp, NULL);
+
+	return r < 0 ? r : store_commit(dir, tmp, name);
 }
 
 /*
