@@ -151,6 +151,8 @@ struct status_info {
 int status_read(const struct entry *en, const struct record *r, struct status_info *ret,
 		struct err *e);
 void status_close(struct status_info *s);
+/* Does init still hold the lock, that is: has it not executed the program yet? */
+bool status_waiting(const struct entry *en);
 const char *status_name(enum spec_status s);
 /* The OCI state document of a record. */
 void status_fill(struct ctx *c, const struct record *r, enum spec_status s, struct spec_state *ret);

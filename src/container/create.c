@@ -115,14 +115,45 @@ static int serve_listener(struct ctx *c, struct subject *s, int conn, pid_t pid,
 	return r < 0 ? r : sync_send(conn, SYNC_SECCOMPED, -1, e);
 }
 
+static int start_error(const struct subject *s, struct err *e)
+{
+	const char *id = s->rec.id;
+
+	if (s->st.status == STATUS_STOPPED)
+		return err_set(e, ERR_STA_STATUS, 0,
+			       "cannot start container \"%s\": container has stopped", id);
+	if (s->st.status == STATUS_CREATING)
+		return err_set(e, ERR_STA_STATUS, 0,
+			       "cannot start container \"%s\": it is still being created", id);
+	return err_set(e, ERR_STA_STATUS, 0,
+		       "cannot start container \"%s\": it is already started (%s)", id,
+		       status_name(s->st.status));
+}
+
+/*
+ * Init closed a connection that it never accepted: it was killed since we looked (faults C4), or it
+ * is executing the program for a start whose command was killed (faults K1).
+ */
+static int not_accepted(struct subject *s, int pidfd, struct err *e)
+{
+	const uint64_t deadline = io_now() + SECONDS(2), pause = SECONDS(1) / 200;
+
+	while (pidfd_wait_exit(pidfd, io_now() + pause) == 0 && io_now() < deadline)
+		if (!status_waiting(&s->en) && pidfd_alive(pidfd)) {
+			s->st.status = STATUS_RUNNING;
+			return start_error(s, e);
+		}
+	return spawn_died(s, pidfd, e);
+}
+
 int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process,
 		struct err *e)
 {
 	int r = sync_send(conn, process < 0 ? SYNC_START : SYNC_START_WITH, process, e);
 
-	if (r == -EPIPE || r == -ECONNRESET) { /* killed since we looked (faults C4) */
+	if (r == -EPIPE || r == -ECONNRESET) {
 		*e = (struct err){ 0 };
-		return spawn_died(s, pidfd, e);
+		return pid ? spawn_died(s, pidfd, e) : not_accepted(s, pidfd, e);
 	}
 	while (r == 0) {
 		struct sync_msg m;
@@ -142,7 +173,7 @@ int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid
 	if (r < 0)
 		return r;
 	if (!streq(trace_last(TRACE_INIT), "exec"))
-		return spawn_died(s, pidfd, e);
+		return pid ? spawn_died(s, pidfd, e) : not_accepted(s, pidfd, e);
 	return 0;
 }
 
@@ -181,21 +212,6 @@ int trace_map(int dir)
 	_cleanup_fd_ int fd = sys_openat(dir, "trace", O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
 
 	return fd < 0 ? fd : trace_open(fd);
-}
-
-static int start_error(const struct subject *s, struct err *e)
-{
-	const char *id = s->rec.id;
-
-	if (s->st.status == STATUS_STOPPED)
-		return err_set(e, ERR_STA_STATUS, 0,
-			       "cannot start container \"%s\": container has stopped", id);
-	if (s->st.status == STATUS_CREATING)
-		return err_set(e, ERR_STA_STATUS, 0,
-			       "cannot start container \"%s\": it is still being created", id);
-	return err_set(e, ERR_STA_STATUS, 0,
-		       "cannot start container \"%s\": it is already started (%s)", id,
-		       status_name(s->st.status));
 }
 
 /*

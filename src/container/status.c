@@ -21,8 +21,7 @@ const char *status_name(enum spec_status s)
 	return table_name(&spec_statuses, s);
 }
 
-/* Does init still hold the lock, that is: has it not executed the program yet? */
-static bool waiting(const struct entry *en)
+bool status_waiting(const struct entry *en)
 {
 	_cleanup_fd_ int fd = sys_openat(en->dir, "trace", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 
@@ -68,7 +67,7 @@ int status_read(const struct entry *en, const struct record *rec, struct status_
 	ret->pidfd = fd;
 	if (rec->phase == PHASE_CREATING)
 		return 0;
-	ret->status = waiting(en) ? STATUS_CREATED : STATUS_RUNNING;
+	ret->status = status_waiting(en) ? STATUS_CREATED : STATUS_RUNNING;
 	if (g.manager != CGROUP_DISABLED && g.n && cgroup_restore(&g, &drop) == 0 &&
 	    g.ops->frozen(&g, &frozen, &drop) == 0 && frozen)
 		ret->status = STATUS_PAUSED;
