@@ -23,6 +23,7 @@ struct args {
 	const char *bundle, *config, *pid_file, *console_socket, *pidfd_socket, *preserve_fds,
 		*format, *signal, *timeout, *file, *process, *cwd, *user, *apparmor, *process_label,
 		*resources, *interval;
+	const char *host_root; /* doctor */
 	/* of update, as given */
 	struct {
 		const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_share, *cpu_burst,
@@ -83,6 +84,7 @@ struct cmd {
 extern const struct cmd cmd_create, cmd_run, cmd_exec, cmd_start, cmd_state, cmd_kill, cmd_stop,
 	cmd_delete, cmd_list, cmd_wait, cmd_pause, cmd_resume, cmd_ps, cmd_spec, cmd_features,
 	cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_update, cmd_events, cmd_version, cmd_help;
+extern const struct cmd cmd_doctor;
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_n;
 extern const struct opt cmd_global_opts[];
@@ -95,7 +97,8 @@ const struct cmd *cmd_find(const char *name);
  */
 int cmd_parse(int argc, char **argv, struct arena *arena, const struct cmd **ret_cmd,
 	      struct args *ret, struct err *e);
-void cmd_help_print(const struct cmd *c); /* of one verb */
+int cmd_unknown(const char *name, struct err *e); /* -errno; names the nearest command */
+void cmd_help_print(const struct cmd *c);	  /* of one verb */
 void cmd_help_overview(void);
 /* Check --format: table or json. 1: json, 0: not, -errno. */
 int cmd_format(const struct args *a, bool dflt_json, struct err *e);

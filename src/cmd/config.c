@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cmd/config: the verbs about configs and about hull itself: spec, features, validate, plan,
- * explain, version, help.
+ * explain, version.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -175,22 +175,6 @@ static int run_version(struct ctx *c, struct args *a, int *ret_status, struct er
 	return 0;
 }
 
-static int run_help(struct ctx *c, struct args *a, int *ret_status, struct err *e)
-{
-	const struct cmd *cmd = a->n ? cmd_find(a->v[0]) : NULL;
-
-	(void)c;
-	(void)ret_status;
-	if (a->n && !cmd)
-		return err_set(e, ERR_CLI_USAGE, 0,
-			       "unknown command \"%s\"; `hull help` lists them", a->v[0]);
-	if (cmd)
-		cmd_help_print(cmd);
-	else
-		cmd_help_overview();
-	return 0;
-}
-
 static const struct opt none[] = {};
 static const struct opt spec_opts[] = {
 	OPT_T("bundle", 'b', bundle, "DIR", "where to write (the current directory)"),
@@ -218,4 +202,3 @@ const struct cmd cmd_explain =
 	CMD("explain", "[ERROR-ID]", "explain an error: what it means and what to do", none, 0, 1,
 	    run_explain);
 const struct cmd cmd_version = CMD("version", "", "show the version", none, 0, 0, run_version);
-const struct cmd cmd_help = CMD("help", "[COMMAND]", "show help", none, 0, 1, run_help);

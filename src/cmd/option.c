@@ -57,11 +57,63 @@ static const struct opt *find(const struct parser *p, const char *name, size_t l
 	return o ? o : find_in(cmd_global_opts, cmd_n_global_opts, name, len);
 }
 
-static int unknown(struct parser *p, const char *word)
+/* The name in @t that a slip of the finger made @word of, or @best. *@distance: fewer letters than
+ * that are wrong. */
+static const char *nearest(const struct opt *t, size_t n, const char *word, unsigned *distance,
+			   const char *best)
 {
+	for (size_t i = 0; i < n; i++) {
+		unsigned d = str_distance(t[i].name, word);
+
+		if (d < *distance) {
+			*distance = d;
+			best = t[i].name;
+		}
+	}
+	return best;
+}
+
+/* @name: @word without dashes and value. */
+static int unknown(struct parser *p, const char *word, const char *name, size_t len)
+{
+	unsigned distance = (unsigned)MIN(len / 3 + 1, (size_t)4);
+	const char *best = NULL, *verb = p->cmd ? p->cmd->name : "";
+	char text[64];
+
+	if (len >= 2 && len < sizeof(text)) {
+		memcpy(text, name, len);
+		text[len] = '\0';
+		if (p->cmd)
+			best = nearest(p->cmd->opts, p->cmd->n_opts, text, &distance, best);
+		best = nearest(cmd_global_opts, cmd_n_global_opts, text, &distance, best);
+	}
+	if (best)
+		return err_set(p->e, ERR_CLI_USAGE, 0,
+			       "unknown option %s; did you mean --%s? `hull help%s%s` lists them",
+			       word, best, *verb ? " " : "", verb);
 	return err_set(p->e, ERR_CLI_USAGE, 0,
 		       "unknown option %s; `hull help%s%s` lists the options", word,
-		       p->cmd ? " " : "", p->cmd ? p->cmd->name : "");
+		       *verb ? " " : "", verb);
+}
+
+int cmd_unknown(const char *name, struct err *e)
+{
+	unsigned distance = (unsigned)MIN(strlen(name) / 3 + 1, (size_t)4);
+	const char *best = NULL;
+
+	for (size_t i = 0; i < cmd_table_n; i++) {
+		unsigned d = str_distance(cmd_table[i]->name, name);
+
+		if (d < distance) {
+			distance = d;
+			best = cmd_table[i]->name;
+		}
+	}
+	if (best)
+		return err_set(e, ERR_CLI_USAGE, 0,
+			       "unknown command \"%s\"; did you mean %s? `hull help` lists them",
+			       name, best);
+	return err_set(e, ERR_CLI_USAGE, 0, "unknown command \"%s\"; `hull help` lists them", name);
 }
 
 static int set_flag(struct parser *p, const struct opt *o, const char *value)
@@ -90,7 +142,7 @@ static int parse_option(struct parser *p, int argc, char **argv, int *i)
 		value = name + 1;
 	}
 	if (!o)
-		return unknown(p, word);
+		return unknown(p, word, name, len);
 	if (o->kind == OPT_FLAG)
 		return set_flag(p, o, value);
 	if (!value) {
@@ -143,9 +195,7 @@ int cmd_parse(int argc, char **argv, struct arena *arena, const struct cmd **ret
 		} else if (!p.cmd) {
 			p.cmd = cmd_find(argv[i]);
 			if (!p.cmd)
-				return err_set(e, ERR_CLI_USAGE, 0,
-					       "unknown command \"%s\"; `hull help` lists them",
-					       argv[i]);
+				return cmd_unknown(argv[i], e);
 		} else {
 			ret->v[ret->n++] = argv[i];
 			if (p.cmd->stop_at_operand)
@@ -209,39 +259,4 @@ int cmd_signal(const char *text, int *ret, struct err *e)
 	if (spec_signal(text, ret) < 0)
 		return err_set(e, ERR_CLI_VALUE, EINVAL, "unknown signal \"%s\"", text);
 	return 0;
-}
-
-/* ---- help ---- */
-
-static void print_opt(const struct opt *o)
-{
-	char left[64];
-
-	str_format(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
-		   o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
-		   o->metavar ? " " : "", o->metavar ? o->metavar : "");
-	printf("  %-34s %s\n", left, o->help);
-}
-
-void cmd_help_print(const struct cmd *c)
-{
-	printf("usage: hull [global options] %s%s%s%s\n\n%s\n", c->name,
-	       c->n_opts ? " [options]" : "", *c->operands ? " " : "", c->operands, c->summary);
-	if (c->n_opts)
-		printf("\noptions:\n");
-	for (size_t i = 0; i < c->n_opts; i++)
-		print_opt(&c->opts[i]);
-	printf("\n`hull help` lists the global options.\n");
-}
-
-void cmd_help_overview(void)
-{
-	printf("hull: an OCI container runtime\n\nusage: hull [global options] COMMAND [options] "
-	       "[operands]\n\ncommands:\n");
-	for (size_t i = 0; i < cmd_table_n; i++)
-		printf("  %-10s %s\n", cmd_table[i]->name, cmd_table[i]->summary);
-	printf("\nglobal options:\n");
-	for (size_t i = 0; i < cmd_n_global_opts; i++)
-		print_opt(&cmd_global_opts[i]);
-	printf("\n`hull help COMMAND` shows the options of a command.\n");
 }
