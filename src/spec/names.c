@@ -251,11 +251,12 @@ static const struct name_value spec_statuses_rows[] = {
 TABLE(spec_statuses, "status");
 
 /*
- * The r forms are not in the schema, and what podman writes for a volume with :rslave or :rshared.
+ * Two words are not in the specification but in many configurations: podman writes rslave for
+ * `-v SOURCE:TARGET:rslave`, others write rprivate for the default.
  */
 static const struct name_value spec_rootfs_propagations_rows[] = {
 	{ "private", MS_PRIVATE },
-	/* No word of the specification, but what podman writes for `-v SOURCE:TARGET:rslave`. */
+	{ "rprivate", MS_PRIVATE | MS_REC },
 	{ "rslave", MS_SLAVE | MS_REC },
 	{ "shared", MS_SHARED },
 	{ "slave", MS_SLAVE },
