@@ -126,6 +126,7 @@ static int run_validate(struct ctx *c, struct args *a, int *ret_status, struct e
 	r = blueprint_read(c, &o, &b, e);
 	if (r == 0)
 		r = facts_read(c, e);
+	facts_of_config(c, &b.spec);
 	po.bundle = b.bundle;
 	if (r == 0)
 		r = plan_validate(&b.spec, &c->host, &po, &c->a, &f, &n);

@@ -66,6 +66,7 @@ struct record {
 	bool has_process, terminal, frozen, notify, shared_pidns, no_new_keyring;
 	const char *seccomp_listener, *seccomp_metadata;
 	const char *stop_signal;
+	const char *landlock; /* run.hull.landlock with its paths resolved at create; NULL: none */
 };
 
 /*
@@ -247,6 +248,8 @@ int container_pids(struct ctx *c, const char *id, int **ret, size_t *ret_n, stru
 bool facts_initial_userns(void);
 /* Facts of the host, once per command. */
 int facts_read(struct ctx *c, struct err *e);
+/* The rest, which costs a system call of its own and matters to few configs. */
+void facts_of_config(struct ctx *c, const struct spec *s);
 /*
  * Read the bundle's config and plan it: shared by create, run, plan and validate. Paths become
  * absolute.

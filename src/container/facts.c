@@ -17,6 +17,7 @@
 #include "container/spawn.h"
 #include "cred/cred.h"
 #include "sys/call.h"
+#include "sys/landlock.h"
 #include "sys/path.h"
 
 static ssize_t read_file(const char *path, char *buf, size_t size)
@@ -102,6 +103,12 @@ int facts_read(struct ctx *c, struct err *e)
 	return 0;
 }
 
+void facts_of_config(struct ctx *c, const struct spec *s)
+{
+	if (spec_annotation(s, PLAN_LANDLOCK))
+		c->host.landlock_abi = landlock_abi();
+}
+
 /* The bundle as an absolute path without symlinks: what the kernel calls the directory. */
 static int absolute_bundle(struct ctx *c, const char *bundle, int *ret_fd, const char **ret,
 			   struct err *e)
@@ -184,6 +191,7 @@ int blueprint_make(struct ctx *c, const struct create_options *o, struct bluepri
 		r = facts_read(c, e);
 	if (r < 0)
 		return r;
+	facts_of_config(c, &b->spec);
 	notify_add(c, o->id, &b->spec);
 	po = (struct plan_options){
 		.id = o->id,

@@ -57,6 +57,7 @@ static const struct field fields[] = {
 	ROW("seccompListener", F_TEXT, false, seccomp_listener),
 	ROW("seccompMetadata", F_TEXT, false, seccomp_metadata),
 	ROW("stopSignal", F_TEXT, false, stop_signal),
+	ROW("landlock", F_TEXT, false, landlock),
 };
 
 static const char *const phases[] = { "creating", "created", "deleting" };

@@ -168,6 +168,8 @@ static int serve_mounted(struct spawn *sp, struct sync_msg *m, struct err *e)
 	return r < 0 ? r : sync_send(sp->chan, SYNC_HOOKED, -1, e);
 }
 
+enum { LANDLOCK_TEXT_MAX = 8 * 1024 * 1024 };
+
 static int serve_console(struct spawn *sp, struct sync_msg *m, struct err *e)
 {
 	int r;
@@ -181,13 +183,31 @@ static int serve_console(struct spawn *sp, struct sync_msg *m, struct err *e)
 	return r;
 }
 
+/*
+ * For exec, which cannot look the names up again: the container may have changed what they lead to.
+ */
+static int serve_landlock(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	char *text;
+	size_t n;
+	int r;
+
+	r = lseek(m->fd, 0, SEEK_SET) < 0
+		    ? -errno
+		    : io_read_all(m->fd, LANDLOCK_TEXT_MAX, &sp->c->a, &text, &n);
+	if (r < 0)
+		return err_sys(e, ERR_PRO_PROTOCOL, r, "read the resolved paths");
+	sp->s.rec.landlock = text;
+	return 0;
+}
+
 static const struct {
 	enum sync_kind kind;
 	int (*serve)(struct spawn *sp, struct sync_msg *m, struct err *e);
 } services[] = {
 	{ SYNC_IDMAP, serve_idmap },	 { SYNC_FORKED, serve_forked },
 	{ SYNC_PLACE, serve_place },	 { SYNC_MOUNTED, serve_mounted },
-	{ SYNC_CONSOLE, serve_console },
+	{ SYNC_CONSOLE, serve_console }, { SYNC_LANDLOCK, serve_landlock },
 };
 
 /* SECURITY: each question is answered once; init could be anybody's by now. */

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "plan/plan.h"
+#include "sys/path.h"
 #include "sys/proc.h"
 
 int cred_drop_bounding(const struct plan_process *p, struct err *e);
@@ -23,6 +24,15 @@ int cred_no_new_privs(struct err *e);
 int cred_set_label(const struct plan_process *p, const struct procfs *proc, struct err *e);
 /* Is the profile/label usable on this host at all? For create, before anything is made. */
 int cred_check_label(const struct spec_process *p, const struct host *h, struct err *e);
+/*
+ * Landlock: the ruleset (owned fd) that the lists mean for what is inside @root now, and entering
+ * it for good. *ret_lists, in @a: the same lists without symlinks and repetitions, for a later
+ * exec. ERR_CRD_LANDLOCK at the annotation. landlock(7); doc/landlock.md for the meaning.
+ */
+int cred_landlock_make(const struct plan_landlock *l, const struct rootfs *root,
+		       const struct procfs *proc, struct arena *a, int *ret_fd,
+		       const char **ret_lists, struct err *e);
+int cred_landlock_enter(int ruleset, struct err *e);
 /*
  * New session keyring named after the container; EDQUOT is reported with quota and use. An existing
  * keyring of that name that is another's or holds keys is not joined: the new one then has no name

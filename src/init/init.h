@@ -66,6 +66,7 @@ struct init {
 	int start_conn; /* where the result of START goes: chan or the accepted connection */
 	struct strv env, args;
 	const char *program; /* path found for args[0] */
+	int ruleset;	     /* of Landlock, -1: none */
 	int listener;	     /* seccomp notify fd */
 	struct arena arena;
 };

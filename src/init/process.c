@@ -146,12 +146,12 @@ int init_step_ids(struct init *in, struct err *e)
 }
 
 /*
- * KERNEL: without no_new_privs, loading a filter needs CAP_SYS_ADMIN in the user namespace.
- * seccomp(2)
+ * KERNEL: without no_new_privs, loading a filter and entering a Landlock domain need CAP_SYS_ADMIN
+ * in the user namespace. seccomp(2), landlock_restrict_self(2)
  */
 static bool keeps_sys_admin(const struct init *in)
 {
-	return in->filter->n && !in->plan->process.spec->no_new_privileges;
+	return (in->filter->n || in->ruleset >= 0) && !in->plan->process.spec->no_new_privileges;
 }
 
 /*

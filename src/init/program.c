@@ -225,7 +225,10 @@ int init_exec(struct init *in, struct err *e)
 			"exec: \"%s\": executable file or its interpreter not found",
 			in->args.v[0]);
 	else if (r == -EACCES)
-		err_set(e, ERR_EXE_ACCESS, EACCES, "exec: \"%s\"", in->args.v[0]);
+		err_set(e, ERR_EXE_ACCESS, EACCES, "exec: \"%s\"%s", in->args.v[0],
+			in->plan->landlock.set
+				? ": not executable, or not readable by " PLAN_LANDLOCK
+				: "");
 	else
 		err_sys(e, ERR_EXE_FAILED, r, "exec: \"%s\"", in->args.v[0]);
 	return err_at(e, r, "/process/args/0");

@@ -418,6 +418,8 @@ static int step_start_container_hooks(struct init *in, struct err *e)
  *  - read-only paths before masks, so that a mask below one is not itself covered;
  *  - the bounding set while CAP_SETPCAP is held, ids before capabilities, the label before
  *    no_new_privs;
+ *  - the rules of Landlock while everything may be looked at, their domain when nothing is looked
+ *    up any more but the program;
  *  - the filter last, so that it covers as little of hull as possible.
  */
 const struct init_step init_steps[] = {
@@ -450,6 +452,7 @@ const struct init_step init_steps[] = {
 	{ "stdio-owner", STAGE_LOCKDOWN, init_step_stdio_owner },
 	{ "bounding-set", STAGE_LOCKDOWN, init_step_bounding_set },
 	{ "label", STAGE_LOCKDOWN, init_step_label },
+	{ "landlock-rules", STAGE_LOCKDOWN, init_step_landlock },
 	{ "ids", STAGE_LOCKDOWN, init_step_ids },
 	{ "capabilities", STAGE_LOCKDOWN, init_step_capabilities },
 	{ "no-new-privs", STAGE_LOCKDOWN, init_step_no_new_privs },
@@ -462,6 +465,7 @@ const struct init_step init_steps[] = {
 	{ "start-container-hooks", STAGE_START, step_start_container_hooks },
 	{ "descriptors", STAGE_EXEC, init_step_descriptors },
 	{ "rlimits", STAGE_EXEC, init_step_rlimits },
+	{ "landlock", STAGE_EXEC, init_step_landlock_enter },
 	{ "filter", STAGE_EXEC, init_step_filter },
 	{ "last-capability", STAGE_EXEC, init_step_last_capability },
 	{ "listener", STAGE_EXEC, init_step_listener },

@@ -22,6 +22,8 @@ int init_step_terminal_stdio(struct init *in, struct err *e);
 int init_step_stdio_owner(struct init *in, struct err *e);
 int init_step_bounding_set(struct init *in, struct err *e);
 int init_step_label(struct init *in, struct err *e);
+int init_step_landlock(struct init *in, struct err *e);	      /* confine.c */
+int init_step_landlock_enter(struct init *in, struct err *e); /* confine.c */
 int init_step_ids(struct init *in, struct err *e);
 int init_step_capabilities(struct init *in, struct err *e);
 int init_step_no_new_privs(struct init *in, struct err *e);

@@ -339,6 +339,21 @@ static void seccomp(struct dump *d, const struct plan *p)
 	jw_end(&d->w);
 }
 
+static void landlock(struct dump *d, const struct plan_landlock *l)
+{
+	if (!l->set)
+		return;
+	jw_object(&d->w, "landlock");
+	for (int list = PLAN_READ_WRITE; list >= PLAN_NO_ACCESS; list--) {
+		jw_array(&d->w, plan_landlock_list(list));
+		for (size_t i = 0; i < l->n; i++)
+			if ((int)l->v[i].access == list)
+				jw_string(&d->w, NULL, l->v[i].path);
+		jw_end(&d->w);
+	}
+	jw_end(&d->w);
+}
+
 static void rest(struct dump *d, const struct plan *p)
 {
 	const struct spec_linux *os = p->os;
@@ -438,6 +453,7 @@ int plan_dump_json(const struct plan *p, FILE *out)
 	rest(&d, p);
 	process(&d, &p->process);
 	seccomp(&d, p);
+	landlock(&d, &p->landlock);
 	hooks(&d, p->hooks);
 	messages(&d, p);
 	jw_end(&d.w);

@@ -350,6 +350,21 @@ static void settings(struct page *d, const struct plan *p)
 		     table_name(&spec_seccomp_actions, os->seccomp.default_action));
 }
 
+static void landlock(struct page *d, const struct plan_landlock *l)
+{
+	static const char *const meaning[] = {
+		[PLAN_NO_ACCESS] = "no access",
+		[PLAN_READ_ONLY] = "may be read and executed",
+		[PLAN_READ_WRITE] = "may be read, executed and changed",
+	};
+
+	if (!l->set)
+		return;
+	heading(d, "Landlock", "what is below no path of this list cannot be opened");
+	for (size_t i = 0; i < l->n; i++)
+		line(d, l->v[i].path, "%s", meaning[l->v[i].access]);
+}
+
 static void hooks(struct page *d, const struct spec_hooks *h)
 {
 	static const char *const when[HOOK_KINDS] = {
@@ -409,6 +424,7 @@ int plan_dump_text(const struct plan *p, FILE *out)
 	device_rules(&d, &p->cgroup);
 	settings(&d, p);
 	process(&d, &p->process);
+	landlock(&d, &p->landlock);
 	hooks(&d, p->hooks);
 	messages(&d, p);
 	if (fflush(out) != 0 || ferror(out))

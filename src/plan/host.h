@@ -25,6 +25,7 @@ struct host {
 	const char *own_cgroup;
 	bool apparmor, selinux; /* active on this host */
 	bool resctrl;		/* mounted */
+	int landlock_abi;	/* -errno: there is none; asked only where the config needs it */
 	const char *os, *arch;	/* "linux", GOARCH name, for image annotations (S-38) */
 };
 

@@ -27,6 +27,7 @@ int plan_make_root(struct maker *m, struct err *e);
 int plan_make_mounts(struct maker *m, struct err *e);
 int plan_make_devices(struct maker *m, struct err *e);
 int plan_make_process(struct maker *m, struct err *e);
+int plan_make_landlock(struct maker *m, struct err *e);
 int plan_make_sysctls(struct maker *m, struct err *e);
 int plan_make_cgroup(struct maker *m, struct err *e);
 

@@ -75,9 +75,9 @@ static int refuse_unknown(struct maker *m, struct err *e)
 static int run_parts(struct maker *m, struct err *e)
 {
 	static int (*const parts[])(struct maker *, struct err *) = {
-		refuse_unknown,	   plan_make_ns,      plan_make_ids,
-		plan_make_root,	   plan_make_mounts,  plan_make_devices,
-		plan_make_process, plan_make_sysctls, plan_make_cgroup,
+		refuse_unknown,	   plan_make_ns,      plan_make_ids,	 plan_make_root,
+		plan_make_mounts,  plan_make_devices, plan_make_process, plan_make_landlock,
+		plan_make_sysctls, plan_make_cgroup,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
@@ -129,6 +129,7 @@ int plan_make_exec(const struct spec *s, const struct host *h, const struct plan
 		plan_make_ns,
 		plan_make_ids,
 		plan_make_process,
+		plan_make_landlock,
 	};
 	struct plan p = {
 		.id = o->id,

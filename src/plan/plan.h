@@ -218,6 +218,28 @@ struct plan_process {
 	bool seccomp_early; /* without no_new_privs: filter before capabilities are dropped */
 };
 
+/* ---- Landlock, by annotation (plan/landlock.c) ---- */
+#define PLAN_LANDLOCK "run.hull.landlock"
+enum { PLAN_LANDLOCK_MAX = 1024 };
+enum plan_access {
+	PLAN_NO_ACCESS,
+	PLAN_READ_ONLY, /* read and execute */
+	PLAN_READ_WRITE /* everything */
+};
+struct plan_landlock_path {
+	const char *path; /* absolute, in normal form, in the container; not resolved */
+	enum plan_access access;
+};
+/* The most specific path decides; what no path is above of is not accessible. */
+struct plan_landlock {
+	bool set;
+	bool resolved; /* the paths lead through no symlink: exec, which must not follow any */
+	struct plan_landlock_path *v;
+	size_t n;
+};
+/* Name of the list: "readOnly". */
+const char *plan_landlock_list(enum plan_access access);
+
 struct plan_sysctl {
 	const char *pointer, *key; /* with slashes */
 	const char *value;
@@ -240,6 +262,7 @@ struct plan {
 	struct strv masked, readonly;
 	struct plan_cgroup cgroup;
 	struct plan_process process;
+	struct plan_landlock landlock;
 	struct plan_sysctl *sysctls;
 	size_t n_sysctls;
 	const char *hostname, *domainname; /* NULL: leave */
@@ -262,8 +285,9 @@ struct plan_options {
 	bool no_pivot, no_new_keyring, detach;
 	enum plan_cgroup_manager manager;
 	bool no_create_mountpoints, default_filesystems, strict_namespaces, strict;
-	bool exec;	     /* the process joins a container: its pid is not known before */
-	bool terminal_given; /* the verb can serve a terminal without a socket (foreground run) */
+	const char *landlock; /* exec: the lists as create resolved them */
+	bool exec;	      /* the process joins a container: its pid is not known before */
+	bool terminal_given;  /* the verb can serve a terminal without a socket (foreground run) */
 };
 
 /*

@@ -26,6 +26,7 @@ enum {
  * prefix. */
 static const char *const unsafe[] = {
 	"org.opencontainers.image.stopSignal",
+	"run.hull.landlock",
 	"run.oci.keep_original_groups",
 	"run.oci.seccomp.receiver",
 	"run.oci.seccomp_bpf_data",

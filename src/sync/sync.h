@@ -24,9 +24,10 @@
 	X(CONSOLE, "console", INIT, 0, 1)  /* pty master */                                        \
 	X(SECCOMP, "seccomp?", INIT, 0, 1) /* notify listener */                                   \
 	X(SECCOMPED, "seccomp!", RUNTIME, 0, 0)                                                    \
-	X(READY, "ready", INIT, 0, 0)		     /* everything but execve is done */           \
-	X(CREATED, "created", RUNTIME, 0, 0)	     /* recorded: wait for `hull start` */         \
-	X(START, "start", RUNTIME, 0, 0)	     /* go; end of file then means: executed */    \
+	X(LANDLOCK, "landlock", INIT, 0, 1)  /* the lists with their paths resolved, as text */    \
+	X(READY, "ready", INIT, 0, 0)	     /* everything but execve is done */                   \
+	X(CREATED, "created", RUNTIME, 0, 0) /* recorded: wait for `hull start` */                 \
+	X(START, "start", RUNTIME, 0, 0)     /* go; end of file then means: executed */            \
 	X(START_WITH, "start with", RUNTIME, 0, 1)   /* the same with another process as JSON */   \
 	X(WARN, "warn", INIT, SYNC_TEXT_MAX, 0)	     /* a line for the log */                      \
 	X(FAIL, "fail", INIT, sizeof(struct err), 0) /* the end */

@@ -21,6 +21,7 @@ struct setup {
 
 static const struct setup start = {
 	.host = { .initial_userns = true,
+		  .landlock_abi = 7,
 		  .caps_effective = (UINT64_C(2) << 40) - 1,
 		  .caps_bounding = (UINT64_C(2) << 40) - 1,
 		  .last_cap = 40,
