@@ -81,7 +81,7 @@ docs: all
 	@tools/errors-doc doc/errors.md
 	@tools/kernel-facts doc/kernel.md
 	@tools/choreography-doc
-	@tools/man-page $(B)/hull man/hull.8
+	@tools/man-page $(B)/hull man
 
 # Needs root and meson's bench targets; shows medians, ratios, memory, system calls. See doc/performance.md.
 bench: all

@@ -76,7 +76,7 @@ static const char *nearest(const struct opt *t, size_t n, const char *word, unsi
 /* @name: @word without dashes and value. */
 static int unknown(struct parser *p, const char *word, const char *name, size_t len)
 {
-	unsigned distance = (unsigned)MIN(len / 3 + 1, (size_t)4);
+	unsigned distance = (unsigned)MIN(len / 2 + 1, (size_t)4);
 	const char *best = NULL, *verb = p->cmd ? p->cmd->name : "";
 	char text[64];
 
@@ -98,7 +98,7 @@ static int unknown(struct parser *p, const char *word, const char *name, size_t 
 
 int cmd_unknown(const char *name, struct err *e)
 {
-	unsigned distance = (unsigned)MIN(strlen(name) / 3 + 1, (size_t)4);
+	unsigned distance = (unsigned)MIN(strlen(name) / 2 + 1, (size_t)4);
 	const char *best = NULL;
 
 	for (size_t i = 0; i < cmd_table_n; i++) {

@@ -8,13 +8,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/seccomp.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/str.h"
 #include "doctor/room.h"
 #include "sys/call.h"
+#include "sys/landlock.h"
 #include "sys/pidfd.h"
 
 enum { FLOOR_MAJOR = 5, FLOOR_MINOR = 14 };
@@ -146,17 +146,19 @@ static void look_result(struct doctor *d)
 		       "%s; hull needs it %s", strerror(-r), d->check->need);
 }
 
-/* Nothing of hull's: programs inside may confine themselves with it. */
+/* src/plan/landlock.c refuses the annotation below ABI 3. */
 static void look_landlock(struct doctor *d)
 {
-	long r = syscall(SYS_landlock_create_ruleset, NULL, 0,
-			 1 /* LANDLOCK_CREATE_RULESET_VERSION */);
+	int r = landlock_abi();
 
-	if (r > 0)
-		ok(d, "version %ld", r);
+	if (r >= 3)
+		ok(d, "ABI %d", r);
+	else if (r > 0)
+		answer(d, DOCTOR_NOTE, "", "boot Linux 6.2 or later",
+		       "ABI %d: the annotation run.hull.landlock is refused, it needs 3", r);
 	else
 		answer(d, DOCTOR_NOTE, "", "add landlock to the kernel's parameter lsm=",
-		       "%s; hull does not use it, programs in containers may", strerror(errno));
+		       "%s: the annotation run.hull.landlock is refused", strerror(-r));
 }
 
 static void look_memfd_noexec(struct doctor *d)
