@@ -153,9 +153,12 @@ static int step_namespaces(struct exec *x, struct err *e)
 		return err_sys(e, ERR_NSP_OPEN, r, "read /proc/%d/ns", pid);
 	/*
 	 * Without the right to enter a pid namespace there is one in the user namespace: a fork has
-	 * to follow there.
+	 * to follow there. SECURITY: X3, CVE-2016-9962: it has to as well where no user namespace
+	 * shields the newcomer: born inside, it is seen there while it lives in the host's mount
+	 * namespace, and who has CAP_SYS_PTRACE goes to the host through its /proc/PID/root.
 	 */
-	in->fork = in->join & CLONE_NEWPID && !host_can(&x->c->host, CAP_SYS_ADMIN);
+	in->fork = in->join & CLONE_NEWPID &&
+		   (!(in->join & CLONE_NEWUSER) || !host_can(&x->c->host, CAP_SYS_ADMIN));
 	if (!in->fork && in->join & CLONE_NEWNS)
 		return 0;
 	if (!(in->join & CLONE_NEWNS)) { /* the container's root is one of chroot(2) */
@@ -233,6 +236,7 @@ static int step_clone(struct exec *x, struct err *e)
 		return err_sys(e, ERR_GEN_SYS, r, "make the channel");
 	x->chan = pair[0];
 	x->init_chan = pair[1];
+	close_inherited(x->c, x->o->preserve_fds + x->o->listen_fds);
 	prepare_init(x);
 	if (x->init.join & CLONE_NEWPID && !x->init.fork) {
 		r = ns_children_enter(x->s.st.pidfd, &home, e);
@@ -269,8 +273,8 @@ static int step_clone(struct exec *x, struct err *e)
 	return 0;
 }
 
-/* What only the runtime may set, of a process that waits for an answer or has not come far. */
-static int step_adjust(struct exec *x, struct err *e)
+/* What only the runtime may set, of the process that will be the program. */
+static int adjust(struct exec *x, struct err *e)
 {
 	const struct spec_process *p = &x->spec.process;
 	struct tune_rdt *rdt = &x->s.rec.rdt;
@@ -289,6 +293,11 @@ static int step_adjust(struct exec *x, struct err *e)
 	return r;
 }
 
+static int step_adjust(struct exec *x, struct err *e)
+{
+	return x->init.fork ? 0 : adjust(x, e);
+}
+
 static int serve_forked(struct exec *x, struct sync_msg *m, struct err *e)
 {
 	siginfo_t end;
@@ -305,7 +314,7 @@ static int serve_forked(struct exec *x, struct sync_msg *m, struct err *e)
 	fd_close(&x->pidfd);
 	x->pidfd = fd_take(&m->fd);
 	x->pid = pid;
-	return 0;
+	return adjust(x, e);
 }
 
 static int serve_console(struct exec *x, struct sync_msg *m, struct err *e)
@@ -322,9 +331,12 @@ static int serve_console(struct exec *x, struct sync_msg *m, struct err *e)
 	return r;
 }
 
+/* What comes of a fork may be READY before the intermediate has said that there was one. */
 static int step_serve(struct exec *x, struct err *e)
 {
-	for (;;) {
+	bool ready = false;
+
+	while (!ready || x->forked != x->init.fork) {
 		struct sync_msg m;
 		int r = spawn_wait(x->chan, x->signals, e);
 
@@ -334,9 +346,9 @@ static int step_serve(struct exec *x, struct err *e)
 			return r;
 		if (r == 0)
 			return spawn_died(&x->s, x->pidfd, e);
-		if (m.kind == SYNC_READY)
-			return 0;
-		if (m.kind == SYNC_FORKED)
+		if (m.kind == SYNC_READY && !ready)
+			ready = true, r = 0;
+		else if (m.kind == SYNC_FORKED)
 			r = serve_forked(x, &m, e);
 		else if (m.kind == SYNC_CONSOLE)
 			r = serve_console(x, &m, e);
@@ -347,6 +359,7 @@ static int step_serve(struct exec *x, struct err *e)
 		if (r < 0)
 			return r;
 	}
+	return 0;
 }
 
 /* The process is in its cgroup and waits. */

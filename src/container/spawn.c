@@ -368,18 +368,18 @@ static int step_raise_limits(struct spawn *sp, struct err *e)
 	return sp->bp.plan.process.set ? tune_rlimits_raise(&sp->bp.spec.process, e) : 0;
 }
 
-/*
- * SECURITY: X1. Close-on-exec is not enough: a created container holds what it was born with until
- * start, and a caller that waits for the end of its pipe would wait as long.
- */
+void close_inherited(struct ctx *c, unsigned kept)
+{
+	for (size_t i = 0; i < c->n_inherited; i++)
+		if (c->inherited[i] >= (int)(3 + kept))
+			close(c->inherited[i]);
+	c->n_inherited = 0;
+}
+
 static int step_close_inherited(struct spawn *sp, struct err *e)
 {
-	int keep = (int)(3 + sp->o->preserve_fds + sp->o->listen_fds);
-
 	(void)e;
-	for (size_t i = 0; i < sp->c->n_inherited; i++)
-		if (sp->c->inherited[i] >= keep)
-			close(sp->c->inherited[i]);
+	close_inherited(sp->c, sp->o->preserve_fds + sp->o->listen_fds);
 	return 0;
 }
 

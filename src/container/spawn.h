@@ -83,6 +83,13 @@ int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind k
 		const struct record *rec, enum spec_status st, bool keep_going, int interrupt,
 		struct err *e);
 /*
+ * Close what the caller of hull left open above the streams and the @kept descriptors behind them.
+ * SECURITY: X1. Close-on-exec is not enough: a created container holds what it was born with until
+ * start, a caller that waits for the end of its pipe would wait as long, and who is inside a
+ * container already may look at what a newcomer holds.
+ */
+void close_inherited(struct ctx *c, unsigned kept);
+/*
  * notify.c: NOTIFY_SOCKET (features.md a.4). Without it in the environment all of them do nothing.
  */
 /* before planning: mount and variable */

@@ -42,12 +42,10 @@ static int step_join(struct init *in, struct err *e)
 	fd_close(&in->target);
 	if (r == 0 && in->join & CLONE_NEWUSER)
 		r = cred_become_ns_root(&in->plan->ids, e);
-	if (r == 0 && in->fork)
-		r = init_fork_next(in, 0, e);
 	if (r == 0)
-		r = die_with_runtime(e);
+		r = in->fork ? init_fork_next(in, 0, e) : die_with_runtime(e);
 	/* KERNEL: a change of ids sets it to fs.suid_dumpable. PR_SET_DUMPABLE(2const) */
-	return r < 0 ? r : cred_set_dumpable(false, e);
+	return r < 0 || !(in->join & CLONE_NEWUSER) ? r : cred_set_dumpable(false, e);
 }
 
 /* From the devpts that the container has mounted (rule D4). */

@@ -11,6 +11,8 @@ from lib.table import TABLE, ids_of, write_coverage
 
 
 class Tap:
+    ids_of = staticmethod(ids_of)
+
     def __init__(self, out, runtime, coverage, files=()):
         self.out, self.runtime, self.coverage, self.files = out, runtime, coverage, files
         self.all_items, self.outcomes, self.number = [], {}, 0
@@ -65,7 +67,7 @@ class Tap:
 
     def finish(self, nodeid):
         report, outcome = self.reports[nodeid], self.outcomes[nodeid]
-        ids = ids_of(self.items[nodeid])
+        ids = self.ids_of(self.items[nodeid])
         self.number += 1
         self.count[outcome] += 1
         line = f"{'not ok' if outcome == 'failed' else 'ok'} {self.number} - " \
