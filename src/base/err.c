@@ -82,6 +82,21 @@ void err_drop(struct err *e, const char *why)
 	err_clear(e);
 }
 
+/*
+ * The text of @code as the C library has it, but beginning in lower case: Docker and CRI-O look for
+ * "permission denied", "no such file or directory" and "no such process" in just that spelling. A
+ * word such as "RPC" or "I/O" stays.
+ */
+static void add_errno(struct strbuf *b, int code)
+{
+	const char *text = strerror(code);
+	bool word = *text >= 'A' && *text <= 'Z' && text[1] >= 'a' && text[1] <= 'z';
+	const char first[] = { word ? (char)(*text | 0x20) : *text, '\0' };
+
+	sb_add(b, first);
+	sb_add(b, *text ? text + 1 : text);
+}
+
 size_t err_format(const struct err *e, char *buf, size_t size)
 {
 	struct strbuf b = { .buf = buf, .size = size };
@@ -98,7 +113,7 @@ size_t err_format(const struct err *e, char *buf, size_t size)
 	sb_escape(&b, e->msg);
 	if (e->code > 0) {
 		sb_add(&b, ": ");
-		sb_add(&b, strerror(e->code));
+		add_errno(&b, e->code);
 	}
 	return b.len;
 }

@@ -82,7 +82,7 @@ int record_write(const struct entry *en, const struct record *r, struct arena *a
  * record_draft syncs it and the next record, which record_commit then only renames, or writes anew
  * when it has become another one meanwhile.
  */
-enum { STORE_NAME = 64 }; /* bytes of the name that a file has before its own */
+enum { STORE_NAME = 256 }; /* bytes of the name that a file has before its own */
 struct record_draft {
 	int fd; /* of the intent until it is synced, -1 */
 	char tmp[STORE_NAME];

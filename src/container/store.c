@@ -323,7 +323,8 @@ int store_draft(int dir, const char *name, mode_t mode, const void *p, size_t n,
 	_cleanup_fd_ int fd = -1;
 	int r;
 
-	r = str_format(tmp, STORE_NAME, ".new-%s-%d", name, (int)getpid());
+	/* The name itself may be the longest there is: pid files of `docker exec` have 68 bytes. */
+	r = str_format(tmp, STORE_NAME, ".new-%.200s-%d", name, (int)getpid());
 	if (r < 0)
 		return r;
 	fd = sys_openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);

@@ -134,6 +134,8 @@ static int read_number(struct reader *r, const struct field *f, struct jv v, voi
 	}
 	if (x < 0)
 		return x;
+	if ((f->flags & ZERO_IS_NONE) && !u && !i)
+		return 0;
 	switch (f->kind) {
 	case F_U32:
 		*(uint32_t *)m = (uint32_t)u;

@@ -47,6 +47,8 @@ enum field_flags {
 	EMPTY_IS_NONE = 8, /* "" is as good as absent: clients in Go cannot tell them apart */
 	DEPRECATED = 16,   /* noted */
 	NUMBER_LIST = 32,  /* CPUs or memory nodes: "0-3,7" */
+	ZERO_IS_NONE =
+		64, /* 0 is as good as absent, for the same reason; for settings that 0 cannot be */
 };
 
 struct object_type;

@@ -70,15 +70,18 @@ static OBJECT_TYPE(device_rule, spec_device_rule, .check = check_device_rule);
 
 /* ---- memory, cpu, pids ---- */
 
-/* Bytes, or -1 for no limit. */
+/*
+ * Bytes, or -1 for no limit. ZERO_IS_NONE here and below: `docker run` gives every container the
+ * blockIO weight 0, and `docker update` gives 0 for every limit that stays as it is.
+ */
 #define BYTES(name_, member, flags) NUMBER(spec_memory, name_, member, -1, INT64_MAX, flags)
 
 static const struct field memory_fields[] = {
-	BYTES("limit", limit, 0),
-	BYTES("reservation", reservation, 0),
-	BYTES("swap", swap, 0),
-	BYTES("kernel", kernel, DEPRECATED),
-	BYTES("kernelTCP", kernel_tcp, DEPRECATED),
+	BYTES("limit", limit, ZERO_IS_NONE),
+	BYTES("reservation", reservation, ZERO_IS_NONE),
+	BYTES("swap", swap, ZERO_IS_NONE),
+	BYTES("kernel", kernel, DEPRECATED | ZERO_IS_NONE),
+	BYTES("kernelTCP", kernel_tcp, DEPRECATED | ZERO_IS_NONE),
 	NUMBER(spec_memory, "swappiness", swappiness, 0, 100, 0),
 	VALUE(spec_memory, "disableOOMKiller", disable_oom_killer, 0),
 	VALUE(spec_memory, "useHierarchy", use_hierarchy, 0),
@@ -87,10 +90,10 @@ static const struct field memory_fields[] = {
 static OBJECT_TYPE(memory, spec_memory, .set = true);
 
 static const struct field cpu_fields[] = {
-	VALUE(spec_cpu, "shares", shares, 0),
-	VALUE(spec_cpu, "quota", quota, 0),
+	VALUE(spec_cpu, "shares", shares, ZERO_IS_NONE),
+	VALUE(spec_cpu, "quota", quota, ZERO_IS_NONE),
 	VALUE(spec_cpu, "burst", burst, 0),
-	VALUE(spec_cpu, "period", period, 0),
+	VALUE(spec_cpu, "period", period, ZERO_IS_NONE),
 	VALUE(spec_cpu, "realtimeRuntime", realtime_runtime, 0),
 	VALUE(spec_cpu, "realtimePeriod", realtime_period, 0),
 	VALUE(spec_cpu, "cpus", cpus, EMPTY_IS_NONE | NUMBER_LIST),
@@ -153,8 +156,8 @@ static OBJECT_TYPE(throttle_device, spec_throttle_device);
 	LIST(spec_block_io, name_, throttle[kind], n_throttle[kind], throttle_device)
 
 static const struct field block_io_fields[] = {
-	NUMBER(spec_block_io, "weight", weight, 0, UINT16_MAX, 0),
-	NUMBER(spec_block_io, "leafWeight", leaf_weight, 0, UINT16_MAX, 0),
+	NUMBER(spec_block_io, "weight", weight, 0, UINT16_MAX, ZERO_IS_NONE),
+	NUMBER(spec_block_io, "leafWeight", leaf_weight, 0, UINT16_MAX, ZERO_IS_NONE),
 	LIST(spec_block_io, "weightDevice", weight_devices, n_weight_devices, weight_device),
 	THROTTLE("throttleReadBpsDevice", THROTTLE_READ_BPS),
 	THROTTLE("throttleWriteBpsDevice", THROTTLE_WRITE_BPS),

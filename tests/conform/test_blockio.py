@@ -65,6 +65,12 @@ def test_weight(ctr):
     assert value(ctr, name).split()[-1] == "300"  # bfq: "default 300" in some kernels
 
 
+@req("LNX-BLKIO-01", needs=["root"])
+def test_no_weight(ctr):
+    """0 is no weight: Docker writes it into every config.json."""
+    limited(ctr, weight=0, leafWeight=0).created()
+
+
 @req("LNX-BLKIO-02")
 def test_leaf_weight(ctr):
     need_io()

@@ -239,6 +239,17 @@ def test_detached(ctr):
 
 
 @req("S-26")
+def test_long_pid_file(ctr):
+    """A name of 68 bytes, as `docker exec` has it, and the longest that there is."""
+    ctr.started()
+    for name in ("5" * 64 + ".pid", "5" * 255):
+        pid_file = os.path.join(ctr.top, name)
+        ctr.call("exec", "--pid-file", pid_file, ctr.id, "/bin/true").ok()
+        with open(pid_file, encoding="ascii") as f:
+            assert f.read().isdigit()
+
+
+@req("S-26")
 def test_preserve_fds(ctr):
     ctr.started()
     with open(ctr.bundle.file("/kept"), "w", encoding="ascii") as f:

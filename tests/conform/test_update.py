@@ -104,6 +104,26 @@ def test_resources(live, stdin, tmp_path):
     assert value(live, "pids.max") == "23"
 
 
+@req("LNX-MEM-01", needs=["root"])
+def test_zero_is_as_before(live, tmp_path):
+    """`docker update` gives 0 for each limit that is not meant."""
+    cgroups.need("memory")
+    cgroups.need("cpu")
+    live.bundle.linux["resources"] = {
+        "memory": {"limit": 64 * MIB, "reservation": 32 * MIB, "swap": 128 * MIB},
+        "cpu": {"shares": 512, "quota": 50000, "period": 100000}}
+    live.started()
+    names = [("memory.max", "memory.limit_in_bytes"), ("memory.low", "memory.soft_limit_in_bytes"),
+             ("cpu.weight", "cpu.shares"), ("cpu.max", "cpu.cfs_quota_us")]
+    before = [value(live, *name) for name in names]
+    file = tmp_path / "resources.json"
+    file.write_text(json.dumps({
+        "memory": {"limit": 0, "reservation": 0, "swap": 0, "kernel": 0},
+        "cpu": {"shares": 0, "quota": 0, "period": 0}, "blockIO": {"weight": 0}}))
+    update(live, "-r", str(file)).ok()
+    assert [value(live, *name) for name in names] == before
+
+
 def hugepages():
     name = "hugetlb.2MB"
     sizes = "/sys/kernel/mm/hugepages/hugepages-2048kB"

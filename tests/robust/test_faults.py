@@ -64,7 +64,7 @@ def root_full(h):
                 h.hull("start", name, root=root).ok()
                 h.delete(name, root=root)
             else:
-                h.error_line(r, "No space left on device")
+                h.error_line(r, "no space left on device")
             h.nothing_left(name, root=root)
 
 
@@ -77,7 +77,7 @@ def root_without_inodes(h):
             if r.code == 0:
                 h.delete(name, root=root)
             else:
-                h.error_line(r, "No space left on device")
+                h.error_line(r, "no space left on device")
             h.nothing_left(name, root=root)
 
 
@@ -101,7 +101,7 @@ def root_read_only(h):
         eventually(lambda: h.state(name, root=root)["status"] == "stopped", "the end of it")
         call("mount", "-o", "remount,ro", root).ok()
         path, other = h.bundle()
-        h.error_line(h.hull("create", "--bundle", path, other, root=root), "Read-only file system")
+        h.error_line(h.hull("create", "--bundle", path, other, root=root), "read-only file system")
         eq(h.state(name, root=root)["status"], "stopped", "state")
         h.nothing_left(other, root=root)
         call("mount", "-o", "remount,rw", root).ok()
@@ -118,7 +118,7 @@ def pid_file(h):
 
 @test("R2: a log file that cannot be opened or written")
 def log_file(h):
-    h.error_line(h.hull("--log", h.path("missing", "log"), "list"), "--log", "No such file")
+    h.error_line(h.hull("--log", h.path("missing", "log"), "list"), "--log", "no such file")
     path, name = h.bundle()
     h.hull("--log", "/dev/full", "create", "--bundle", path, name).ok()
     h.delete(name)
@@ -148,7 +148,7 @@ def too_few_descriptors(h):
         r = h.hull("run", "--bundle", path, name,
                    preexec_fn=lambda n=n: resource.setrlimit(resource.RLIMIT_NOFILE, (n, n)))
         if r.code:
-            h.error_line(r, "Too many open files" if "open files" in r.err else "No file descriptors available")
+            h.error_line(r, "too many open files" if "open files" in r.err else "no file descriptors available")
         worked += r.code == 0
         try:
             h.nothing_left(name)

@@ -96,7 +96,7 @@ TEST(first_error_wins)
 	err_at(&e, -ENOTDIR, "/other");
 	err_step(&e, -ENOTDIR, "mounts");
 	err_format(&e, line, sizeof(line));
-	CHECK_STR(line, "mounts: /mounts/3: mount x: Not a directory");
+	CHECK_STR(line, "mounts: /mounts/3: mount x: not a directory");
 	CHECK_STR(err_info(e.id)->text, "HULL-MNT-003");
 	CHECK(err_find("hull-mnt-003") == err_info(ERR_MNT_TARGET));
 }

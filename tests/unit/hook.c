@@ -310,7 +310,7 @@ TEST(missing_and_not_executable)
 	CHECK_INT(l.e.id, ERR_HOK_EXEC);
 	CHECK_STR(line_of(&l), arena_printf(&mem,
 					    "/hooks/prestart/0: hook %s/none: execve: "
-					    "No such file or directory",
+					    "no such file or directory",
 					    dir));
 	path = script("plain", "true");
 	chmod(path, 0644);

@@ -250,14 +250,14 @@ BOX_TEST(links_that_lead_nowhere_are_refused)
 	box_init(&b);
 	make_link("loop", TOP "/root/loop");
 	add_fs(&b, "tmpfs", "/loop", "");
-	RUN_REFUSED(&b, ERR_MNT_TARGET, "/mounts/0", "Too many levels");
+	RUN_REFUSED(&b, ERR_MNT_TARGET, "/mounts/0", "too many levels");
 	box_init(&b);
 	make_dir(TOP "/root/proc");
 	make_link("/proc/self/root/tmp", TOP "/root/magic");
 	b.flags = CLONE_NEWPID;
 	add_fs(&b, "proc", "/proc", "");
 	add_fs(&b, "tmpfs", "/magic", "");
-	RUN_REFUSED(&b, ERR_MNT_TARGET, "/mounts/1", "Too many levels");
+	RUN_REFUSED(&b, ERR_MNT_TARGET, "/mounts/1", "too many levels");
 }
 
 /* ---- devices ---- */

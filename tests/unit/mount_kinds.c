@@ -95,7 +95,7 @@ BOX_TEST(tmpcopyup_that_does_not_fit)
 	close(fd);
 	box_init(&b);
 	add_fs(&b, "tmpfs", "/data", "size=64k")->copy_up = true;
-	RUN_REFUSED(&b, ERR_MNT_NEW, "/mounts/0", "No space");
+	RUN_REFUSED(&b, ERR_MNT_NEW, "/mounts/0", "no space");
 }
 
 /* ---- id maps ---- */
@@ -275,7 +275,7 @@ BOX_TEST(symlinks_as_sources)
 	make_link("other", TOP "/root/etc/localtime");
 	box_init(&b);
 	add_bind(&b, TOP "/l/link", "/etc/localtime", false)->copy_symlink = true;
-	RUN_REFUSED(&b, ERR_MNT_TARGET, "/mounts/0", "File exists");
+	RUN_REFUSED(&b, ERR_MNT_TARGET, "/mounts/0", "file exists");
 }
 
 static void inside_nofollow_dest(struct box *b)

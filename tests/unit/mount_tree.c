@@ -200,7 +200,7 @@ BOX_TEST(missing_things_are_named)
 	box_init(&b);
 	add_fs(&b, "tmpfs", "/tmp", "");
 	add_bind(&b, TOP "/nosuch", "/data", true);
-	RUN_REFUSED(&b, ERR_MNT_SOURCE, "/mounts/1", "No such file or directory");
+	RUN_REFUSED(&b, ERR_MNT_SOURCE, "/mounts/1", "no such file or directory");
 	CHECK(strstr(last_line(), TOP "/nosuch"));
 
 	box_init(&b);
@@ -210,7 +210,7 @@ BOX_TEST(missing_things_are_named)
 	box_init(&b);
 	put(TOP "/afile", "");
 	b.plan.root.path = TOP "/afile";
-	RUN_REFUSED(&b, ERR_MNT_ROOTFS, "/root/path", "Not a directory");
+	RUN_REFUSED(&b, ERR_MNT_ROOTFS, "/root/path", "not a directory");
 
 	box_init(&b);
 	add_fs(&b, "nosuchfs", "/x", "");
@@ -237,10 +237,10 @@ BOX_TEST(kinds_must_fit)
 	make_dir(TOP "/root/dir");
 	put(TOP "/root/file", "");
 	add_bind(&b, TOP "/src/file", "/dir", false);
-	RUN_REFUSED(&b, ERR_MNT_TARGET, "/mounts/0", "Not a directory");
+	RUN_REFUSED(&b, ERR_MNT_TARGET, "/mounts/0", "not a directory");
 	box_init(&b);
 	add_bind(&b, TOP "/src", "/file", false);
-	RUN_REFUSED(&b, ERR_MNT_TARGET, "/mounts/0", "Not a directory");
+	RUN_REFUSED(&b, ERR_MNT_TARGET, "/mounts/0", "not a directory");
 }
 
 UNIT_MAIN

@@ -285,7 +285,7 @@ TEST_IN_CHILD(namespace_files_are_proved)
 		{ file, "is not a namespace file" },
 		/* and does not block */
 		{ fifo, "is not a namespace file" },
-		{ "/proc/self/ns/nosuch", "No such file" },
+		{ "/proc/self/ns/nosuch", "no such file" },
 		{ "/", "is not a namespace file" },
 	};
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
