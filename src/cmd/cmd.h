@@ -22,7 +22,7 @@ struct args {
 	/* verbs */
 	const char *bundle, *config, *pid_file, *console_socket, *pidfd_socket, *preserve_fds,
 		*format, *signal, *timeout, *file, *process, *cwd, *user, *apparmor, *process_label,
-		*resources, *interval;
+		*resources, *interval, *count, *sort;
 	const char *host_root; /* doctor */
 	/* of update, as given */
 	struct {
@@ -83,7 +83,8 @@ struct cmd {
 
 extern const struct cmd cmd_create, cmd_run, cmd_exec, cmd_start, cmd_state, cmd_kill, cmd_stop,
 	cmd_delete, cmd_list, cmd_wait, cmd_pause, cmd_resume, cmd_ps, cmd_spec, cmd_features,
-	cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_update, cmd_events, cmd_version, cmd_help;
+	cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_update, cmd_events, cmd_version, cmd_help,
+	cmd_top;
 extern const struct cmd cmd_doctor;
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_n;

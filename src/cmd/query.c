@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd/query: the verbs that only look: state, list, ps, gc.
+ * cmd/query: the verbs that only look: state, list, gc.
  */
 #include <stdio.h>
 
@@ -150,28 +150,6 @@ static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *
 	return json ? list_json(c, ids, n) : list_table(c, ids, n);
 }
 
-static int run_ps(struct ctx *c, struct args *a, int *ret_status, struct err *e)
-{
-	int *pids = NULL, r, json = cmd_format(a, false, e);
-	size_t n = 0;
-
-	(void)ret_status;
-	if (json < 0)
-		return json;
-	r = container_pids(c, a->v[0], &pids, &n, e);
-	if (r < 0)
-		return r;
-	if (json)
-		printf("[");
-	else
-		printf("PID\n");
-	for (size_t i = 0; i < n; i++)
-		printf(json ? "%s%d" : "%s%d\n", json && i ? "," : "", pids[i]);
-	if (json)
-		printf("]\n");
-	return 0;
-}
-
 static int run_gc(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
 	struct gc_item *v = NULL;
@@ -202,8 +180,6 @@ static const struct opt list_opts[] = {
 	OPT_T("format", 'f', format, "table|json", "form of the output"),
 	OPT_F("quiet", 'q', quiet, "ids only"),
 };
-static const struct opt ps_opts[] = { OPT_T("format", 'f', format, "table|json",
-					    "form of the output") };
 static const struct opt gc_opts[] = {
 	OPT_F("remove", 0, remove, "remove what was found"),
 	OPT_T("format", 'f', format, "table|json", "form of the output"),
@@ -213,8 +189,6 @@ const struct cmd cmd_state =
 	CMD("state", "ID", "show the state of a container as JSON", none, 1, 1, run_state);
 const struct cmd cmd_list =
 	CMD("list", "", "list the containers of this state root", list_opts, 0, 0, run_list);
-const struct cmd cmd_ps =
-	CMD("ps", "ID [ps options]", "list the processes of a container", ps_opts, 1, 64, run_ps);
 const struct cmd cmd_gc =
 	CMD("gc", "", "find what killed commands and reboots left in this state root", gc_opts, 0,
 	    0, run_gc);
