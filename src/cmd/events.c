@@ -192,6 +192,97 @@ static void put_rest(struct jw *w, const struct cgroup_stats *s)
 	jw_end(w);
 }
 
+/* Names and spelling of keys as clients of runc read them. */
+static void put_network(struct jw *w, struct events *v, struct arena *a)
+{
+	struct net_stats *x;
+	size_t n;
+
+	events_network(v, a, &x, &n);
+	if (!n)
+		return;
+	jw_array(w, "network_interfaces");
+	for (size_t i = 0; i < n; i++) {
+		jw_object(w, NULL);
+		jw_string(w, "Name", x[i].name);
+		jw_u64(w, "RxBytes", x[i].rx.bytes);
+		jw_u64(w, "RxPackets", x[i].rx.packets);
+		jw_u64(w, "RxErrors", x[i].rx.errors);
+		jw_u64(w, "RxDropped", x[i].rx.dropped);
+		jw_u64(w, "TxBytes", x[i].tx.bytes);
+		jw_u64(w, "TxPackets", x[i].tx.packets);
+		jw_u64(w, "TxErrors", x[i].tx.errors);
+		jw_u64(w, "TxDropped", x[i].tx.dropped);
+		jw_end(w);
+	}
+	jw_end(w);
+}
+
+static void put_text(struct jw *w, const char *key, const char *value)
+{
+	if (value)
+		jw_string(w, key, value);
+}
+
+static void put_rdt_nodes(struct jw *w, const struct tune_rdt_stats *s)
+{
+	bool mbm = false, cmt = false;
+
+	for (size_t i = 0; i < s->n_nodes; i++) {
+		mbm |= s->nodes[i].has_total || s->nodes[i].has_local;
+		cmt |= s->nodes[i].has_occupancy;
+	}
+	if (mbm)
+		jw_array(w, "mbm_stats");
+	for (size_t i = 0; mbm && i < s->n_nodes; i++) {
+		jw_object(w, NULL);
+		jw_u64(w, "mbm_total_bytes", s->nodes[i].total);
+		jw_u64(w, "mbm_local_bytes", s->nodes[i].local);
+		jw_end(w);
+	}
+	if (mbm)
+		jw_end(w);
+	if (cmt)
+		jw_array(w, "cmt_stats");
+	for (size_t i = 0; cmt && i < s->n_nodes; i++) {
+		jw_object(w, NULL);
+		jw_u64(w, "llc_occupancy", s->nodes[i].occupancy);
+		jw_end(w);
+	}
+	if (cmt)
+		jw_end(w);
+}
+
+static void put_rdt(struct jw *w, struct events *v, struct arena *a)
+{
+	struct tune_rdt_stats s;
+
+	if (!events_rdt(v, a, &s))
+		return;
+	jw_object(w, "intel_rdt");
+	if (s.l3.set) {
+		jw_object(w, "l3_cache_info");
+		jw_string(w, "cbm_mask", s.l3.cbm_mask);
+		jw_u64(w, "min_cbm_bits", s.l3.min_cbm_bits);
+		jw_u64(w, "num_closids", s.l3.num_closids);
+		jw_end(w);
+	}
+	put_text(w, "l3_cache_schema_root", s.root.l3);
+	put_text(w, "l3_cache_schema", s.group.l3);
+	if (s.mb.set) {
+		jw_object(w, "mem_bw_info");
+		jw_u64(w, "bandwidth_gran", s.mb.bandwidth_gran);
+		jw_u64(w, "delay_linear", s.mb.delay_linear);
+		jw_u64(w, "min_bandwidth", s.mb.min_bandwidth);
+		jw_u64(w, "num_closids", s.mb.num_closids);
+		jw_end(w);
+	}
+	put_text(w, "mem_bw_schema_root", s.root.mb);
+	put_text(w, "mem_bw_schema", s.group.mb);
+	put_rdt_nodes(w, &s);
+	jw_end(w);
+}
+
 /* Each line leaves at once: somebody waits for it at the other end of a pipe. */
 static int say(const char *line, struct err *e)
 {
@@ -219,6 +310,8 @@ static int say_stats(struct events *v, const char *id, struct err *e)
 		put_memory(&w, &s);
 		put_io(&w, &s);
 		put_rest(&w, &s);
+		put_network(&w, v, &a);
+		put_rdt(&w, v, &a);
 		jw_end(&w);
 		jw_end(&w);
 		r = say(w.buf, e);

@@ -150,11 +150,6 @@ static int set_options(const struct args *a, struct spec_resources *res, struct 
 {
 	int r;
 
-	if (a->limits.l3_cache_schema || a->limits.mem_bw_schema)
-		return err_set(
-			e, ERR_GEN_LATER, ENOTSUP,
-			"--%s: the cache and bandwidth of a running container cannot be changed",
-			a->limits.l3_cache_schema ? "l3-cache-schema" : "mem-bw-schema");
 	if (a->limits.cpuset_cpus) {
 		res->cpu.cpus = a->limits.cpuset_cpus;
 		res->cpu.set = true;
@@ -202,9 +197,22 @@ static void print_changes(struct ctx *c, const char *id, const struct cgroup_cha
 	puts(w.buf);
 }
 
+/* Does the command line speak of the cgroup at all? */
+static bool has_limits(const struct args *a)
+{
+	const char *const *v = (const char *const *)&a->limits;
+
+	for (size_t i = 0; i < sizeof(a->limits) / sizeof(*v); i++)
+		if (v[i] && v[i] != a->limits.l3_cache_schema && v[i] != a->limits.mem_bw_schema)
+			return true;
+	return a->resources;
+}
+
 static int run_update(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
 	struct spec_resources res = { .set = true };
+	struct container_changes want = { .rdt = { a->limits.l3_cache_schema,
+						   a->limits.mem_bw_schema } };
 	struct cgroup_change *v = NULL;
 	int r, json = cmd_format(a, false, e);
 	size_t n = 0;
@@ -215,8 +223,10 @@ static int run_update(struct ctx *c, struct args *a, int *ret_status, struct err
 	r = a->resources ? read_resources(c, a->resources, &res, e) : 0;
 	if (r == 0)
 		r = set_options(a, &res, e);
+	if (has_limits(a))
+		want.resources = &res;
 	if (r == 0)
-		r = container_update(c, a->v[0], &res, &v, &n, e);
+		r = container_update(c, a->v[0], &want, &v, &n, e);
 	if (r < 0)
 		return r;
 	if (json)
@@ -249,8 +259,10 @@ static const struct opt update_opts[] = {
 	OPT_T("kernel-memory-tcp", 0, limits.kernel_memory_tcp, "BYTES",
 	      "limit of TCP buffers (cgroup v1)"),
 	OPT_T("pids-limit", 0, limits.pids_limit, "N", "number of processes; -1: no limit"),
-	OPT_T("l3-cache-schema", 0, limits.l3_cache_schema, "TEXT", "refused: cannot be changed"),
-	OPT_T("mem-bw-schema", 0, limits.mem_bw_schema, "TEXT", "refused: cannot be changed"),
+	OPT_T("l3-cache-schema", 0, limits.l3_cache_schema, "LINE",
+	      "cache of the RDT group, as L3:0=7f0;1=1f"),
+	OPT_T("mem-bw-schema", 0, limits.mem_bw_schema, "LINE",
+	      "memory bandwidth of the RDT group, as MB:0=50"),
 	OPT_T("format", 'f', format, "table|json", "json: print old and new values"),
 };
 

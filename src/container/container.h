@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "cgroup/cgroup.h"
+#include "net/net.h"
 #include "plan/plan.h"
 #include "spec/spec.h"
 #include "spec/state.h"
@@ -208,11 +209,13 @@ int container_delete(struct ctx *c, const char *id, bool force, struct err *e);
 int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del,
 		   struct err *e);
 int container_pause(struct ctx *c, const char *id, bool on, struct err *e);
-/*
- * Change the limits of a container that lives: @res is only what is to change. All of it, or an
- * error and nothing. *ret is what each file held before and holds now, in c->a.
- */
-int container_update(struct ctx *c, const char *id, const struct spec_resources *res,
+/* Change the limits of a container that lives: only what is to change is set. All of it, or an
+ * error and nothing. *ret is what each file held before and holds now, in c->a. */
+struct container_changes {
+	const struct spec_resources *resources; /* NULL: none */
+	struct tune_rdt_lines rdt;
+};
+int container_update(struct ctx *c, const char *id, const struct container_changes *want,
 		     struct cgroup_change **ret, size_t *ret_n, struct err *e);
 /* What happens to a container that lives (events.c). */
 enum container_event { EVENT_TICK, EVENT_OOM, EVENT_END };
@@ -225,6 +228,10 @@ int events_open(struct ctx *c, const char *id, bool oom, struct events *ret, str
 int events_next(struct events *v, uint64_t deadline, enum container_event *ret, struct err *e);
 /* What the container has used so far. -ENOENT when the group is gone. */
 int events_stats(struct events *v, struct arena *a, struct cgroup_stats *ret, struct err *e);
+/* Beside the cgroup, each only where the container has it: the interfaces of a network namespace of
+ * its own (else *ret_n is 0), its RDT group (else false). Never an error. */
+void events_network(struct events *v, struct arena *a, struct net_stats **ret, size_t *ret_n);
+bool events_rdt(struct events *v, struct arena *a, struct tune_rdt_stats *ret);
 void events_close(struct events *v);
 /* exit.json of the entry, written by whoever reaped init (hull run). -1: nobody knows. */
 struct subject;

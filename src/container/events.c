@@ -10,6 +10,9 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "container/container.h"
+#include "ns/ns.h"
+#include "sys/abi.h"
+#include "sys/pidfd.h"
 
 void events_close(struct events *v)
 {
@@ -93,4 +96,27 @@ int events_stats(struct events *v, struct arena *a, struct cgroup_stats *ret, st
 	struct cgroup *g = &v->s.rec.cgroup;
 
 	return g->ops->stats(g, a, ret, e);
+}
+
+void events_network(struct events *v, struct arena *a, struct net_stats **ret, size_t *ret_n)
+{
+	int pid = (int)v->s.rec.pid;
+	uint64_t own;
+
+	*ret = NULL;
+	*ret_n = 0;
+	/* The host's interfaces say nothing of a container that shares them. */
+	if (ns_differing(pid, &own) < 0 || !(own & CLONE_NEWNET) ||
+	    net_stats_read(pid, a, ret, ret_n) < 0)
+		return;
+	/* SECURITY: X7: what was read by pid was this process only if it lives still. */
+	if (pidfd_alive(v->s.st.pidfd) != 1)
+		*ret_n = 0;
+}
+
+bool events_rdt(struct events *v, struct arena *a, struct tune_rdt_stats *ret)
+{
+	const struct tune_rdt *t = &v->s.rec.rdt;
+
+	return t->group[0] && tune_rdt_stats(t, a, ret) == 0;
 }

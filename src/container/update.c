@@ -123,12 +123,55 @@ static int apply(struct ctx *c, struct subject *s, const struct spec_resources *
 	return g->ops->apply(g, &plan, io_now() + KILL_DEADLINE, &c->a, ret, ret_n, e);
 }
 
-int container_update(struct ctx *c, const char *id, const struct spec_resources *res,
+/* The lines of schemata before the files of the cgroup, in the list of what changed. */
+static void report_rdt(struct ctx *c, const struct tune_rdt_lines *old,
+		       const struct tune_rdt_lines *now, struct cgroup_change **v, size_t *n)
+{
+	const struct cgroup_change rows[] = {
+		{ "/linux/intelRdt/l3CacheSchema", "schemata", old->l3, now->l3 },
+		{ "/linux/intelRdt/memBwSchema", "schemata", old->mb, now->mb },
+	};
+	struct cgroup_change *all =
+		arena_new_array(&c->a, *n + ARRAY_LEN(rows), struct cgroup_change);
+	size_t found = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].new_value)
+			all[found++] = rows[i];
+	if (*n)
+		memcpy(all + found, *v, *n * sizeof(**v));
+	*v = all;
+	*n += found;
+}
+
+/* One change: what was written first is taken back when the rest cannot be. */
+static int change(struct ctx *c, struct subject *s, const struct container_changes *want,
+		  struct cgroup_change **ret, size_t *ret_n, struct err *e)
+{
+	struct tune_rdt_lines old = { 0 }, now = { 0 }, drop;
+	bool rdt = want->rdt.l3 || want->rdt.mb;
+	struct err second = { 0 };
+	int r = rdt ? tune_rdt_update(&s->rec.rdt, &want->rdt, &c->a, &old, &now, e) : 0;
+
+	if (r < 0)
+		return r;
+	if (want->resources)
+		r = apply(c, s, want->resources, ret, ret_n, e);
+	if (r >= 0 && rdt)
+		report_rdt(c, &old, &now, ret, ret_n);
+	else if (rdt && tune_rdt_update(&s->rec.rdt, &old, &c->a, &drop, &drop, &second) < 0)
+		err_drop(&second, "the first error is the one to tell");
+	return r;
+}
+
+int container_update(struct ctx *c, const char *id, const struct container_changes *want,
 		     struct cgroup_change **ret, size_t *ret_n, struct err *e)
 {
 	struct subject s;
 	int r;
 
+	*ret = NULL;
+	*ret_n = 0;
 	r = subject_open(c, id, true, &s, e);
 	if (r < 0)
 		return r;
@@ -137,7 +180,7 @@ int container_update(struct ctx *c, const char *id, const struct spec_resources 
 	else if (s.st.pidfd < 0)
 		r = status_not_running(id, e);
 	else
-		r = apply(c, &s, res, ret, ret_n, e);
+		r = change(c, &s, want, ret, ret_n, e);
 	subject_close(&s);
 	return r;
 }

@@ -6,6 +6,10 @@
 #ifndef HULL_NET_NET_H
 #define HULL_NET_NET_H
 
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
 #include "base/err.h"
 #include "plan/plan.h"
 
@@ -16,5 +20,15 @@ int net_loopback_up(struct err *e);
  * error what was moved is put back.
  */
 int net_devices_move(const struct spec_linux *l, int netns_fd, struct err *e);
+
+struct net_counters {
+	uint64_t bytes, packets, errors, dropped;
+};
+struct net_stats {
+	const char *name; /* bytes as whoever made the interface chose them */
+	struct net_counters rx, tx;
+};
+/* The interfaces of the network namespace that @pid is in, into @a. -errno. proc_net(5) */
+int net_stats_read(int pid, struct arena *a, struct net_stats **ret, size_t *ret_n);
 
 #endif

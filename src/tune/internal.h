@@ -33,6 +33,18 @@ struct tune_rdt_env {
 	/* plays the kernel, which fills a new group; NULL: it does */
 	void (*made)(const char *name);
 };
+extern const struct tune_rdt_env tune_rdt_host;
+int tune_rdt_open_root(const struct tune_rdt_env *env, struct err *e); /* fd or -errno */
+/* The list behind "NAME:" of the line of that resource in a schemata file, or NULL. */
+const char *tune_rdt_find_resource(const char *content, const char *name, size_t n);
+/* Write one line to the open schemata file @fd; the error has the kernel's reason. */
+int tune_rdt_write_line(int root, int fd, const char *line, struct err *e);
+int tune_rdt_update_at(const struct tune_rdt_env *env, const struct tune_rdt *t,
+		       const struct tune_rdt_lines *want, struct arena *a,
+		       struct tune_rdt_lines *ret_old, struct tune_rdt_lines *ret_new,
+		       struct err *e);
+int tune_rdt_stats_at(const struct tune_rdt_env *env, const struct tune_rdt *t, struct arena *a,
+		      struct tune_rdt_stats *ret);
 int tune_rdt_prepare_at(const struct tune_rdt_env *env, const struct spec_rdt *r, const char *id,
 			struct tune_rdt *ret, struct err *e);
 /* Does the content of a schemata file have all that the line @want asks for? */

@@ -16,6 +16,8 @@
 
 static const char at[] = "/linux/intelRdt";
 
+const struct tune_rdt_env tune_rdt_host = { .root = "/sys/fs/resctrl", .magic = RDTGROUP_MAGIC };
+
 /* ---- schemata lines ---- */
 
 /* Cut "0=7f0" off a list like "0=7f0;1=1f" (blanks around allowed). False at the end. */
@@ -56,7 +58,7 @@ static bool domain_equal(const char *a, size_t an, const char *b, size_t bn)
 }
 
 /* The list behind "NAME:" of the line of that resource, or NULL. */
-static const char *find_resource(const char *content, const char *name, size_t n)
+const char *tune_rdt_find_resource(const char *content, const char *name, size_t n)
 {
 	for (const char *line = content; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
@@ -72,7 +74,7 @@ bool tune_rdt_matches(const char *content, const char *want)
 	const char *colon = strchr(want, ':'), *have, *domain, *other;
 	size_t n, m;
 
-	have = colon ? find_resource(content, want, (size_t)(colon - want)) : NULL;
+	have = colon ? tune_rdt_find_resource(content, want, (size_t)(colon - want)) : NULL;
 	if (!have)
 		return false;
 	for (colon++; next_domain(&colon, &domain, &n);) {
@@ -125,7 +127,7 @@ static bool has_schema(const struct spec_rdt *r)
 	return r->l3_cache_schema || r->mem_bw_schema || r->schemata.n;
 }
 
-static int open_root(const struct tune_rdt_env *env, struct err *e)
+int tune_rdt_open_root(const struct tune_rdt_env *env, struct err *e)
 {
 	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, env->root, O_RDONLY | O_DIRECTORY, 0);
 
@@ -208,7 +210,7 @@ static int compare(int group, const struct spec_rdt *r, struct err *e)
 
 /* KERNEL: a write must end in a newline, and naming a domain twice in one write is refused: one
  * write per line. */
-static int write_line(int root, int fd, const char *line, struct err *e)
+int tune_rdt_write_line(int root, int fd, const char *line, struct err *e)
 {
 	_cleanup_(arena_free) struct arena a = { 0 };
 	char *text;
@@ -234,11 +236,14 @@ static int write_schemata(int root, int group, const struct spec_rdt *r, struct 
 	if (fd < 0)
 		return err_sys(e, ERR_TUN_RDT, fd, "open schemata");
 	if (r->l3_cache_schema)
-		k = err_at(e, write_line(root, fd, r->l3_cache_schema, e), "%s/l3CacheSchema", at);
+		k = err_at(e, tune_rdt_write_line(root, fd, r->l3_cache_schema, e),
+			   "%s/l3CacheSchema", at);
 	if (k >= 0 && r->mem_bw_schema)
-		k = err_at(e, write_line(root, fd, r->mem_bw_schema, e), "%s/memBwSchema", at);
+		k = err_at(e, tune_rdt_write_line(root, fd, r->mem_bw_schema, e), "%s/memBwSchema",
+			   at);
 	for (size_t i = 0; i < r->schemata.n && k >= 0; i++)
-		k = err_at(e, write_line(root, fd, r->schemata.v[i], e), "%s/schemata/%zu", at, i);
+		k = err_at(e, tune_rdt_write_line(root, fd, r->schemata.v[i], e), "%s/schemata/%zu",
+			   at, i);
 	return k;
 }
 
@@ -265,7 +270,7 @@ int tune_rdt_prepare_at(const struct tune_rdt_env *env, const struct spec_rdt *r
 	bool made, existed;
 	int k;
 
-	root = open_root(env, e);
+	root = tune_rdt_open_root(env, e);
 	if (root < 0)
 		return err_at(e, root, "%s", at);
 	group = open_group(env, root, r, id, &made, &existed, e);
@@ -297,10 +302,7 @@ int tune_rdt_prepare_at(const struct tune_rdt_env *env, const struct spec_rdt *r
 
 int tune_rdt_prepare(const struct spec_rdt *r, const char *id, struct tune_rdt *ret, struct err *e)
 {
-	static const struct tune_rdt_env host = { .root = "/sys/fs/resctrl",
-						  .magic = RDTGROUP_MAGIC };
-
-	return tune_rdt_prepare_at(&host, r, id, ret, e);
+	return tune_rdt_prepare_at(&tune_rdt_host, r, id, ret, e);
 }
 
 static int join_one(const char *dir, pid_t pid, struct err *e)

@@ -47,5 +47,36 @@ struct tune_rdt {
 int tune_rdt_prepare(const struct spec_rdt *r, const char *id, struct tune_rdt *ret, struct err *e);
 int tune_rdt_join(const struct tune_rdt *t, pid_t pid, struct err *e);
 int tune_rdt_remove(const struct tune_rdt *t, struct err *e);
+/* Whole lines of schemata, "L3:0=7f0;1=1f" and "MB:0=50"; NULL: none. */
+struct tune_rdt_lines {
+	const char *l3, *mb;
+};
+/*
+ * Change lines of a group in use: all, or an error and none. What the group had and has, in @a; to
+ * write *ret_old is the way back. ERR_TUN_RDT; the container must have a group other than the root.
+ */
+int tune_rdt_update(const struct tune_rdt *t, const struct tune_rdt_lines *want, struct arena *a,
+		    struct tune_rdt_lines *ret_old, struct tune_rdt_lines *ret_new, struct err *e);
+/* What a group may use, has, and used so far; absent: set false, NULL, n_nodes 0. */
+struct tune_rdt_node {
+	bool has_occupancy, has_total, has_local;
+	uint64_t occupancy, total, local; /* bytes */
+};
+struct tune_rdt_stats {
+	struct {
+		bool set;
+		const char *cbm_mask;
+		uint64_t min_cbm_bits, num_closids;
+	} l3;
+	struct {
+		bool set;
+		uint64_t bandwidth_gran, delay_linear, min_bandwidth, num_closids;
+	} mb;
+	struct tune_rdt_lines root, group;
+	struct tune_rdt_node *nodes; /* of each cache, in the order of their numbers */
+	size_t n_nodes;
+};
+/* Into @a. 0, or -errno when resctrl or the group is gone. */
+int tune_rdt_stats(const struct tune_rdt *t, struct arena *a, struct tune_rdt_stats *ret);
 
 #endif

@@ -3,6 +3,7 @@
  * (config-linux.md#intelrdt). */
 #include "child.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <sys/stat.h>
@@ -320,6 +321,145 @@ TEST(no_resctrl)
 	err_clear(&e);
 	env = (struct tune_rdt_env){ .root = "/tmp", .magic = 0x7655821 };
 	CHECK_ERR(prepare(&r, &t, &e), &e, "/linux/intelRdt", "no resctrl is mounted at /tmp");
+}
+
+/* The same directory as the kernel fills it: numbers, and words where there is no counter. */
+static void put_counters(const char *group, const char *cache, const char *occupancy,
+			 const char *total)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/mon_data", group);
+	mkdir(at(path), 0755);
+	snprintf(path, sizeof(path), "%s/mon_data/mon_L3_%s", group, cache);
+	mkdir(at(path), 0755);
+	snprintf(path, sizeof(path), "%s/mon_data/mon_L3_%s/llc_occupancy", group, cache);
+	put(path, occupancy);
+	snprintf(path, sizeof(path), "%s/mon_data/mon_L3_%s/mbm_total_bytes", group, cache);
+	put(path, total);
+}
+
+static struct tune_rdt group_of(const char *name)
+{
+	struct tune_rdt t = { 0 };
+
+	snprintf(t.group, sizeof(t.group), "%s", at(name));
+	return t;
+}
+
+TEST(update_changes_lines_and_tells_the_old_ones)
+{
+	struct tune_rdt_lines want = { .l3 = "L3:0=f", .mb = "MB:0=50" }, old, now;
+	struct err e = { 0 };
+	struct tune_rdt t;
+	struct arena a;
+
+	setup();
+	arena_init(&a);
+	make_group("g", "    L3:0=7ff\n    MB:0=100\n");
+	t = group_of("g");
+	CHECK_OK(tune_rdt_update_at(&env, &t, &want, &a, &old, &now, &e), &e);
+	CHECK_STR(old.l3, "L3:0=7ff");
+	CHECK_STR(old.mb, "MB:0=100");
+	CHECK_STR(now.l3, "L3:0=f");
+	CHECK_STR(now.mb, "MB:0=50");
+	want = (struct tune_rdt_lines){ .mb = "MB:0=10" };
+	make_group("g", "L3:0=7ff\nMB:0=100\n");
+	CHECK_OK(tune_rdt_update_at(&env, &t, &want, &a, &old, &now, &e), &e);
+	CHECK(!old.l3 && !now.l3);
+	CHECK_STR(old.mb, "MB:0=100");
+	arena_free(&a);
+	teardown();
+}
+
+TEST(update_refuses_what_is_not_the_containers)
+{
+	static const struct {
+		const char *group;
+		struct tune_rdt_lines want;
+		const char *where, *what;
+	} rows[] = {
+		{ "", { .l3 = "L3:0=f" }, "/linux/intelRdt", "made without intelRdt" },
+		{ ".", { .l3 = "L3:0=f" }, "/linux/intelRdt", "root group" },
+		{ "none", { .l3 = "L3:0=f" }, "/linux/intelRdt", "open " },
+		{ "g",
+		  { .l3 = "MB:0=f" },
+		  "/linux/intelRdt/l3CacheSchema",
+		  "does not begin with L3" },
+		{ "g",
+		  { .mb = "L3:0=f" },
+		  "/linux/intelRdt/memBwSchema",
+		  "does not begin with MB:" },
+		{ "g", { .l3 = "L3:0=f\nMB:0=1" }, "/linux/intelRdt/l3CacheSchema", "newline" },
+	};
+
+	setup();
+	make_group("g", "L3:0=7ff\nMB:0=100\n");
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct tune_rdt t =
+			rows[i].group[0] ? group_of(rows[i].group) : (struct tune_rdt){ 0 };
+		struct tune_rdt_lines old, now;
+		struct err e = { 0 };
+		struct arena a;
+		int r;
+
+		if (streq(rows[i].group, "."))
+			snprintf(t.group, sizeof(t.group), "%s", root);
+		arena_init(&a);
+		r = tune_rdt_update_at(&env, &t, &rows[i].want, &a, &old, &now, &e);
+		CHECK_ERR(r, &e, rows[i].where, rows[i].what);
+		arena_free(&a);
+	}
+	CHECK_STR(get("g/schemata"), "L3:0=7ff\nMB:0=100");
+	teardown();
+}
+
+TEST(stats_of_a_group)
+{
+	struct tune_rdt_stats s;
+	struct tune_rdt t;
+	struct arena a;
+
+	setup();
+	arena_init(&a);
+	make_group("g", "    L3:0=3;1=3\n");
+	t = group_of("g");
+	CHECK_INT(tune_rdt_stats_at(&env, &t, &a, &s), 0);
+	CHECK(!s.l3.set && !s.mb.set && s.n_nodes == 0);
+	CHECK_STR(s.root.l3, "L3:0=7ff;1=7ff");
+	CHECK_STR(s.root.mb, "MB:0=100;1=100");
+	CHECK_STR(s.group.l3, "L3:0=3;1=3");
+	CHECK(!s.group.mb);
+	mkdir(at("info/L3"), 0755);
+	put("info/L3/cbm_mask", "7ff\n");
+	put("info/L3/min_cbm_bits", "1\n");
+	put("info/L3/num_closids", "16\n");
+	mkdir(at("info/MB"), 0755);
+	put("info/MB/bandwidth_gran", "10\n");
+	put("info/MB/min_bandwidth", "10\n");
+	put_counters("g", "01", "65536\n", "Unavailable\n");
+	put_counters("g", "00", "131072\n", "18446744073709551615\n");
+	CHECK_INT(tune_rdt_stats_at(&env, &t, &a, &s), 0);
+	CHECK(s.l3.set && s.mb.set);
+	CHECK_STR(s.l3.cbm_mask, "7ff");
+	CHECK_INT(s.l3.num_closids, 16);
+	CHECK_INT(s.mb.min_bandwidth, 10);
+	CHECK_INT(s.n_nodes, 2);
+	CHECK_INT(s.nodes[0].occupancy, 131072);
+	CHECK(s.nodes[0].has_total && s.nodes[0].total == UINT64_MAX);
+	CHECK_INT(s.nodes[1].occupancy, 65536);
+	CHECK(!s.nodes[1].has_total && !s.nodes[1].has_local);
+	/* the numbers of a container that has a monitoring group are those of that group */
+	make_group("g/mon_groups/web", "");
+	put_counters("g/mon_groups/web", "00", "7\n", "8\n");
+	snprintf(t.mon, sizeof(t.mon), "%s", at("g/mon_groups/web"));
+	CHECK_INT(tune_rdt_stats_at(&env, &t, &a, &s), 0);
+	CHECK_INT(s.n_nodes, 1);
+	CHECK_INT(s.nodes[0].occupancy, 7);
+	t = group_of("gone");
+	CHECK_INT(tune_rdt_stats_at(&env, &t, &a, &s), -ENOENT);
+	arena_free(&a);
+	teardown();
 }
 
 UNIT_MAIN
