@@ -29,7 +29,7 @@ help:
 	@echo "make coverage     line coverage of the unit tests (a lower bound: children are not counted)"
 	@echo "make format       clang-format on the files that were formatted with it"
 	@echo "make bench        hull beside crun, runc and the floor (BENCH='--peer crun=PATH --runs 200')"
-	@echo "make docs         doc/errors.md, doc/kernel.md and what else is printed from the sources"
+	@echo "make docs         manual pages, completions, doc/errors.md, doc/kernel.md: what is printed from the sources"
 	@echo "make reproducible two builds in two places, one hash"
 	@echo "make clean        remove every build directory"
 
@@ -82,6 +82,7 @@ docs: all
 	@tools/kernel-facts doc/kernel.md
 	@tools/choreography-doc
 	@tools/man-page $(B)/hull man
+	@tools/completions $(B)/hull contrib/completion
 
 # Needs root and meson's bench targets; shows medians, ratios, memory, system calls. See doc/performance.md.
 bench: all

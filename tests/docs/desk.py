@@ -41,11 +41,16 @@ class Desk:
         self.config("/srv/web/config.json", LOOP)
         self.config("/srv/exit7.json", "exit 7")
 
-    def config(self, path, program):
+    def create(self, name, *options):
+        """A container of that name, with a cgroup of its own."""
+        self.config(f"/srv/web/{name}.json", LOOP, name)
+        self.hull(*options, "create", "--bundle", "/srv/web", "--config", f"{name}.json", name).ok()
+
+    def config(self, path, program, cgroup="web"):
         with open("/srv/web/config.json", encoding="utf-8") as f:
             config = json.load(f)
         config["process"] |= {"args": ["sh", "-c", program], "terminal": False}
-        config["linux"]["cgroupsPath"] = f"/{self.cgroup}/web"
+        config["linux"]["cgroupsPath"] = f"/{self.cgroup}/{cgroup}"
         with open(path, "w", encoding="utf-8") as f:
             json.dump(config, f, indent="\t")
 
