@@ -232,7 +232,7 @@ static int step_make_cwd(struct init *in, struct err *e)
 	if (!p->set)
 		return 0;
 	fd = path_resolve(&in->tree.root, p->spec->cwd, false);
-	if (fd != -ENOENT || in->plan->root.readonly)
+	if (fd != -ENOENT)
 		return 0;
 	r = mount_make_dir(&in->tree, p->spec->cwd);
 	if (r < 0 && r != -EROFS) {

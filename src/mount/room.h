@@ -97,6 +97,14 @@ int mnt_copy_up(int from, int to, struct err *e);
 /* ---- cgroupfs.c ---- */
 int mnt_cgroup(struct mount_tree *t, const struct plan_mount *m, size_t i, struct err *e);
 
+/* ---- node.c ---- */
+/*
+ * *ret: a detached clone of a new node for device @i, owned by its host_uid and host_gid. *@fs: the
+ * file system that all of them lie in, made with the first (-1 before); closed by the caller.
+ * ERR_DEV_NODE.
+ */
+int mnt_node(const struct plan_device *d, size_t i, int *fs, int *ret, struct err *e);
+
 /* ---- device.c ---- */
 /* Is @fd the host's null device? */
 bool mnt_is_null(int fd);

@@ -132,13 +132,19 @@ static int open_null(struct mount_sources *s, struct err *e)
 	return 0;
 }
 
-static int open_device(const struct plan_device *d, int *ret, struct err *e)
+static int open_device(const struct plan_device *d, size_t i, int *fs, int *ret, struct err *e)
 {
 	const char *path = d->source ? d->source : d->path;
 	_cleanup_fd_ int fd = -1;
 	int r;
 
-	fd = mnt_clone(AT_FDCWD, path, false, false);
+	if (d->made) {
+		r = mnt_node(d, i, fs, &fd, e);
+		if (r < 0)
+			return r;
+	} else {
+		fd = mnt_clone(AT_FDCWD, path, false, false);
+	}
 	if (fd < 0)
 		return err_sys(e, ERR_DEV_NODE, fd, "%s of the host, to be bound", path);
 	if (!path_is_device(fd, d->mode, d->major, d->minor))
@@ -191,6 +197,7 @@ static bool needs_null(const struct plan *p)
 static int open_all(const struct plan *p, struct arena *a, mount_userns_fn *userns_for,
 		    struct mount_sources *s, struct err *e)
 {
+	_cleanup_fd_ int nodes = -1;
 	int r = open_root(p, s, e);
 
 	if (r < 0)
@@ -203,7 +210,7 @@ static int open_all(const struct plan *p, struct arena *a, mount_userns_fn *user
 	for (size_t i = 0; i < p->n_devices; i++) {
 		if (!p->devices[i].bind || p->devices[i].open_by_init)
 			continue;
-		r = open_device(&p->devices[i], &s->device[i], e);
+		r = open_device(&p->devices[i], i, &nodes, &s->device[i], e);
 		if (r < 0 && !left_to_init(r, e))
 			return err_at(e, r, "%s", p->devices[i].pointer);
 	}
@@ -316,6 +323,7 @@ int mnt_sources_late(struct mount_tree *t, struct err *e)
 {
 	const struct plan *p = t->plan;
 	struct mount_sources *s = t->sources;
+	_cleanup_fd_ int nodes = -1;
 	int r;
 
 	for (size_t i = 0; i < p->n_mounts; i++) {
@@ -326,7 +334,7 @@ int mnt_sources_late(struct mount_tree *t, struct err *e)
 	for (size_t i = 0; i < p->n_devices; i++) {
 		if (!p->devices[i].bind || s->device[i] >= 0)
 			continue;
-		r = open_device(&p->devices[i], &s->device[i], e);
+		r = open_device(&p->devices[i], i, &nodes, &s->device[i], e);
 		if (r < 0)
 			return err_at(e, r, "%s", p->devices[i].pointer);
 	}

@@ -30,9 +30,10 @@ static const struct plan_link links[] = {
 	{ "/dev/core", "/proc/kcore" },	      { "/dev/ptmx", "pts/ptmx" },
 };
 
-/* KERNEL: mknod of a device needs CAP_MKNOD in the initial user namespace, and a node made
- * elsewhere cannot be opened through a mount of another user namespace. mknod(2),
- * user_namespaces(7). */
+/*
+ * KERNEL: mknod of a device needs CAP_MKNOD in the initial user namespace, and a node made in a
+ * file system of another user namespace cannot be opened. mknod(2), user_namespaces(7).
+ */
 static bool must_bind(const struct maker *m)
 {
 	return !m->host->initial_userns || plan_ns_own(m->plan, NS_USER) ||
@@ -63,27 +64,39 @@ static const char *host_path(const struct plan_device *d)
 	return d->path;
 }
 
+/*
+ * The runtime can make the node where init cannot: in a file system of its own. Needs the mappings,
+ * which are not known of a user namespace that is joined. A default device is the host's: owner and
+ * mode are no matter there.
+ */
+static bool can_make(const struct maker *m, const struct plan_device *d)
+{
+	return m->host->initial_userns && plan_ns_new(m->plan, NS_USER) && !d->is_default &&
+	       host_can(m->host, CAP_MKNOD) && host_can(m->host, CAP_SYS_ADMIN) &&
+	       host_can(m->host, CAP_CHOWN);
+}
+
 static void finish(struct maker *m, struct plan_device *d, bool bound_dev)
 {
 	d->existing = bound_dev && plan_path_below(plan_path_clean(m->arena, d->path), "/dev");
 	d->bind = !d->existing && !S_ISFIFO(d->mode) && must_bind(m);
-	if (d->bind) {
+	d->made = d->bind && can_make(m, d);
+	if (d->bind && !d->made) {
 		d->source = host_path(d);
 		d->open_by_init = !host_can(m->host, CAP_SYS_ADMIN);
 	}
 }
 
-static int check_owner(struct maker *m, const struct plan_device *d, struct err *e)
+static int check_owner(struct maker *m, struct plan_device *d, struct err *e)
 {
 	const struct plan_ids *ids = &m->plan->ids;
 	bool uid;
-	uint32_t host;
 	int r;
 
-	if (d->bind || !plan_ns_new(m->plan, NS_USER))
+	if ((d->bind && !d->made) || !plan_ns_new(m->plan, NS_USER))
 		return 0;
-	uid = plan_id_to_host(&ids->uid, d->uid, &host);
-	if (uid && plan_id_to_host(&ids->gid, d->gid, &host))
+	uid = plan_id_to_host(&ids->uid, d->uid, &d->host_uid);
+	if (uid && plan_id_to_host(&ids->gid, d->gid, &d->host_gid))
 		return 0;
 	r = err_set(e, ERR_CFG_CONFLICT, 0, "id %u is not mapped in the user namespace",
 		    uid ? d->gid : d->uid);
@@ -114,7 +127,7 @@ static int make_one(struct maker *m, const struct spec_device *in, struct plan_d
 			    known[i].minor);
 		return err_at(e, r, "%s", d->pointer);
 	}
-	if (d->bind && (in->file_mode.set || in->uid.set || in->gid.set))
+	if (d->bind && !d->made && (in->file_mode.set || in->uid.set || in->gid.set))
 		plan_warn(m,
 			  "%s: mode and owner are those of the host's node: it is bound, as no "
 			  "node can be made with "

@@ -181,9 +181,13 @@ static void devices(struct dump *d, const struct plan *p)
 		jw_string(&d->w, "device",
 			  plan_device_words(d->arena, plan_device_type(v->mode), false, v->major,
 					    false, v->minor));
-		jw_string(&d->w, "how", v->existing ? "must exist" : v->bind ? "bind" : "make");
+		jw_string(&d->w, "how",
+			  v->existing ? "must exist"
+			  : v->made   ? "make and bind"
+			  : v->bind   ? "bind"
+				      : "make");
 		text(d, "source", v->source);
-		if (!v->bind && !v->existing) {
+		if ((!v->bind || v->made) && !v->existing) {
 			octal(d, "mode", v->mode & 07777);
 			jw_string(&d->w, "owner", arena_printf(d->arena, "%u:%u", v->uid, v->gid));
 		}

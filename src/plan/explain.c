@@ -217,7 +217,7 @@ static void devices(struct page *d, const struct plan *p)
 
 		if (v->existing)
 			line(d, v->path, "%s, must be in the host's /dev already", what);
-		else if (v->bind)
+		else if (v->bind && !v->made)
 			line(d, v->path, "%s, bound from %s of the host", what, v->source);
 		else
 			line(d, v->path, "%s, mode %04o, owner %u:%u%s", what,

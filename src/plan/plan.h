@@ -146,7 +146,11 @@ struct plan_device {
 	uid_t uid; /* container ids */
 	gid_t gid;
 	bool is_default;
-	bool bind;	    /* bind the host's node (no CAP_MKNOD in the initial user namespace) */
+	/* a node is bound: init has no CAP_MKNOD in the initial user namespace */
+	bool bind;
+	bool made;	/* bind: of a node that the runtime makes, else of the host's at source */
+	uid_t host_uid; /* made: its owner */
+	gid_t host_gid;
 	const char *source; /* bind: path of the host's node */
 	bool open_by_init;  /* bind: as for mounts, the runtime lacks the right to clone it */
 	bool existing; /* /dev is the host's: nothing is made, the node must be there and fit */

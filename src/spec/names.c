@@ -255,12 +255,9 @@ TABLE(spec_statuses, "status");
  * `-v SOURCE:TARGET:rslave`, others write rprivate for the default.
  */
 static const struct name_value spec_rootfs_propagations_rows[] = {
-	{ "private", MS_PRIVATE },
-	{ "rprivate", MS_PRIVATE | MS_REC },
-	{ "rslave", MS_SLAVE | MS_REC },
-	{ "shared", MS_SHARED },
-	{ "slave", MS_SLAVE },
-	{ "unbindable", MS_UNBINDABLE },
+	{ "private", MS_PRIVATE },	 { "rprivate", MS_PRIVATE | MS_REC },
+	{ "rslave", MS_SLAVE | MS_REC }, { "shared", MS_SHARED },
+	{ "slave", MS_SLAVE },		 { "unbindable", MS_UNBINDABLE },
 };
 TABLE(spec_rootfs_propagations, "propagation");
 
