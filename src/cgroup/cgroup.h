@@ -59,6 +59,7 @@ struct cgroup {
 	bool v2_placed;
 	/* the caller may not clone into v2_fd: join moves the process (systemd --user) */
 	bool v2_no_clone;
+	bool realtime;	       /* v1: it was given realtime run time, out of the groups above */
 	bool devices_enforced; /* false: no filter, or the kernel refused it (devices_optional) */
 	char unit[256];	       /* systemd; recorded, as are the next two */
 	/* the socket of systemd that answered on create; "@" begins an abstract one */

@@ -63,6 +63,8 @@ int cgroup_common_destroy(struct cgroup *g, uint64_t deadline, struct err *e)
 	int ret = 0;
 
 	fd_close(&g->v2_fd);
+	if (g->realtime)
+		cgroup_v1_realtime_settle(g);
 	for (unsigned i = g->n; i-- > 0;) {
 		int r = cgroup_dir_remove(g, i, deadline, e);
 

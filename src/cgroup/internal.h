@@ -151,8 +151,12 @@ int cgroup_v2_kill(const struct cgroup *g, unsigned i, int sig, uint64_t deadlin
 
 /* ---- v1/ ---- */
 int cgroup_v1_cpuset_inherit(const struct cgroup *g, unsigned i, struct err *e);
-void cgroup_v1_realtime_parents(const struct cgroup *g, unsigned i, const char *runtime,
-				const char *period);
+/* Make room above for realtime run time: groups that hull made, or without any, get what their
+ * children need. NULL, or why one of them cannot have it and what to do, in @a. */
+const char *cgroup_v1_realtime_parents(const struct cgroup *g, unsigned i, const char *runtime,
+				       const char *period, struct arena *a);
+/* The group is about to go: what it has, and what hull's own groups above had for it, goes back. */
+void cgroup_v1_realtime_settle(const struct cgroup *g);
 int cgroup_v1_devices(struct cgroup *g, unsigned i, int dir, bool fresh,
 		      const struct plan_cgroup *p, struct err *e);
 int cgroup_v1_devices_live(struct cgroup *g, const struct plan_cgroup *p, struct err *e);

@@ -29,6 +29,7 @@ struct writer {
 	bool live; /* processes may be inside, values must be restorable */
 	uint64_t deadline;
 	const char *high; /* memory.high while memory.max shrinks */
+	const char *hint; /* why a group above has too little realtime run time */
 };
 
 static void writer_close(struct writer *x)
@@ -153,6 +154,8 @@ static int write_step(struct writer *x, struct step *s)
 		r = -EOPNOTSUPP;
 	if (r >= 0)
 		s->done = true;
+	if (r >= 0 && streq(s->file, "cpu.rt_runtime_us"))
+		x->g->realtime = true;
 	return r;
 }
 
@@ -177,9 +180,12 @@ static const char *reason(const struct step *s, int r)
 
 static int explain(const struct writer *x, const struct step *s, int r, struct err *e)
 {
-	err_sys(e, ERR_CGR_SET, r == -524 ? -EOPNOTSUPP : r, "write \"%.200s\" to %s%s/%s%s",
+	bool realtime = x->hint && str_starts(s->file, "cpu.rt_");
+
+	err_sys(e, ERR_CGR_SET, r == -524 ? -EOPNOTSUPP : r, "write \"%.200s\" to %s%s/%s%s%s",
 		s->value, s->i >= 0 ? x->g->dir[s->i].mount : "",
-		s->i >= 0 ? x->g->dir[s->i].path : "", s->file, reason(s, r));
+		s->i >= 0 ? x->g->dir[s->i].path : "", s->file, realtime ? ": " : "",
+		realtime ? x->hint : reason(s, r));
 	return s->w->pointer ? err_at(e, r, "%s", s->w->pointer) : r;
 }
 
@@ -349,8 +355,9 @@ static void help_realtime(struct writer *x)
 			continue;
 		i = x->v[k].i;
 	}
-	if (i >= 0 && !x->g->dir[i].v2)
-		cgroup_v1_realtime_parents(x->g, (unsigned)i, runtime, period);
+	if (i < 0 || x->g->dir[i].v2)
+		return;
+	x->hint = cgroup_v1_realtime_parents(x->g, (unsigned)i, runtime, period, x->a);
 }
 
 /*

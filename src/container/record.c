@@ -88,6 +88,8 @@ static void write_cgroup(struct jw *w, const struct cgroup *g)
 	jw_string(w, "manager", managers[g->manager]);
 	jw_string(w, "layout", layouts[g->layout]);
 	jw_bool(w, "devicesEnforced", g->devices_enforced);
+	if (g->realtime)
+		jw_bool(w, "realtime", true);
 	if (g->unit[0])
 		jw_string(w, "unit", g->unit);
 	if (g->bus[0])
@@ -354,6 +356,8 @@ static int read_cgroup(struct jv o, struct cgroup *g, struct err *e)
 		r = copy_text(v, "unit", g->unit, sizeof(g->unit), e);
 	if (r == 0 && jv_find(v, "bus", &dirs))
 		r = copy_text(v, "bus", g->bus, sizeof(g->bus), e);
+	if (r == 0 && jv_find(v, "realtime", &dirs))
+		r = jv_need_bool(v, "realtime", &g->realtime, e);
 	if (r == 0 && jv_find(v, "busUser", &dirs))
 		r = jv_need_bool(v, "busUser", &g->bus_user, e);
 	if (r == 0)

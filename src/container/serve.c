@@ -266,6 +266,28 @@ int spawn_wait(int chan, int signals, struct err *e)
 	return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "%s", strsignal((int)si.ssi_signo));
 }
 
+/*
+ * Init is in its cgroup from birth: what it needs to set the container up counts against the limit.
+ * Some 250 KiB with musl and a few mounts; pages of a file that others mapped first are free.
+ */
+enum { SETUP_MEMORY = 512 * 1024 };
+
+static int explain_memory(struct spawn *sp, int r, struct err *e)
+{
+	const struct spec_memory *m = &sp->bp.spec.os.resources.memory;
+
+	if (!m->limit.set || m->limit.v < 0 || m->limit.v > 16 * SETUP_MEMORY ||
+	    !strstr(e->msg, "signal 9"))
+		return r;
+	err_clear(e);
+	err_set(e, ERR_PRO_DIED, ENOMEM,
+		"%lld bytes of memory are not enough to set the container up (init was killed at "
+		"step "
+		"%s): %d or more are needed",
+		(long long)m->limit.v, trace_last(TRACE_INIT), SETUP_MEMORY);
+	return err_at(e, r, "/linux/resources/memory/limit");
+}
+
 int spawn_serve(struct spawn *sp, struct err *e)
 {
 	unsigned seen = 0;
@@ -279,7 +301,7 @@ int spawn_serve(struct spawn *sp, struct err *e)
 		if (r < 0)
 			return r;
 		if (r == 0)
-			return spawn_died(&sp->s, sp->pidfd, e);
+			return explain_memory(sp, spawn_died(&sp->s, sp->pidfd, e), e);
 		if (m.kind == SYNC_READY)
 			return 0;
 		r = serve_one(sp, &m, &seen, e);
