@@ -67,6 +67,7 @@ class Clients:
         self.runtime, self.box, self.cgroup = options.runtime, box, cgroup
         self.parent = f"/{cgroup}"
         self.number, self.built = 0, False
+        self.engines = {}  # containerd and Docker, by kind and view: see tests/lib/engines.py
         text = re.sub(r"(?m)^hull = \[.*\]$", lambda _: f'hull = ["{self.runtime}"]', read(SHIPPED))
         self.write("containers.conf", CONFIG + text)
         self.write("storage.conf", STORAGE.format(box))
@@ -94,11 +95,18 @@ class Clients:
         """Imports the image once."""
         tap.need(busybox(), "no static busybox")
         if not self.built:
-            make_rootfs(self.path("rootfs"))
-            subprocess.run(["tar", "-C", self.path("rootfs"), "-cf", self.path("base.tar"), "."], check=True)
-            tap.call("podman", *GLOBAL, "import", self.path("base.tar"), IMAGE).ok()
+            tap.call("podman", *GLOBAL, "import", self.archive(), IMAGE).ok()
             self.built = True
         return IMAGE
+
+    def archive(self):
+        """The files of the image in a tar archive, made once."""
+        tap.need(busybox(), "no static busybox")
+        path = self.path("base.tar")
+        if not os.path.exists(path):
+            make_rootfs(self.path("rootfs"))
+            subprocess.run(["tar", "-C", self.path("rootfs"), "-cf", path, "."], check=True)
+        return path
 
     def podman(self, *args, **kw):
         """One podman command."""
@@ -135,6 +143,8 @@ class Clients:
 
     def clean_up(self):
         """After a failed test."""
+        for engine in self.engines.values():
+            engine.clean_up()
         if shutil.which("podman"):
             self.podman("pod", "rm", "-fa", "-t", "0")
             self.podman("rm", "-fa", "-t", "0")
