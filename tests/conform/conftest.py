@@ -137,10 +137,12 @@ def pytest_runtest_setup(item):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
     """No test may hang the suite."""
+    limit = int(120 * rt.SLOW)
+
     def stop(signum, frame):
-        raise AssertionError("the test takes longer than 120 s")
+        raise AssertionError(f"the test takes longer than {limit} s")
     signal.signal(signal.SIGALRM, stop)
-    signal.alarm(120)
+    signal.alarm(limit)
     yield
     signal.alarm(0)
 

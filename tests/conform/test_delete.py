@@ -73,7 +73,7 @@ def test_leftover_processes_go(ctr):
     assert read(f"/proc/{pid}/stat").rsplit(")", 1)[-1].split()[:1] in ([], ["Z"])
 
 
-@req("RT-DELETE-06")
+@req("RT-DELETE-06", needs=["root", "cgroup2", "cgroupfs"])
 def test_keeps_a_cgroup_that_was_there(ctr):
     path = f"/sys/fs/cgroup/{ctr.id}-old"
     os.mkdir(path)

@@ -12,6 +12,7 @@ import pytest
 from lib import req, skip_unless
 from lib.bundle import CAPS
 from lib.console import ConsoleSocket
+from lib.runtime import SLOW
 
 pytestmark = [pytest.mark.usefixtures("needs_exec")]
 
@@ -277,7 +278,7 @@ def test_signal_reaches_the_process(ctr):
     with popen(ctr, "exec", ctr.id, "/bin/probe", "trap", stdout=subprocess.PIPE, text=True) as p:
         assert p.stdout.readline().strip()
         p.send_signal(signal.SIGTERM)
-        out, _ = p.communicate(timeout=20)
+        out, _ = p.communicate(timeout=20 * SLOW)
     assert "15" in out or "TERM" in out, out
 
 
@@ -311,7 +312,7 @@ def test_many_at_once(ctr):
     run = [popen(ctr, "exec", ctr.id, "/bin/sh", "-c", f"echo {i}; exit {i}",
                  stdout=subprocess.PIPE, text=True) for i in range(50)]
     for i, p in enumerate(run):
-        out, _ = p.communicate(timeout=60)
+        out, _ = p.communicate(timeout=60 * SLOW)
         assert (p.returncode, out) == (i, f"{i}\n")
     assert ctr.status_word() == "running" and ctr.state()["pid"] == ctr.pid
 
@@ -327,7 +328,7 @@ def test_delete_in_the_middle(ctr):
     assert poller.poll(30000)
     ctr.delete("--force").ok()
     for p in run:
-        out, text = p.communicate(timeout=60)
+        out, text = p.communicate(timeout=60 * SLOW)
         if p.returncode != 137:
             assert p.returncode != 0 and out == "", (p.returncode, out, text)
             assert "not running" in text or "does not exist" in text, text

@@ -10,6 +10,7 @@ import pytest
 
 from lib import assert_names, req
 from lib.host import cgroup_dirs, namespace_file, read
+from lib.runtime import SLOW
 from lib.schema import Schema
 
 pytestmark = pytest.mark.hull_only
@@ -232,7 +233,7 @@ def test_wait(ctr):
     poller.register(os.pidfd_open(waiter.pid), select.POLLIN)
     assert not poller.poll(0)
     ctr.kill("TERM").ok()
-    out, _ = waiter.communicate(timeout=10)
+    out, _ = waiter.communicate(timeout=10 * SLOW)
     ctr.wait_exit()
     assert waiter.returncode == 0
     assert out.strip() or ctr.status_word() == "stopped"

@@ -185,7 +185,7 @@ def test_hierarchy_on_v2(ctr):
     ctr.created()
 
 
-@req("LNX-MEM-16", "LNX-MEM-17", needs=["root"])
+@req("LNX-MEM-16", "LNX-MEM-17", needs=["root", "cgroupfs"])
 def test_check_before_limit(ctr, make_group):
     """A cgroup that exists and is in use gets a limit below the use: create meets that too."""
     cgroups.need("memory")

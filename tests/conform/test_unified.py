@@ -44,7 +44,7 @@ def test_several_lines(ctr):
     assert "rbps=1048576" in lines["7:0"] and "wbps=2097152" in lines["7:1"]
 
 
-@req("LNX-UNI-03")
+@req("LNX-UNI-03", needs=["root", "cgroup2", "cgroupfs"])
 @pytest.mark.parametrize("name,text", [("hugetlb.2MB.max", "4194304"), ("pids.max", "30")])
 def test_controller_is_enabled(ctr, make_group, name, text):
     """The group above has not passed the controller on."""
@@ -90,7 +90,7 @@ def test_value_is_refused(ctr):
         naming=key("cgroup.max.depth"))
 
 
-@req("LNX-UNI-06")
+@req("LNX-UNI-06", needs=["root", "cgroup2", "cgroupfs"])
 @pytest.mark.parametrize("name", [
     "../cgroup.max.depth", "x/cgroup.max.depth", "./cgroup.max.depth", "/cgroup.max.depth", "", ".",
     ".."])

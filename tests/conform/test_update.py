@@ -9,6 +9,7 @@ import pytest
 from lib import facts, hull_only, req, skip_unless
 from lib import cgroups
 from lib.cgroups import value, version
+from lib.runtime import SLOW
 
 MIB = 1 << 20
 
@@ -218,7 +219,7 @@ def follow(ctr, *flags):
 def end(watcher):
     """All that is left until it ends by itself."""
     try:
-        out, err = watcher.communicate(timeout=20)
+        out, err = watcher.communicate(timeout=20 * SLOW)
     except subprocess.TimeoutExpired:
         watcher.kill()
         watcher.communicate()

@@ -6,6 +6,8 @@ import select
 import socket
 import time
 
+from lib.runtime import SLOW
+
 
 class ConsoleSocket:
     def __init__(self, path):
@@ -31,7 +33,7 @@ class ConsoleSocket:
 
     def read_all(self, timeout=10):
         """What the container prints up to its end."""
-        data, end = b"", time.monotonic() + timeout
+        data, end = b"", time.monotonic() + timeout * SLOW
         while True:
             ready, _, _ = select.select([self.master], [], [], max(0, end - time.monotonic()))
             assert ready, f"the terminal stays open, so far: {data!r}"

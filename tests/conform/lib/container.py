@@ -175,7 +175,7 @@ class Container:
         signal; None if the suite is not its parent. reap=False leaves a zombie."""
         poller = select.poll()
         poller.register(self.pidfd, select.POLLIN)
-        assert poller.poll(timeout * 1000), f"process {self.pid} lives on after {timeout} s"
+        assert poller.poll(timeout * rt.SLOW * 1000), f"process {self.pid} lives on after {timeout} s"
         flags = os.WEXITED | (0 if reap else os.WNOWAIT)
         try:
             info = os.waitid(os.P_PIDFD, self.pidfd, flags)
@@ -193,7 +193,7 @@ class Container:
 
     def output(self, timeout=10):
         """All the program still prints, up to the end of file: waits for the program."""
-        data, end = self._tail, time.monotonic() + timeout
+        data, end = self._tail, time.monotonic() + timeout * rt.SLOW
         self._tail = b""
         while True:
             chunk = self._read(end)
@@ -203,7 +203,7 @@ class Container:
 
     def line(self, timeout=10):
         """The next line the program prints, without the newline."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * rt.SLOW
         while b"\n" not in self._tail:
             chunk = self._read(end)
             assert chunk, f"end of output after {self._tail!r}"

@@ -169,6 +169,11 @@ class Facts:
         return os.path.isdir("/run/systemd/system") and read("/proc/1/comm").strip() == "systemd"
 
     @functools.cached_property
+    def cgroupfs(self):
+        """Is the runtime told to make cgroups by itself, so that cgroupsPath is a path?"""
+        return "--systemd-cgroup" not in os.environ.get("CONFORM_ROOT_ARGS", "").split("\x1f")
+
+    @functools.cached_property
     def selinux(self):
         return os.path.exists("/sys/fs/selinux/enforce")
 
@@ -212,6 +217,8 @@ class Facts:
         if need.startswith("controller1:"):
             name = need[12:]
             return None if name in self.controllers1 else f"no cgroup v1 controller {name}"
+        if need == "cgroupfs":
+            return None if self.cgroupfs else "systemd manages the cgroups of this run"
         if need not in ("root", "userns", "cgroup1", "cgroup2", "systemd", "selinux", "apparmor",
                         "rdt"):
             raise ValueError(f"unknown need {need}")

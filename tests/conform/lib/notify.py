@@ -8,6 +8,8 @@ import socket
 import struct
 import threading
 
+from lib.runtime import SLOW
+
 RECV, SEND = 0xC0502100, 0xC0182101  # SECCOMP_IOCTL_NOTIF_RECV, _SEND
 
 
@@ -65,7 +67,7 @@ class Agent:
     def wait(self, number=0, timeout=10):
         """The connection of this number, once it has ended."""
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.connections) > number, timeout), (
+            assert self.changed.wait_for(lambda: len(self.connections) > number, timeout * SLOW), (
                 f"{len(self.connections)} connections to {self.path}, {number + 1} are due")
             return self.connections[number]
 

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 
+SLOW = float(os.environ.get("CONFORM_SLOW") or 1)  # every time limit is so many times longer
 TIMEOUT = 30
 LOG = []  # what the current test did, shown when it fails or with --debug
 
@@ -49,7 +50,7 @@ class Result:
 class Runtime:
     def __init__(self, path, args=()):
         self.path, self.args = path, list(args)
-        out = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=TIMEOUT)
+        out = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=TIMEOUT * SLOW)
         self.version = (out.stdout or out.stderr).strip().splitlines()[0] if out.stdout else "?"
         self.is_hull = self.version.startswith("hull")
         self.name = self.version.replace(" version", "").strip()
@@ -58,7 +59,7 @@ class Runtime:
     def has(self, command):
         """Does the runtime know this command?"""
         return not subprocess.run([self.path, command, "--help"], stdin=subprocess.DEVNULL,
-                                  capture_output=True, timeout=TIMEOUT).returncode
+                                  capture_output=True, timeout=TIMEOUT * SLOW).returncode
 
     def argv(self, words, root, public=None):
         argv = [self.path] + self.args + ["--root", root]
@@ -76,7 +77,7 @@ class Runtime:
                 stdout=out if stdout is None else stdout, stderr=err, env=env, cwd=cwd,
                 preexec_fn=preexec, pass_fds=pass_fds)
             try:
-                code = proc.wait(timeout)
+                code = proc.wait(timeout * SLOW)
             except subprocess.TimeoutExpired:
                 proc.kill()
                 proc.wait()

@@ -1,13 +1,22 @@
 """pytest plugin: TAP 14 as the tests run, the summary line, the coverage table."""
 
+import io
 import os
 import sys
 
 import pytest
+from _pytest.config import create_terminal_writer
 
 from lib import runtime as rt
 from lib.host import facts
 from lib.table import TABLE, ids_of, write_coverage
+
+
+class Silent:
+    """In the place of pytest's own report: nothing of it is shown."""
+
+    def __init__(self, config):
+        self._tw = create_terminal_writer(config, io.StringIO())
 
 
 class Tap:
@@ -30,7 +39,9 @@ class Tap:
     @pytest.hookimpl(trylast=True)
     def pytest_configure(self, config):
         config.conform_runtime, config.conform_items = self.runtime, self.all_items
+        # pytest 8 asks the reporter how to write the values of a failed assert
         config.pluginmanager.unregister(name="terminalreporter")
+        config.pluginmanager.register(Silent(config), "terminalreporter")
 
     def pytest_itemcollected(self, item):
         self.all_items.append(item)
