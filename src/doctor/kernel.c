@@ -61,7 +61,7 @@ static int probe_mount_api(void)
 	return 0;
 }
 
-static int probe_pidfd(void)
+int probe_pidfd(void)
 {
 	_cleanup_fd_ int fd = sys_pidfd_open(getpid(), 0);
 

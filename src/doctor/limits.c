@@ -3,7 +3,6 @@
  * doctor/limits: what runs out under many containers: keys, watches, pids, locked memory,
  * descriptors.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <sys/resource.h>
 
@@ -87,7 +86,7 @@ static void look_sysctl(struct doctor *d, const char *name, uint64_t least, cons
 		if (*p == '.')
 			*p = '/';
 	if (host_number(d, file, &v) < 0)
-		answer(d, DOCTOR_NOTE, name, "", "not to be read");
+		answer(d, DOCTOR_NOTE, name, "mount -t proc proc /proc", "not to be read");
 	else if (v < least)
 		answer(d, DOCTOR_WARNING, name,
 		       arena_printf(d->a, "sysctl -w %s=%" PRIu64, name, least), "%" PRIu64 ": %s",
@@ -117,9 +116,7 @@ static void look_rlimit(struct doctor *d, int which, const char *name, uint64_t 
 {
 	struct rlimit l;
 
-	if (getrlimit(which, &l) < 0)
-		answer(d, DOCTOR_NOTE, "", "", "%s", strerror(errno));
-	else if (l.rlim_max == RLIM_INFINITY)
+	if (getrlimit(which, &l) < 0 || l.rlim_max == RLIM_INFINITY)
 		ok(d, "unlimited");
 	else if (l.rlim_max < least)
 		answer(d, DOCTOR_WARNING, "",

@@ -103,6 +103,10 @@ static void look_idmap(struct doctor *d)
 		       "only root maps the owners of files of the host; not tried");
 		return;
 	}
+	if (probe_pidfd() < 0) { /* nothing that is made could be ended again */
+		answer(d, DOCTOR_WARNING, "", "see kernel.pidfd", "not tried without pidfds");
+		return;
+	}
 	userns = ns_userns_fd(&map, &map, &why);
 	if (userns < 0) {
 		answer(d, DOCTOR_WARNING, "", "see namespaces above",

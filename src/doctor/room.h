@@ -54,6 +54,7 @@ ssize_t host_line(const struct doctor *d, const char *path, char *buf,
 int host_number(const struct doctor *d, const char *path, uint64_t *ret);
 int host_text(const struct doctor *d, const char *path,
 	      char **ret); /* a whole file, at most 16 MiB */
+int probe_pidfd(void);	   /* kernel.c: 0, or -errno as the kernel said */
 /* Is there a directory entry @name in the list (blanks or commas)? */
 bool has_word(const char *list, const char *word);
 /* The regular, executable file of that name in PATH or the sbin directories: its path, or NULL. */

@@ -66,8 +66,8 @@ static void look_space(struct doctor *d)
 	uint64_t space;
 
 	if (fd < 0 || fstatvfs(fd, &fs) < 0) {
-		answer(d, DOCTOR_NOTE, "", "", "%s cannot be looked at: %s", path,
-		       strerror(fd < 0 ? -fd : errno));
+		answer(d, DOCTOR_NOTE, "", "see state.directory", "%s cannot be looked at: %s",
+		       path, strerror(fd < 0 ? -fd : errno));
 		return;
 	}
 	space = (uint64_t)fs.f_bavail * fs.f_frsize;

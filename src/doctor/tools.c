@@ -26,6 +26,8 @@ static _noreturn_ void version_child(int exe, int out)
 
 	if (dup2(out, 1) >= 0 && dup2(out, 2) >= 0) {
 		sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+		/* KERNEL: the interpreter of a script opens it by this descriptor. execveat(2) */
+		fd_set_cloexec(exe, 0);
 		sys_execveat(exe, "", argv, env, AT_EMPTY_PATH);
 	}
 	_exit(127);
@@ -62,8 +64,9 @@ static ssize_t version_text(int exe, char *buf, size_t size)
 		n += got;
 	}
 	buf[n] = '\0';
-	if (pidfd_wait_exit(child, deadline) != 1)
-		sys_pidfd_send_signal(child, SIGKILL);
+	r = pidfd_wait_exit(child, deadline) == 1 ? 0 : sys_pidfd_send_signal(child, SIGKILL);
+	if (r < 0) /* it cannot be ended: do not wait for it either */
+		return r;
 	r = pidfd_reap(child, &end);
 	return r < 0 ? r : n;
 }
@@ -96,6 +99,11 @@ static void look_criu(struct doctor *d)
 	if (!file) {
 		answer(d, DOCTOR_NOTE, "", "apt-get install criu",
 		       "not there: no checkpoint and no restore");
+		return;
+	}
+	/* SECURITY: nothing of a foreign root is ever run. */
+	if (d->o->host_root) {
+		ok(d, "%s", file);
 		return;
 	}
 	n = exe < 0 ? exe : version_text(exe, text, sizeof(text));
