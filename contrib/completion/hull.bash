@@ -20,7 +20,7 @@ __hull_value() {
 	run:--preserve-fds) echo "@nothing" ;;
 	exec:--process | exec:-p) echo "@files" ;;
 	exec:--cwd) echo "@dirs" ;;
-	exec:--env | exec:-e) echo "@nothing" ;;
+	exec:--env | exec:-e) echo "add replace" ;;
 	exec:--user | exec:-u) echo "@nothing" ;;
 	exec:--additional-gids | exec:-g) echo "@nothing" ;;
 	exec:--cap | exec:-c) echo "CAP_AUDIT_CONTROL CAP_AUDIT_READ CAP_AUDIT_WRITE CAP_BLOCK_SUSPEND CAP_BPF CAP_CHECKPOINT_RESTORE CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_IPC_LOCK CAP_IPC_OWNER CAP_KILL CAP_LEASE CAP_LINUX_IMMUTABLE CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_MKNOD CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_NET_BROADCAST CAP_NET_RAW CAP_PERFMON CAP_SETFCAP CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYSLOG CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYS_CHROOT CAP_SYS_MODULE CAP_SYS_NICE CAP_SYS_PACCT CAP_SYS_PTRACE CAP_SYS_RAWIO CAP_SYS_RESOURCE CAP_SYS_TIME CAP_SYS_TTY_CONFIG CAP_WAKE_ALARM" ;;
@@ -59,6 +59,10 @@ __hull_value() {
 	update:--mem-bw-schema) echo "@nothing" ;;
 	update:--format | update:-f) echo "table json" ;;
 	events:--interval) echo "@nothing" ;;
+	top:--interval) echo "@nothing" ;;
+	top:--count) echo "@nothing" ;;
+	top:--sort) echo "cpu memory io pids name" ;;
+	top:--format | top:-f) echo "table json" ;;
 	spec:--bundle | spec:-b) echo "@dirs" ;;
 	spec:--file | spec:-f) echo "@nothing" ;;
 	validate:--bundle | validate:-b) echo "@dirs" ;;
@@ -123,6 +127,7 @@ __hull_options() {
 	resume) echo "" ;;
 	update) echo "--resources -r --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-idle --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --kernel-memory --kernel-memory-tcp --pids-limit --l3-cache-schema --mem-bw-schema --format -f" ;;
 	events) echo "--interval --stats" ;;
+	top) echo "--interval --count --sort --format -f" ;;
 	spec) echo "--bundle -b --file -f --rootless" ;;
 	validate) echo "--bundle -b --config --format -f" ;;
 	plan) echo "--bundle -b --config --format -f" ;;
@@ -145,7 +150,7 @@ __hull_candidates() {
 	@dirs) compgen -d -- "$2" ;;
 	@ids) compgen -W "$("$3" "${options[@]}" list --quiet 2>/dev/null)" -- "$2" ;;
 	@errors) compgen -W "$("$3" explain 2>/dev/null | grep -o '^HULL-[A-Z]*-[0-9]*')" -- "$2" ;;
-	@verbs) compgen -W "create start run exec state list ps kill stop delete wait pause resume update events spec validate plan features doctor gc explain version help" -- "$2" ;;
+	@verbs) compgen -W "create start run exec state list ps kill stop delete wait pause resume update events top spec validate plan features doctor gc explain version help" -- "$2" ;;
 	@*) ;;
 	*) compgen -W "$1" -- "$2" ;;
 	esac
@@ -175,7 +180,7 @@ _hull() {
 	done
 	[ "$cur" != = ] || cur=''
 	case $verb in
-	exec) ((n == 0)) || return 0 ;;
+	exec | ps) ((n == 0)) || return 0 ;;
 	esac
 	if [ -z "$want" ]; then
 		case $cur in

@@ -11,7 +11,7 @@ function __hull_words
             continue
         end
         switch $verb:$word
-            case '*:--cgroup-manager' '*:--log' '*:--log-format' '*:--log-level' '*:--public-state-dir' '*:--root' '*:--rootless' '*:--trace' 'create:--bundle' 'create:--config' 'create:--console-socket' 'create:--pid-file' 'create:--pidfd-socket' 'create:--preserve-fds' 'create:-b' 'create:-f' 'create:-p' 'doctor:--format' 'doctor:--host-root' 'doctor:-f' 'events:--interval' 'exec:--additional-gids' 'exec:--apparmor' 'exec:--cap' 'exec:--cgroup' 'exec:--console-socket' 'exec:--cwd' 'exec:--env' 'exec:--pid-file' 'exec:--pidfd-socket' 'exec:--preserve-fds' 'exec:--process' 'exec:--process-label' 'exec:--user' 'exec:-c' 'exec:-e' 'exec:-g' 'exec:-p' 'exec:-u' 'gc:--format' 'gc:-f' 'help:--format' 'help:-f' 'kill:--signal' 'list:--format' 'list:-f' 'plan:--bundle' 'plan:--config' 'plan:--format' 'plan:-b' 'plan:-f' 'ps:--format' 'ps:-f' 'run:--bundle' 'run:--config' 'run:--console-socket' 'run:--pid-file' 'run:--pidfd-socket' 'run:--preserve-fds' 'run:-b' 'run:-f' 'run:-p' 'spec:--bundle' 'spec:--file' 'spec:-b' 'spec:-f' 'start:--process' 'stop:--signal' 'stop:--timeout' 'stop:-s' 'stop:-t' 'update:--blkio-weight' 'update:--cpu-burst' 'update:--cpu-idle' 'update:--cpu-period' 'update:--cpu-quota' 'update:--cpu-rt-period' 'update:--cpu-rt-runtime' 'update:--cpu-share' 'update:--cpuset-cpus' 'update:--cpuset-mems' 'update:--format' 'update:--kernel-memory' 'update:--kernel-memory-tcp' 'update:--l3-cache-schema' 'update:--mem-bw-schema' 'update:--memory' 'update:--memory-reservation' 'update:--memory-swap' 'update:--pids-limit' 'update:--resources' 'update:-f' 'update:-r' 'validate:--bundle' 'validate:--config' 'validate:--format' 'validate:-b' 'validate:-f' 'wait:--format' 'wait:--timeout' 'wait:-f' 'wait:-t'
+            case '*:--cgroup-manager' '*:--log' '*:--log-format' '*:--log-level' '*:--public-state-dir' '*:--root' '*:--rootless' '*:--trace' 'create:--bundle' 'create:--config' 'create:--console-socket' 'create:--pid-file' 'create:--pidfd-socket' 'create:--preserve-fds' 'create:-b' 'create:-f' 'create:-p' 'doctor:--format' 'doctor:--host-root' 'doctor:-f' 'events:--interval' 'exec:--additional-gids' 'exec:--apparmor' 'exec:--cap' 'exec:--cgroup' 'exec:--console-socket' 'exec:--cwd' 'exec:--env' 'exec:--pid-file' 'exec:--pidfd-socket' 'exec:--preserve-fds' 'exec:--process' 'exec:--process-label' 'exec:--user' 'exec:-c' 'exec:-e' 'exec:-g' 'exec:-p' 'exec:-u' 'gc:--format' 'gc:-f' 'help:--format' 'help:-f' 'kill:--signal' 'list:--format' 'list:-f' 'plan:--bundle' 'plan:--config' 'plan:--format' 'plan:-b' 'plan:-f' 'ps:--format' 'ps:-f' 'run:--bundle' 'run:--config' 'run:--console-socket' 'run:--pid-file' 'run:--pidfd-socket' 'run:--preserve-fds' 'run:-b' 'run:-f' 'run:-p' 'spec:--bundle' 'spec:--file' 'spec:-b' 'spec:-f' 'start:--process' 'stop:--signal' 'stop:--timeout' 'stop:-s' 'stop:-t' 'top:--count' 'top:--format' 'top:--interval' 'top:--sort' 'top:-f' 'update:--blkio-weight' 'update:--cpu-burst' 'update:--cpu-idle' 'update:--cpu-period' 'update:--cpu-quota' 'update:--cpu-rt-period' 'update:--cpu-rt-runtime' 'update:--cpu-share' 'update:--cpuset-cpus' 'update:--cpuset-mems' 'update:--format' 'update:--kernel-memory' 'update:--kernel-memory-tcp' 'update:--l3-cache-schema' 'update:--mem-bw-schema' 'update:--memory' 'update:--memory-reservation' 'update:--memory-swap' 'update:--pids-limit' 'update:--resources' 'update:-f' 'update:-r' 'validate:--bundle' 'validate:--config' 'validate:--format' 'validate:-b' 'validate:-f' 'wait:--format' 'wait:--timeout' 'wait:-f' 'wait:-t'
                 set skip 1
             case '*:-*'
             case '*'
@@ -27,7 +27,7 @@ function __hull_verb
 end
 
 # VERB [NUMBER]: is this the verb, and are there that many operands before the cursor? Behind the first operand of
-# exec everything belongs to another program.
+# exec ps everything belongs to another program.
 function __hull_at
     set -l words (__hull_words)
     test "$words[1]" = $argv[1]; or return 1
@@ -38,7 +38,7 @@ end
 
 function __hull_own
     set -l words (__hull_words)
-    not contains -- "$words[1]" exec; or test (count $words) = 1
+    not contains -- "$words[1]" exec ps; or test (count $words) = 1
 end
 
 function __hull_run
@@ -64,7 +64,7 @@ function __hull_errors
 end
 
 function __hull_verbs
-    printf '%s\n' create start run exec state list ps kill stop delete wait pause resume update events spec validate plan features doctor gc explain version help
+    printf '%s\n' create start run exec state list ps kill stop delete wait pause resume update events top spec validate plan features doctor gc explain version help
 end
 
 complete -c hull -f
@@ -74,7 +74,7 @@ complete -c hull -n 'not __hull_verb >/dev/null' -a run -d 'create, start, wait 
 complete -c hull -n 'not __hull_verb >/dev/null' -a exec -d 'run one more process in a container'
 complete -c hull -n 'not __hull_verb >/dev/null' -a state -d 'show the state of a container as JSON'
 complete -c hull -n 'not __hull_verb >/dev/null' -a list -d 'list the containers of this state root'
-complete -c hull -n 'not __hull_verb >/dev/null' -a ps -d 'list the processes of a container'
+complete -c hull -n 'not __hull_verb >/dev/null' -a ps -d 'list the processes of a container; with options, as the host'\''s ps(1) shows them'
 complete -c hull -n 'not __hull_verb >/dev/null' -a kill -d 'send a signal (TERM) to the container'\''s process'
 complete -c hull -n 'not __hull_verb >/dev/null' -a stop -d 'end all processes of the container, politely first'
 complete -c hull -n 'not __hull_verb >/dev/null' -a delete -d 'remove a stopped container and all that create made'
@@ -83,6 +83,7 @@ complete -c hull -n 'not __hull_verb >/dev/null' -a pause -d 'freeze all process
 complete -c hull -n 'not __hull_verb >/dev/null' -a resume -d 'thaw a paused container'
 complete -c hull -n 'not __hull_verb >/dev/null' -a update -d 'change the limits of a container, all or none'
 complete -c hull -n 'not __hull_verb >/dev/null' -a events -d 'report what a container uses, and kills for want of memory, as JSON'
+complete -c hull -n 'not __hull_verb >/dev/null' -a top -d 'show what all containers use: CPU, memory, I/O, processes, pressure'
 complete -c hull -n 'not __hull_verb >/dev/null' -a spec -d 'write a good default config.json'
 complete -c hull -n 'not __hull_verb >/dev/null' -a validate -d 'say of each property: applied, ignored, or why it cannot be'
 complete -c hull -n 'not __hull_verb >/dev/null' -a plan -d 'show what create would do, in order, and do nothing'
@@ -136,7 +137,7 @@ complete -c hull -n '__hull_at run' -s d -l detach -d 'return once the program r
 complete -c hull -n '__hull_at run' -l keep -d 'do not delete the container when it ends'
 complete -c hull -n '__hull_at exec' -s p -l process -r -F -d 'a `process` object as in config.json; the options below change it'
 complete -c hull -n '__hull_at exec' -l cwd -x -a '(__fish_complete_directories)' -d 'working directory'
-complete -c hull -n '__hull_at exec' -s e -l env -x -d 'add or replace a variable; may be repeated'
+complete -c hull -n '__hull_at exec' -s e -l env -x -a 'add replace' -d 'add or replace a variable; may be repeated'
 complete -c hull -n '__hull_at exec' -s u -l user -x -d 'numeric ids'
 complete -c hull -n '__hull_at exec' -s g -l additional-gids -x -d 'add groups, separated by commas; may be repeated'
 complete -c hull -n '__hull_at exec' -s c -l cap -x -a 'CAP_AUDIT_CONTROL CAP_AUDIT_READ CAP_AUDIT_WRITE CAP_BLOCK_SUSPEND CAP_BPF CAP_CHECKPOINT_RESTORE CAP_CHOWN CAP_DAC_OVERRIDE CAP_DAC_READ_SEARCH CAP_FOWNER CAP_FSETID CAP_IPC_LOCK CAP_IPC_OWNER CAP_KILL CAP_LEASE CAP_LINUX_IMMUTABLE CAP_MAC_ADMIN CAP_MAC_OVERRIDE CAP_MKNOD CAP_NET_ADMIN CAP_NET_BIND_SERVICE CAP_NET_BROADCAST CAP_NET_RAW CAP_PERFMON CAP_SETFCAP CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYSLOG CAP_SYS_ADMIN CAP_SYS_BOOT CAP_SYS_CHROOT CAP_SYS_MODULE CAP_SYS_NICE CAP_SYS_PACCT CAP_SYS_PTRACE CAP_SYS_RAWIO CAP_SYS_RESOURCE CAP_SYS_TIME CAP_SYS_TTY_CONFIG CAP_WAKE_ALARM' -d 'add a capability such as CAP_NET_RAW; may be repeated'
@@ -155,7 +156,7 @@ complete -c hull -n '__hull_at exec 0' -f -a '(__hull_ids)'
 complete -c hull -n '__hull_at state 0' -f -a '(__hull_ids)'
 complete -c hull -n '__hull_at list' -s f -l format -x -a 'table json' -d 'form of the output'
 complete -c hull -n '__hull_at list' -s q -l quiet -d 'ids only'
-complete -c hull -n '__hull_at ps' -s f -l format -x -a 'table json' -d 'form of the output'
+complete -c hull -n '__hull_at ps' -s f -l format -x -a 'table json' -d 'json: the numbers alone; before the ID'
 complete -c hull -n '__hull_at ps 0' -f -a '(__hull_ids)'
 complete -c hull -n '__hull_at kill' -s a -l all -d 'signal every process of the container'
 complete -c hull -n '__hull_at kill' -l signal -x -a 'HUP INT QUIT KILL USR1 USR2 TERM CONT STOP TSTP WINCH' -d 'the same as the second operand'
@@ -189,13 +190,17 @@ complete -c hull -n '__hull_at update' -l memory-swap -x -d 'limit of memory and
 complete -c hull -n '__hull_at update' -l kernel-memory -x -d 'an error on kernels that cannot limit it'
 complete -c hull -n '__hull_at update' -l kernel-memory-tcp -x -d 'limit of TCP buffers (cgroup v1)'
 complete -c hull -n '__hull_at update' -l pids-limit -x -d 'number of processes; -1: no limit'
-complete -c hull -n '__hull_at update' -l l3-cache-schema -x -d 'refused: cannot be changed'
-complete -c hull -n '__hull_at update' -l mem-bw-schema -x -d 'refused: cannot be changed'
+complete -c hull -n '__hull_at update' -l l3-cache-schema -x -d 'cache of the RDT group, as L3:0=7f0;1=1f'
+complete -c hull -n '__hull_at update' -l mem-bw-schema -x -d 'memory bandwidth of the RDT group, as MB:0=50'
 complete -c hull -n '__hull_at update' -s f -l format -x -a 'table json' -d 'json: print old and new values'
 complete -c hull -n '__hull_at update 0' -f -a '(__hull_ids)'
 complete -c hull -n '__hull_at events' -l interval -x -d 'time between two measures (5s)'
 complete -c hull -n '__hull_at events' -l stats -d 'one measure, then end'
 complete -c hull -n '__hull_at events 0' -f -a '(__hull_ids)'
+complete -c hull -n '__hull_at top' -l interval -x -d 'time between two measures (1s)'
+complete -c hull -n '__hull_at top' -l count -x -d 'end after N measures; 0: never (1, on a terminal 0)'
+complete -c hull -n '__hull_at top' -l sort -x -a 'cpu memory io pids name' -d 'cpu, memory, io, pids or name (cpu)'
+complete -c hull -n '__hull_at top' -s f -l format -x -a 'table json' -d 'print, also on a terminal; json: one line for each measure'
 complete -c hull -n '__hull_at spec' -s b -l bundle -x -a '(__fish_complete_directories)' -d 'where to write (the current directory)'
 complete -c hull -n '__hull_at spec' -s f -l file -x -d 'another name for config.json; - is standard output'
 complete -c hull -n '__hull_at spec' -l rootless -d 'for an unprivileged user: own user namespace, no network namespace'
