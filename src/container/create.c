@@ -338,6 +338,11 @@ int container_run(struct ctx *c, const struct create_options *o, int *ret_status
 	r = notify_listen(&sp.s, &notify, e);
 	if (r == 0)
 		r = spawn_start(c, &sp.s, sp.chan, sp.pidfd, 0, -1, e);
+	if (r == 0) {
+		/* init's lock, which says that it waits, is gone with execve but for our mapping */
+		r = trace_detach();
+		r = r < 0 ? err_sys(e, ERR_GEN_SYS, r, "let go of the flight recorder") : 0;
+	}
 	if (r == 0)
 		r = started(c, &sp.s, sp.pidfd, notify, e);
 	if (r == 0 && !o->detach) {

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import subprocess
 
 import pytest
 
@@ -63,6 +64,21 @@ def test_status_follows_the_lifecycle(ctr):
     ctr.wait_exit()
     seen.append(ctr.status_word())
     assert seen == ["created", "running", "stopped"]
+
+
+@req("RT-STATE-07")
+def test_running_while_run_waits(ctr):
+    """run stays in the foreground; the container is no less running for it, from its poststart hooks on."""
+    ctr.args("/bin/probe", "trap").bundle.write()
+    waiting = subprocess.Popen(ctr.argv("run", "--bundle", ctr.bundle.path, ctr.id), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, env=ctr.env, text=True)
+    try:
+        assert waiting.stdout.readline() == "ready\n"
+        assert ctr.status_word() == "running"
+        ctr.kill("KILL").ok()
+        assert waiting.wait(20) == 137
+    finally:
+        waiting.kill()
 
 
 @req("RT-STATE-05")
