@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/io.h"
+#include "base/str.h"
 #include "cmd/cmd.h"
 
 static int run_start(struct ctx *c, struct args *a, int *ret_status, struct err *e)
@@ -25,7 +26,9 @@ static int run_kill(struct ctx *c, struct args *a, int *ret_status, struct err *
 	int sig = 0, r = 0;
 
 	(void)ret_status;
-	if (text)
+	if (text && streq(text, "0"))
+		sig = KILL_PROBE;
+	else if (text)
 		r = cmd_signal(text, &sig, e);
 	return r < 0 ? r : container_kill(c, a->v[0], sig, a->all, e);
 }

@@ -107,26 +107,43 @@ static int list_json(struct ctx *c, const char **ids, size_t n)
 	return 0;
 }
 
+struct row {
+	const char *id, *status, *bundle, *created;
+	uint64_t pid, owner;
+};
+
 static int list_table(struct ctx *c, const char **ids, size_t n)
 {
-	int width = 4;
+	struct row *rows = arena_new_array(&c->a, n + 1, struct row);
+	int width[] = { 2, 6, 6 };
+	size_t shown = 0;
 
-	for (size_t i = 0; i < n; i++)
-		width = MAX(width, (int)strlen(ids[i]));
-	printf("%-*s  %-8s  %-24s  %-30s  %s\n", width, "ID", "PID", "STATUS", "CREATED", "BUNDLE");
 	for (size_t i = 0; i < n; i++) {
+		struct row *row = &rows[shown];
 		struct subject s;
 
 		if (!open_row(c, ids[i], &s))
 			continue;
-		printf("%-*s  %-8llu  %-24s  %-30s  %s\n", width, ids[i],
-		       s.st.status == STATUS_STOPPED ? 0ull : (unsigned long long)s.rec.pid,
-		       s.st.previous_boot  ? "stopped (previous boot)"
-		       : s.st.creator_dead ? "creating (dead)"
-					   : status_name(s.st.status),
-		       s.rec.created, s.rec.bundle);
+		row->id = ids[i];
+		row->pid = s.st.status == STATUS_STOPPED ? 0 : s.rec.pid;
+		row->status = s.st.previous_boot  ? "stopped (previous boot)"
+			      : s.st.creator_dead ? "creating (dead)"
+						  : status_name(s.st.status);
+		row->bundle = s.rec.bundle;
+		row->created = s.rec.created;
+		row->owner = s.rec.owner;
+		width[0] = MAX(width[0], (int)strlen(row->id));
+		width[1] = MAX(width[1], (int)strlen(row->status));
+		width[2] = MAX(width[2], (int)strlen(row->bundle));
+		shown++;
 		subject_close(&s);
 	}
+	printf("%-*s  %-8s  %-*s  %-*s  %-30s  %s\n", width[0], "ID", "PID", width[1], "STATUS",
+	       width[2], "BUNDLE", "CREATED", "OWNER");
+	for (const struct row *row = rows; row < rows + shown; row++)
+		printf("%-*s  %-8llu  %-*s  %-*s  %-30s  %llu\n", width[0], row->id,
+		       (unsigned long long)row->pid, width[1], row->status, width[2], row->bundle,
+		       row->created, (unsigned long long)row->owner);
 	return 0;
 }
 

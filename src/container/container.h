@@ -204,6 +204,11 @@ struct exec_options {
 int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status, struct err *e);
 /* exec_process.c: the process that @o asks for, in place of the config's: @s is changed. */
 int exec_process_make(struct ctx *c, const struct exec_options *o, struct spec *s, struct err *e);
+/*
+ * @sig: 0 is the image's stop signal, or TERM; KILL_PROBE sends nothing and says, as kill(2) does
+ * for signal 0, whether there is a process to send to. ERR_STA_NOTRUNNING.
+ */
+enum { KILL_PROBE = -1 };
 int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err *e);
 int container_delete(struct ctx *c, const char *id, bool force, struct err *e);
 int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del,

@@ -339,7 +339,8 @@ int mnt_new(struct mount_tree *t, const struct plan_mount *m, int userns_fd, int
 	    bool *ret_attached, struct err *e)
 {
 	_cleanup_fd_ int fs = -1, tree = -1;
-	unsigned attrs = mnt_fold_attrs(m), held_back = m->copy_up ? MOUNT_ATTR_RDONLY : 0;
+	unsigned late = m->ro_late ? MOUNT_ATTR_RDONLY : 0; /* mount_root_finish */
+	unsigned attrs = mnt_fold_attrs(m) & ~late, held_back = m->copy_up ? MOUNT_ATTR_RDONLY : 0;
 	unsigned long all = m->propagation | m->rec_propagation;
 	int r;
 

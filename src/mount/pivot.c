@@ -78,11 +78,34 @@ int mount_pivot(struct mount_tree *t, struct err *e)
 	return prove_root(t, e);
 }
 
+/* What stayed writable while mount points and devices were made below it. */
+static int turn_read_only(struct mount_tree *t, size_t i, struct err *e)
+{
+	const char *path = t->plan->mounts[i].destination;
+	_cleanup_fd_ int fd = mnt_is_strict(path) ? path_resolve_strict(&t->root, path)
+						  : path_resolve(&t->root, path, false);
+	uint64_t id = 0;
+	int r = fd < 0 ? fd : path_mount_id(fd, &id);
+
+	if (r < 0)
+		return err_sys(e, ERR_MNT_VERIFY, r, "%s, to be made read-only", path);
+	if (id != t->sources->mnt_id[i]) /* SECURITY: rule M2 */
+		return err_set(e, ERR_MNT_VERIFY, 0, "%s is not the mount that was put there",
+			       path);
+	r = mnt_setattr(fd, false, MOUNT_ATTR_RDONLY, 0, 0);
+	return r < 0 ? err_sys(e, ERR_MNT_ATTR, r, "make %s read-only", path) : 0;
+}
+
 int mount_root_finish(struct mount_tree *t, struct err *e)
 {
 	unsigned long p = t->plan->root.propagation;
 	int r;
 
+	for (size_t i = 0; i < t->plan->n_mounts; i++) {
+		r = t->plan->mounts[i].ro_late ? turn_read_only(t, i, e) : 0;
+		if (r < 0)
+			return err_at(e, r, "%s", t->plan->mounts[i].pointer);
+	}
 	if (t->plan->root.readonly) {
 		r = mnt_setattr(t->root.fd, false, MOUNT_ATTR_RDONLY, 0, 0);
 		if (r < 0) {

@@ -162,6 +162,7 @@ static void mounts(struct dump *d, const struct plan *p)
 		}
 		yes(d, "openedByInit", m->open_by_init);
 		yes(d, "mountpointMustExist", m->must_exist);
+		yes(d, "readOnlyLast", m->ro_late);
 		if (m->kind == MOUNT_CGROUP)
 			jw_bool(&d->w, "writable", m->cgroup_rw);
 		jw_end(&d->w);

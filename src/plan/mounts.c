@@ -532,3 +532,33 @@ int plan_make_root(struct maker *m, struct err *e)
 	root->create_mountpoints = !m->opt->no_create_mountpoints;
 	return 0;
 }
+
+/* Must something be made below the mount at @i after it is there? */
+static bool is_filled(const struct maker *m, size_t i)
+{
+	const struct plan *p = m->plan;
+	const char *top = plan_path_clean(m->arena, p->mounts[i].destination);
+
+	for (size_t k = i + 1; k < p->n_mounts; k++)
+		if (plan_path_below(plan_path_clean(m->arena, p->mounts[k].destination), top))
+			return true;
+	for (size_t k = 0; k < p->n_devices; k++)
+		if (plan_path_below(plan_path_clean(m->arena, p->devices[k].path), top))
+			return true;
+	return false;
+}
+
+/* A read-only file system that is new is empty: nothing could be mounted in it (engines: /dev). */
+int plan_make_late(struct maker *m, struct err *e)
+{
+	struct plan *p = m->plan;
+
+	(void)e;
+	for (size_t i = 0; i < p->n_mounts; i++) {
+		struct plan_mount *v = &p->mounts[i];
+
+		v->ro_late = v->kind == MOUNT_FS && v->attr_set & MOUNT_ATTR_RDONLY &&
+			     streq(v->fstype, "tmpfs") && is_filled(m, i);
+	}
+	return 0;
+}

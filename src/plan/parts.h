@@ -26,6 +26,7 @@ int plan_make_ids(struct maker *m, struct err *e);
 int plan_make_root(struct maker *m, struct err *e);
 int plan_make_mounts(struct maker *m, struct err *e);
 int plan_make_devices(struct maker *m, struct err *e);
+int plan_make_late(struct maker *m, struct err *e); /* which mounts turn read-only late */
 int plan_make_process(struct maker *m, struct err *e);
 int plan_make_landlock(struct maker *m, struct err *e);
 int plan_make_sysctls(struct maker *m, struct err *e);

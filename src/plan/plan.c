@@ -75,9 +75,9 @@ static int refuse_unknown(struct maker *m, struct err *e)
 static int run_parts(struct maker *m, struct err *e)
 {
 	static int (*const parts[])(struct maker *, struct err *) = {
-		refuse_unknown,	   plan_make_ns,      plan_make_ids,	 plan_make_root,
-		plan_make_mounts,  plan_make_devices, plan_make_process, plan_make_landlock,
-		plan_make_sysctls, plan_make_cgroup,
+		refuse_unknown,	    plan_make_ns,      plan_make_ids,	 plan_make_root,
+		plan_make_mounts,   plan_make_devices, plan_make_late,	 plan_make_process,
+		plan_make_landlock, plan_make_sysctls, plan_make_cgroup,
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {

@@ -122,6 +122,8 @@ struct plan_mount {
 	 * empty
 	 */
 	bool must_exist;
+	/* MOUNT_FS, "ro": writable until everything below it is made, then read-only */
+	bool ro_late;
 	bool cgroup_rw; /* MOUNT_CGROUP: writable (own cgroup namespace and no "ro") */
 };
 

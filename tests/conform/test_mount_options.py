@@ -338,3 +338,16 @@ def test_events(ctr, trees):
     assert came == {"slave": True, "rslave": True, "private": False, "rprivate": False}
     assert all(went.values())
     assert not mountinfo.at(mountinfo.of_process(), os.path.join(trees["plain"], "back"))
+
+
+@req("CFG-MOUNT-11")
+def test_read_only_dev_is_filled_first(ctr):
+    """What is mounted or made below a read-only file system that is new cannot come after it."""
+    for entry in ctr.config["mounts"]:
+        if entry["destination"] == "/dev":
+            entry["options"].append("ro")
+    ctr.config["mounts"].append({"destination": "/m", "type": "tmpfs", "source": "m", "options": ["ro"]})
+    ctr.config["mounts"].append({"destination": "/m/below", "type": "tmpfs", "source": "below"})
+    seen = ctr.sh("echo a > /dev/null && echo null; echo b > /m/below/x && echo below;"
+                  "for d in /dev /m; do : > $d/new || echo refused; done").run().ok().stdout.split()
+    assert seen == ["null", "below", "refused", "refused"]
