@@ -205,6 +205,23 @@ int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struc
  * not looked at.
  */
 int cgroup_restore(struct cgroup *g, struct err *e);
+/*
+ * What the kernel holds of the device rules: those of the plan; others; no filter of hull's; it
+ * does not say.
+ */
+enum cgroup_devices {
+	CGROUP_DEVICES_AS_PLANNED,
+	CGROUP_DEVICES_OTHER,
+	CGROUP_DEVICES_NONE,
+	CGROUP_DEVICES_UNKNOWN
+};
+/*
+ * Read the device rules of a restored group back and compare. *ret_text: what there is, one line in
+ * @a. Needs the right to load such a program (v2). -errno and ERR_CGR_DEVICES when it cannot be
+ * read.
+ */
+int cgroup_devices_read(const struct cgroup *g, const struct plan_cgroup *p, struct arena *a,
+			enum cgroup_devices *ret, const char **ret_text, struct err *e);
 /* Open v2_fd of a restored group, for exec. 0 also when the group has no v2 part. */
 int cgroup_open(struct cgroup *g, struct err *e);
 /*

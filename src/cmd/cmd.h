@@ -32,6 +32,7 @@ struct args {
 			*kernel_memory_tcp, *pids_limit, *l3_cache_schema, *mem_bw_schema;
 	} limits;
 	struct strv env, caps, gids, cgroups;
+	bool no_stop; /* audit */
 	bool detach, keep, no_pivot, no_new_keyring, no_subreaper, force, all, quiet, del, pretty,
 		remove, rootless_spec, no_create_mountpoints, default_filesystems,
 		strict_namespaces, delete_on_exit, tty, no_new_privs, ignore_paused, stats;
@@ -83,9 +84,14 @@ struct cmd {
 
 extern const struct cmd cmd_create, cmd_run, cmd_exec, cmd_start, cmd_state, cmd_kill, cmd_stop,
 	cmd_delete, cmd_list, cmd_wait, cmd_pause, cmd_resume, cmd_ps, cmd_spec, cmd_features,
+<<<<<<< HEAD
 	cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_update, cmd_events, cmd_version, cmd_help,
 	cmd_top;
 extern const struct cmd cmd_doctor;
+=======
+	cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_update, cmd_events, cmd_version, cmd_help;
+extern const struct cmd cmd_doctor, cmd_audit;
+>>>>>>> ba87551 (audit: what a running container really has, beside its config)
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_n;
 extern const struct opt cmd_global_opts[];

@@ -98,6 +98,15 @@ int seccomp_send_listener(const char *path, const char *state_json, size_t len, 
 long seccomp_syscall(enum spec_seccomp_arch arch, const char *name);
 /* Name of a number on an architecture, or NULL. */
 const char *seccomp_syscall_name(enum spec_seccomp_arch arch, uint32_t number);
+/*
+ * Every call of an architecture, one by one: index below seccomp_n_calls(). False: it has no call
+ * of that name. *ret gets number and architecture as a filter sees them.
+ */
+unsigned seccomp_n_calls(void);
+bool seccomp_call(enum spec_seccomp_arch arch, unsigned i, const char **ret_name,
+		  struct seccomp_data *ret);
+/* Do kernels of this machine ever report @arch? */
+bool seccomp_arch_here(enum spec_seccomp_arch arch);
 /* Can this build compile rules for @arch? */
 bool seccomp_arch_known(enum spec_seccomp_arch arch);
 enum spec_seccomp_arch seccomp_native(void);

@@ -104,6 +104,29 @@ const char *seccomp_syscall_name(enum spec_seccomp_arch arch, uint32_t number)
 	return NULL;
 }
 
+unsigned seccomp_n_calls(void)
+{
+	return seccomp_names;
+}
+
+bool seccomp_call(enum spec_seccomp_arch arch, unsigned i, const char **ret_name,
+		  struct seccomp_data *ret)
+{
+	uint32_t n;
+
+	if (!seccomp_name_number(&seccomp_tables[seccomp_archs[arch].table], i, &n))
+		return false;
+	*ret_name = seccomp_name_text(i);
+	ret->nr = (int)n;
+	ret->arch = seccomp_archs[arch].audit;
+	return true;
+}
+
+bool seccomp_arch_here(enum spec_seccomp_arch arch)
+{
+	return seccomp_archs[arch].family == seccomp_archs[seccomp_native()].family;
+}
+
 bool seccomp_arch_known(enum spec_seccomp_arch arch)
 {
 	return seccomp_tables[seccomp_archs[arch].table].slots != NULL;

@@ -100,21 +100,36 @@ int bpf_open_id(uint32_t id)
 	return sys_bpf(BPF_PROG_GET_FD_BY_ID, &attr, sizeof(attr));
 }
 
+static int get_info(int prog, struct bpf_prog_info *info)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	memset(info, 0, sizeof(*info));
+	attr.info.bpf_fd = (uint32_t)prog;
+	attr.info.info = ptr(info);
+	attr.info.info_len = sizeof(*info);
+	return sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr));
+}
+
 int bpf_name(int prog, char ret[static BPF_OBJ_NAME_LEN])
 {
 	struct bpf_prog_info info;
-	union bpf_attr attr;
-	int r;
+	int r = get_info(prog, &info);
 
-	memset(&attr, 0, sizeof(attr));
-	memset(&info, 0, sizeof(info));
-	attr.info.bpf_fd = (uint32_t)prog;
-	attr.info.info = ptr(&info);
-	attr.info.info_len = sizeof(info);
-	r = sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr));
 	if (r < 0)
 		return r;
 	memcpy(ret, info.name, BPF_OBJ_NAME_LEN);
 	ret[BPF_OBJ_NAME_LEN - 1] = '\0';
 	return 0;
+}
+
+int bpf_tag(int prog, uint8_t ret[static BPF_TAG_SIZE])
+{
+	struct bpf_prog_info info;
+	int r = get_info(prog, &info);
+
+	if (r == 0)
+		memcpy(ret, info.tag, BPF_TAG_SIZE);
+	return r;
 }

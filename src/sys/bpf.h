@@ -36,4 +36,7 @@ int bpf_open_id(uint32_t id);
 /* The program's name as it was loaded. */
 int bpf_name(int prog, char ret[static BPF_OBJ_NAME_LEN]);
 
+/* A digest of its instructions as they were loaded. BPF_OBJ_GET_INFO_BY_FD, since 4.13. */
+int bpf_tag(int prog, uint8_t ret[static BPF_TAG_SIZE]);
+
 #endif

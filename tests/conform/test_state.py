@@ -265,8 +265,9 @@ def test_a_warning_changes_nothing(ctr):
 
 @req("SPEC-01")
 def test_table_is_complete(request):
-    """The gate on the coverage table itself: every MUST row of the table is carried by a test."""
-    carried = {rid for item in request.config.conform_items for rid in ids_of(item)}
-    missing = [r.id for r in TABLE.values() if "MUST" in r.level and r.id not in carried]
-    if missing:
-        pytest.skip(f"planned: {len(missing)} MUST rows without a test: {' '.join(missing)}")
+    """The gate on the coverage table itself: every row is carried by a test that checks all of it."""
+    items = request.config.conform_items
+    carried = {rid for item in items for rid in ids_of(item)}
+    unfinished = {rid for item in items if item.get_closest_marker("wip") for rid in ids_of(item)}
+    missing = [rid for rid in TABLE if rid not in carried or rid in unfinished]
+    assert not missing, f"{len(missing)} rows are not Included: {' '.join(missing)}"

@@ -575,4 +575,46 @@ TEST(annotations)
 	arena_free(&a);
 }
 
+/* A filter of two loaded words and one operation on them: nr in A, arch in X (through memory). */
+static uint32_t calculated(uint16_t op, uint32_t k, int nr, uint32_t arch)
+{
+	struct sock_filter v[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		BPF_STMT(BPF_STX, 3),
+		BPF_STMT(BPF_LDX | BPF_IMM, 77),
+		BPF_STMT(BPF_LDX | BPF_MEM, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_STMT(op, k),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	struct seccomp_program p = { .insns = v, .n = ARRAY_LEN(v) };
+	struct seccomp_data d = { .nr = nr, .arch = arch };
+
+	return seccomp_decide(&p, &d);
+}
+
+TEST(decide_knows_every_instruction)
+{
+	CHECK_INT(calculated(BPF_ALU | BPF_ADD | BPF_X, 0, 40, 2), 42);
+	CHECK_INT(calculated(BPF_ALU | BPF_SUB | BPF_K, 3, 40, 2), 37);
+	CHECK_INT(calculated(BPF_ALU | BPF_MUL | BPF_X, 0, 40, 2), 80);
+	CHECK_INT(calculated(BPF_ALU | BPF_DIV | BPF_K, 3, 40, 2), 13);
+	CHECK_INT(calculated(BPF_ALU | BPF_OR | BPF_X, 0, 40, 2), 42);
+	CHECK_INT(calculated(BPF_ALU | BPF_XOR | BPF_K, 8, 40, 2), 32);
+	CHECK_INT(calculated(BPF_ALU | BPF_AND | BPF_K, 8, 40, 2), 8);
+	CHECK_INT(calculated(BPF_ALU | BPF_LSH | BPF_X, 0, 40, 2), 160);
+	CHECK_INT(calculated(BPF_ALU | BPF_RSH | BPF_K, 3, 40, 2), 5);
+	CHECK_INT(calculated(BPF_ALU | BPF_NEG, 0, 1, 2), UINT32_MAX);
+	CHECK_INT(calculated(BPF_MISC | BPF_TXA, 0, 40, 2), 2);
+	CHECK_INT(calculated(BPF_LD | BPF_IMM, 9, 40, 2), 9);
+	CHECK_INT(calculated(BPF_LD | BPF_W | BPF_LEN, 0, 40, 2), sizeof(struct seccomp_data));
+	CHECK_INT(calculated(BPF_LD | BPF_MEM, 3, 40, 2), 2);
+	/* what the kernel would not take, or ends with */
+	CHECK_INT(calculated(BPF_ALU | BPF_DIV | BPF_X, 0, 40, 0), SECCOMP_RET_KILL_PROCESS);
+	CHECK_INT(calculated(BPF_LD | BPF_W | BPF_ABS, 64, 40, 2), SECCOMP_RET_KILL_PROCESS);
+	CHECK_INT(calculated(BPF_LD | BPF_MEM, 16, 40, 2), SECCOMP_RET_KILL_PROCESS);
+	CHECK_INT(calculated(BPF_LD | BPF_H | BPF_ABS, 0, 40, 2), SECCOMP_RET_KILL_PROCESS);
+}
+
 UNIT_MAIN

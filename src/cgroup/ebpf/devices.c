@@ -185,3 +185,41 @@ int ebpf_attach_devices(int cgroup, bool fresh, const struct rules *rules, struc
 		return err_sys(e, ERR_CGR_DEVICES, r, "attach the device filter");
 	return 0;
 }
+
+/*
+ * Programs are compared by their tags, which the kernel makes of the instructions as they were
+ * loaded: the one that is meant is loaded too, and attached nowhere.
+ */
+int ebpf_read_devices(int cgroup, const struct rules *rules, struct arena *a,
+		      enum cgroup_devices *ret, const char **ret_text, struct err *e)
+{
+	_cleanup_fd_ int own = -1, wanted = -1;
+	uint32_t ids[ATTACHED_MAX], n = 0;
+	uint8_t has[BPF_TAG_SIZE], wants[BPF_TAG_SIZE];
+	struct bpf_insn *v;
+	size_t insns;
+	int r = bpf_query_device(cgroup, ids, ATTACHED_MAX, &n);
+
+	if (r < 0)
+		return err_sys(e, ERR_CGR_DEVICES, r, "ask for the attached device filters");
+	own = find_own(cgroup);
+	if (own == -ENOENT) {
+		*ret = CGROUP_DEVICES_NONE;
+		*ret_text = arena_printf(a, "no filter of hull's, %u of others", n);
+		return 0;
+	}
+	ebpf_emit_devices(rules, a, &v, &insns);
+	wanted = own < 0 ? own : bpf_load_device(v, insns, PROG_NAME, NULL, 0);
+	r = wanted < 0 ? wanted : bpf_tag(own, has);
+	if (r >= 0)
+		r = bpf_tag(wanted, wants);
+	if (r < 0)
+		return err_sys(e, ERR_CGR_DEVICES, r, "read the device filter");
+	*ret = memcmp(has, wants, sizeof(has)) == 0 ? CGROUP_DEVICES_AS_PLANNED
+						    : CGROUP_DEVICES_OTHER;
+	*ret_text = arena_printf(a, "%s, and %u filters of others",
+				 *ret == CGROUP_DEVICES_AS_PLANNED ? "the filter of the config"
+								   : "another filter",
+				 n - 1);
+	return 0;
+}

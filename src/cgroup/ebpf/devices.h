@@ -8,6 +8,7 @@
 
 #include <linux/bpf.h>
 
+#include "cgroup/cgroup.h"
 #include "cgroup/rules.h"
 
 /*
@@ -24,5 +25,9 @@ void ebpf_emit_devices(const struct rules *r, struct arena *a, struct bpf_insn *
  */
 int ebpf_attach_devices(int cgroup, bool fresh, const struct rules *r, struct arena *a,
 			struct err *e);
+
+/* As cgroup_devices_read, for the v2 directory @cgroup. */
+int ebpf_read_devices(int cgroup, const struct rules *r, struct arena *a, enum cgroup_devices *ret,
+		      const char **ret_text, struct err *e);
 
 #endif
