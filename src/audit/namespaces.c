@@ -84,8 +84,8 @@ static void one_namespace(struct audit *u, int self, enum spec_ns kind)
 			  !streq(has, ours) ? AUDIT_NOTE
 			  : kind == NS_TIME ? AUDIT_SAME
 					    : AUDIT_EXPOSED,
-			  "namespaces", name, pointer, streq(has, ours) ? "" : "that of the host", "%s",
-			  streq(has, ours) ? "that of the host" : "one of its own");
+			  "namespaces", name, pointer, streq(has, ours) ? "" : "that of the host",
+			  "%s", streq(has, ours) ? "that of the host" : "one of its own");
 	}
 }
 
