@@ -84,14 +84,9 @@ struct cmd {
 
 extern const struct cmd cmd_create, cmd_run, cmd_exec, cmd_start, cmd_state, cmd_kill, cmd_stop,
 	cmd_delete, cmd_list, cmd_wait, cmd_pause, cmd_resume, cmd_ps, cmd_spec, cmd_features,
-<<<<<<< HEAD
 	cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_update, cmd_events, cmd_version, cmd_help,
 	cmd_top;
-extern const struct cmd cmd_doctor;
-=======
-	cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_update, cmd_events, cmd_version, cmd_help;
 extern const struct cmd cmd_doctor, cmd_audit;
->>>>>>> ba87551 (audit: what a running container really has, beside its config)
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_n;
 extern const struct opt cmd_global_opts[];
