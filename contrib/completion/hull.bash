@@ -73,6 +73,7 @@ __hull_value() {
 	plan:--format | plan:-f) echo "text json" ;;
 	doctor:--format | doctor:-f) echo "table json" ;;
 	doctor:--host-root) echo "@dirs" ;;
+	audit:--format | audit:-f) echo "table json" ;;
 	gc:--format | gc:-f) echo "table json" ;;
 	help:--format | help:-f) echo "text json" ;;
 	*:--root) echo "@dirs" ;;
@@ -105,6 +106,7 @@ __hull_operand() {
 	events:0) echo "@ids" ;;
 	validate:0) echo "@dirs" ;;
 	plan:0) echo "@dirs" ;;
+	audit:0) echo "@ids" ;;
 	explain:0) echo "@errors" ;;
 	help:0) echo "@verbs" ;;
 	esac
@@ -133,6 +135,7 @@ __hull_options() {
 	plan) echo "--bundle -b --config --format -f" ;;
 	features) echo "" ;;
 	doctor) echo "--format -f --quiet -q --host-root" ;;
+	audit) echo "--format -f --quiet -q --no-stop" ;;
 	gc) echo "--remove --format -f" ;;
 	explain) echo "" ;;
 	version) echo "" ;;
@@ -150,7 +153,7 @@ __hull_candidates() {
 	@dirs) compgen -d -- "$2" ;;
 	@ids) compgen -W "$("$3" "${options[@]}" list --quiet 2>/dev/null)" -- "$2" ;;
 	@errors) compgen -W "$("$3" explain 2>/dev/null | grep -o '^HULL-[A-Z]*-[0-9]*')" -- "$2" ;;
-	@verbs) compgen -W "create start run exec state list ps kill stop delete wait pause resume update events top spec validate plan features doctor gc explain version help" -- "$2" ;;
+	@verbs) compgen -W "create start run exec state list ps kill stop delete wait pause resume update events top spec validate plan features doctor audit gc explain version help" -- "$2" ;;
 	@*) ;;
 	*) compgen -W "$1" -- "$2" ;;
 	esac

@@ -11,7 +11,7 @@ function __hull_words
             continue
         end
         switch $verb:$word
-            case '*:--cgroup-manager' '*:--log' '*:--log-format' '*:--log-level' '*:--public-state-dir' '*:--root' '*:--rootless' '*:--trace' 'create:--bundle' 'create:--config' 'create:--console-socket' 'create:--pid-file' 'create:--pidfd-socket' 'create:--preserve-fds' 'create:-b' 'create:-f' 'create:-p' 'doctor:--format' 'doctor:--host-root' 'doctor:-f' 'events:--interval' 'exec:--additional-gids' 'exec:--apparmor' 'exec:--cap' 'exec:--cgroup' 'exec:--console-socket' 'exec:--cwd' 'exec:--env' 'exec:--pid-file' 'exec:--pidfd-socket' 'exec:--preserve-fds' 'exec:--process' 'exec:--process-label' 'exec:--user' 'exec:-c' 'exec:-e' 'exec:-g' 'exec:-p' 'exec:-u' 'gc:--format' 'gc:-f' 'help:--format' 'help:-f' 'kill:--signal' 'list:--format' 'list:-f' 'plan:--bundle' 'plan:--config' 'plan:--format' 'plan:-b' 'plan:-f' 'ps:--format' 'ps:-f' 'run:--bundle' 'run:--config' 'run:--console-socket' 'run:--pid-file' 'run:--pidfd-socket' 'run:--preserve-fds' 'run:-b' 'run:-f' 'run:-p' 'spec:--bundle' 'spec:--file' 'spec:-b' 'spec:-f' 'start:--process' 'stop:--signal' 'stop:--timeout' 'stop:-s' 'stop:-t' 'top:--count' 'top:--format' 'top:--interval' 'top:--sort' 'top:-f' 'update:--blkio-weight' 'update:--cpu-burst' 'update:--cpu-idle' 'update:--cpu-period' 'update:--cpu-quota' 'update:--cpu-rt-period' 'update:--cpu-rt-runtime' 'update:--cpu-share' 'update:--cpuset-cpus' 'update:--cpuset-mems' 'update:--format' 'update:--kernel-memory' 'update:--kernel-memory-tcp' 'update:--l3-cache-schema' 'update:--mem-bw-schema' 'update:--memory' 'update:--memory-reservation' 'update:--memory-swap' 'update:--pids-limit' 'update:--resources' 'update:-f' 'update:-r' 'validate:--bundle' 'validate:--config' 'validate:--format' 'validate:-b' 'validate:-f' 'wait:--format' 'wait:--timeout' 'wait:-f' 'wait:-t'
+            case '*:--cgroup-manager' '*:--log' '*:--log-format' '*:--log-level' '*:--public-state-dir' '*:--root' '*:--rootless' '*:--trace' 'audit:--format' 'audit:-f' 'create:--bundle' 'create:--config' 'create:--console-socket' 'create:--pid-file' 'create:--pidfd-socket' 'create:--preserve-fds' 'create:-b' 'create:-f' 'create:-p' 'doctor:--format' 'doctor:--host-root' 'doctor:-f' 'events:--interval' 'exec:--additional-gids' 'exec:--apparmor' 'exec:--cap' 'exec:--cgroup' 'exec:--console-socket' 'exec:--cwd' 'exec:--env' 'exec:--pid-file' 'exec:--pidfd-socket' 'exec:--preserve-fds' 'exec:--process' 'exec:--process-label' 'exec:--user' 'exec:-c' 'exec:-e' 'exec:-g' 'exec:-p' 'exec:-u' 'gc:--format' 'gc:-f' 'help:--format' 'help:-f' 'kill:--signal' 'list:--format' 'list:-f' 'plan:--bundle' 'plan:--config' 'plan:--format' 'plan:-b' 'plan:-f' 'ps:--format' 'ps:-f' 'run:--bundle' 'run:--config' 'run:--console-socket' 'run:--pid-file' 'run:--pidfd-socket' 'run:--preserve-fds' 'run:-b' 'run:-f' 'run:-p' 'spec:--bundle' 'spec:--file' 'spec:-b' 'spec:-f' 'start:--process' 'stop:--signal' 'stop:--timeout' 'stop:-s' 'stop:-t' 'top:--count' 'top:--format' 'top:--interval' 'top:--sort' 'top:-f' 'update:--blkio-weight' 'update:--cpu-burst' 'update:--cpu-idle' 'update:--cpu-period' 'update:--cpu-quota' 'update:--cpu-rt-period' 'update:--cpu-rt-runtime' 'update:--cpu-share' 'update:--cpuset-cpus' 'update:--cpuset-mems' 'update:--format' 'update:--kernel-memory' 'update:--kernel-memory-tcp' 'update:--l3-cache-schema' 'update:--mem-bw-schema' 'update:--memory' 'update:--memory-reservation' 'update:--memory-swap' 'update:--pids-limit' 'update:--resources' 'update:-f' 'update:-r' 'validate:--bundle' 'validate:--config' 'validate:--format' 'validate:-b' 'validate:-f' 'wait:--format' 'wait:--timeout' 'wait:-f' 'wait:-t'
                 set skip 1
             case '*:-*'
             case '*'
@@ -64,7 +64,7 @@ function __hull_errors
 end
 
 function __hull_verbs
-    printf '%s\n' create start run exec state list ps kill stop delete wait pause resume update events top spec validate plan features doctor gc explain version help
+    printf '%s\n' create start run exec state list ps kill stop delete wait pause resume update events top spec validate plan features doctor audit gc explain version help
 end
 
 complete -c hull -f
@@ -89,6 +89,7 @@ complete -c hull -n 'not __hull_verb >/dev/null' -a validate -d 'say of each pro
 complete -c hull -n 'not __hull_verb >/dev/null' -a plan -d 'show what create would do, in order, and do nothing'
 complete -c hull -n 'not __hull_verb >/dev/null' -a features -d 'show what this build can do, as JSON'
 complete -c hull -n 'not __hull_verb >/dev/null' -a doctor -d 'look at this host: what hull will find, and how to mend it'
+complete -c hull -n 'not __hull_verb >/dev/null' -a audit -d 'compare what a running container really has with its config'
 complete -c hull -n 'not __hull_verb >/dev/null' -a gc -d 'find what killed commands and reboots left in this state root'
 complete -c hull -n 'not __hull_verb >/dev/null' -a explain -d 'explain an error: what it means and what to do'
 complete -c hull -n 'not __hull_verb >/dev/null' -a version -d 'show the version'
@@ -215,6 +216,10 @@ complete -c hull -n '__hull_at plan 0' -f -a '(__fish_complete_directories)'
 complete -c hull -n '__hull_at doctor' -s f -l format -x -a 'table json' -d 'form of the output'
 complete -c hull -n '__hull_at doctor' -s q -l quiet -d 'warnings and failures only'
 complete -c hull -n '__hull_at doctor' -l host-root -x -a '(__fish_complete_directories)' -d 'look up every file beneath DIR, as if it were the root of the host'
+complete -c hull -n '__hull_at audit' -s f -l format -x -a 'table json' -d 'form of the output'
+complete -c hull -n '__hull_at audit' -s q -l quiet -d 'differences and ways to the host only'
+complete -c hull -n '__hull_at audit' -l no-stop -d 'do not stop the process for the moment that reading its filter takes'
+complete -c hull -n '__hull_at audit 0' -f -a '(__hull_ids)'
 complete -c hull -n '__hull_at gc' -l remove -d 'remove what was found'
 complete -c hull -n '__hull_at gc' -s f -l format -x -a 'table json' -d 'form of the output'
 complete -c hull -n '__hull_at explain 0' -f -a '(__hull_errors)'
