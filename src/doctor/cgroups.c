@@ -138,6 +138,10 @@ static void look_controllers(struct doctor *d)
 		if (l != NONE &&
 		    has_controller(d, d->rootless && l != V2 ? V2 : l, kinds[i].name, available))
 			answer(d, DOCTOR_OK, kinds[i].name, "", "there");
+		else if (d->rootless && l == V2 && kinds[i].minor)
+			answer(d, v, kinds[i].name, "run such containers as root",
+			       "systemd does not delegate it: a config with %s fails",
+			       kinds[i].use);
 		else if (d->rootless && l == V2)
 			answer(d, v, kinds[i].name,
 			       "as root: mkdir -p /etc/systemd/system/user@.service.d && printf "

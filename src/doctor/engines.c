@@ -14,6 +14,8 @@
 #include "doctor/room.h"
 #include "spec/json.h"
 
+#define VENDOR "/usr/share/containers/containers.conf.d/50-hull.conf"
+
 /* What one file says about hull. */
 struct mention {
 	const char *file;
@@ -308,6 +310,13 @@ static void look_engine(struct doctor *d, const struct engine *g)
 	}
 	if (found)
 		return;
+	/* where packages put it, and podman 5 does not look */
+	if (g == &podman && installed(d, g->programs) && host_exists(d, VENDOR)) {
+		answer(d, DOCTOR_NOTE, VENDOR,
+		       "ln -s " VENDOR " /etc/containers/containers.conf.d/50-hull.conf",
+		       "podman 5 and older do not read this directory");
+		return;
+	}
 	if (installed(d, g->programs))
 		answer(d, DOCTOR_NOTE, "", g->fix, "%s is installed and does not know hull",
 		       g->name);
