@@ -197,7 +197,9 @@ static int step_trace(struct spawn *sp, struct err *e)
 
 static int step_namespaces(struct spawn *sp, struct err *e)
 {
-	return ns_open(&sp->bp.plan.ns, &sp->ns, e);
+	int r = ns_open(&sp->bp.plan.ns, &sp->ns, e);
+
+	return r < 0 ? r : ns_check_owned(&sp->bp.plan, &sp->ns, e);
 }
 
 static int step_sources(struct spawn *sp, struct err *e)

@@ -3,9 +3,11 @@
  * ns/enter: open, prove, join, unshare and leave namespaces. Hides the table of types and what the
  * errors of setns(2) and unshare(2) mean.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/str.h"
@@ -137,6 +139,43 @@ int ns_open_own(enum spec_ns ns, struct err *e)
 			       "%s: is not the %s namespace; is /proc a procfs?", path,
 			       kinds[ns].name);
 	return fd_take(&fd);
+}
+
+/* Is the namespace to be joined the one that hull itself is in? 0, 1 or -errno. */
+static int is_own(const struct ns_fds *f, enum spec_ns ns, struct err *e)
+{
+	_cleanup_fd_ int own = -1;
+	struct stat a, b;
+
+	if (f->target[ns] < 0)
+		return 0;
+	own = ns_open_own(ns, e);
+	if (own < 0)
+		return fd_take(&own);
+	if (fstat(own, &a) < 0 || fstat(f->target[ns], &b) < 0)
+		return err_sys(e, ERR_NSP_OPEN, -errno, "%s namespace", kinds[ns].name);
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int ns_check_owned(const struct plan *p, const struct ns_fds *f, struct err *e)
+{
+	static const char text[] = "the %s namespace that the config joins is hull's own: it would "
+				   "be set for the host";
+	int r;
+
+	for (size_t i = 0; i < p->n_sysctls; i++) {
+		r = is_own(f, p->sysctls[i].ns, e);
+		if (r == 1)
+			r = err_set(e, ERR_CFG_CONFLICT, 0, text, kinds[p->sysctls[i].ns].name);
+		if (r < 0)
+			return err_at(e, r, "%s", p->sysctls[i].pointer);
+	}
+	if (!p->hostname && !p->domainname)
+		return 0;
+	r = is_own(f, NS_UTS, e);
+	if (r == 1)
+		r = err_set(e, ERR_CFG_CONFLICT, 0, text, kinds[NS_UTS].name);
+	return r < 0 ? err_at(e, r, p->hostname ? "/hostname" : "/domainname") : 0;
 }
 
 static int keep_own(struct ns_fds *f, enum spec_ns ns, struct err *e)

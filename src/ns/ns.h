@@ -18,6 +18,12 @@ struct ns_fds {
 void ns_fds_init(struct ns_fds *f); /* all -1 */
 /* Open and check all paths of @p. Place "/linux/namespaces/..." with the path in the message. */
 int ns_open(const struct plan_ns *p, struct ns_fds *ret, struct err *e);
+/*
+ * SECURITY: F5: what the config sets in a namespace (sysctls, names of the host) must not reach the
+ * caller's own: paths are compared as what they lead to, not as text. ERR_CFG_CONFLICT with the
+ * place.
+ */
+int ns_check_owned(const struct plan *p, const struct ns_fds *f, struct err *e);
 void ns_close(struct ns_fds *f);
 /* Runtime side, before clone3: SETNS, UNSHARE, OFFSETS; sums up the clone flags. */
 int ns_runtime_enter(const struct plan *p, struct ns_fds *f, uint64_t *ret_clone_flags,

@@ -4,7 +4,7 @@
  * container it exchanges names while a runtime works; inside it looks for what the runtime left open.
  *
  *   swap A B                     exchange A and B for ever, as fast as it goes
- *   step SIDE N HOLD A B CMD..   run CMD; at the N-th system call of SIDE (runtime, init) exchange A and B, HOLD
+ *   step SIDE N HOLD A B CMD..   run CMD; at the N-th look-up of SIDE (runtime, init) exchange A and B, HOLD
  *                                calls later back (0: never). N 0: count only. The count goes to fd 3.
  *   peep SECONDS                 inside: what of the files behind /proc/NEW-PID/fd can be opened; one line each
  *   overwrite SECONDS            inside: write into whatever new processes have as /proc/PID/exe
@@ -70,6 +70,29 @@ struct step {
 	const char *a, *b;
 };
 
+/* Only calls that look up a name, or put something where one leads: nothing else can be led astray. */
+static int looks_up(pid_t pid)
+{
+	static const long calls[] = {
+		SYS_open,	SYS_openat,	SYS_openat2,  SYS_mkdir,	 SYS_mkdirat,
+		SYS_mknod,	SYS_mknodat,	SYS_symlink,  SYS_symlinkat,	 SYS_open_tree,
+		SYS_move_mount, SYS_mount,	SYS_stat,     SYS_lstat,	 SYS_readlink,
+		SYS_readlinkat, SYS_newfstatat, SYS_statx,    SYS_unlink,	 SYS_unlinkat,
+		SYS_chdir,	SYS_chroot,	SYS_umount2,  SYS_pivot_root,	 SYS_chown,
+		SYS_fchownat,	SYS_fchmodat,	SYS_access,   SYS_faccessat,	 SYS_faccessat2,
+		SYS_setxattr,	SYS_execve,	SYS_execveat, SYS_mount_setattr,
+	};
+	struct __ptrace_syscall_info info = { 0 };
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0 ||
+	    info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return 0;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (calls[i] == (long)info.entry.nr)
+			return 1;
+	return 0;
+}
+
 /* At the entry of a system call of the side that counts: true when the tracer has nothing left to do. */
 static int at_call(struct step *s)
 {
@@ -107,7 +130,7 @@ static int on_stop(struct step *s, pid_t pid, int status, int *sig)
 			return PTRACE_DETACH; /* the program of the container */
 	} else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
 		if (who >= 0 && (s->entry[who] = !s->entry[who]) && who == s->target &&
-		    s->executed && at_call(s))
+		    s->executed && looks_up(pid) && at_call(s))
 			return PTRACE_DETACH;
 	} else if (event != PTRACE_EVENT_STOP) {
 		*sig = WSTOPSIG(status);

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""threats.md 4.8: hooks, helpers, annotations, state; and what engines got wrong that a runtime can blunt."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+
+import pytest
+
+from lib.container import reap_strays
+from lib.host import read
+from threats import threat
+
+HELPERS = ["newuidmap", "newgidmap", "criu", "passt", "pasta", "slirp4netns", "ip", "iptables", "nft", "mount", "modprobe", "sh",
+           "systemd-run", "dbus-send", "setfiles", "apparmor_parser", "getent", "ldconfig", "nvidia-container-cli", "krun"]
+DIRS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+
+
+@threat("CVE-2026-84042", "H2", "M6")
+@pytest.mark.parametrize("user", [False, True])
+def test_helpers_of_the_image_are_not_run(ctr, canary, user):
+    """Programs with every name that a runtime may call, and an environment that leads to them."""
+    script = "#!/bin/busybox sh\necho $0 >>/tmp/ran\n"
+    for d in DIRS:
+        for name in HELPERS:
+            if not os.path.lexists(ctr.bundle.file(f"{d}/{name}")):
+                ctr.bundle.put(f"{d}/{name}", script, 0o755)
+    os.chmod(ctr.bundle.file("/tmp"), 0o777)
+    ctr.process["env"] = ["PATH=" + ":".join(DIRS), "LD_PRELOAD=/evil.so", "LD_LIBRARY_PATH=/", "BASH_ENV=/bin/criu",
+                          "ENV=/bin/criu"]
+    if user:
+        ctr.bundle.namespace("user")
+        for kind in ("uidMappings", "gidMappings"):
+            ctr.bundle.linux[kind] = [{"containerID": 0, "hostID": 0, "size": 65536}]
+    env = {"PATH": ":".join(ctr.bundle.file(d) for d in DIRS) + ":" + os.environ["PATH"]}
+    ctr.args("/bin/busybox", "true").started(env=env)
+    ctr.wait_exit()
+    ctr.delete("--force", env=env).ok()
+    assert not ctr.bundle.exists("/tmp/ran"), ctr.bundle.read("/tmp/ran")
+
+
+@threat("CVE-2025-23266", "H1")
+@pytest.mark.parametrize("kind", ["prestart", "createRuntime", "createContainer", "poststart", "poststop"])
+@pytest.mark.parametrize("given", [None, ["A=b"], []])
+def test_environment_of_hooks(ctr, kind, given):
+    """Nothing of process.env, and no working directory in the rootfs."""
+    out = os.path.join(ctr.top, "out")
+    ctr.process["env"] = ["PATH=/bin", "LD_PRELOAD=/evil.so", "GCONV_PATH=/evil", "BASH_ENV=/evil", "IMAGE=1"]
+    more = {} if given is None else {"env": given}
+    entry = ctr.bundle.hook(kind, None)
+    entry.update({"path": "/usr/bin/python3", "args": ["python3", "-c",
+                  "import os,sys; open(sys.argv[1],'w').write(repr((dict(os.environ), os.getcwd(), "
+                  "sorted(os.listdir('/proc/self/fd')))))", out], **more})
+    ctr.args("/bin/true").started()
+    ctr.wait_exit()
+    ctr.delete("--force").ok()
+    env, cwd, fds = eval(read(out))  # pylint: disable=eval-used
+    env.pop("LC_CTYPE", None)  # python's own
+    for name in ("LD_PRELOAD", "GCONV_PATH", "BASH_ENV", "IMAGE"):
+        assert name not in env, env
+    if given:
+        assert env == {"A": "b"}, env
+    elif ctr.rt.is_hull:
+        assert env == {}, env
+    assert not cwd.startswith(ctr.bundle.rootfs), cwd
+    assert len(fds) <= 5, fds  # streams, the file that is written, the listing itself
+
+
+@threat("CVE-2024-0132", "CVE-2024-0133", "CVE-2025-23267", "CVE-2026-24260", "M2")
+@pytest.mark.hull_only
+@pytest.mark.parametrize("place", ["dev", "proc", "sys"])
+def test_hook_that_covers_what_hull_relies_on(ctr, place):
+    """A createContainer hook that mounts over /dev, /proc or /sys of the container, led by a link or not."""
+    os.symlink(f"../{place}", ctr.bundle.file("/tmp/link"))
+    ctr.bundle.hook("createContainer", f"mount -t tmpfs evil {ctr.bundle.rootfs}/tmp/link")
+    result = ctr.args("/bin/true").run()
+    result.failed()
+    assert f"/{place}" in result.stderr, result.stderr
+
+
+ANNOTATIONS = {
+    "run.oci.handler": "krun", "run.oci.hooks.stdout": "/evil", "run.oci.hooks.stderr": "/evil", "run.oci.criu": "/evil",
+    "org.systemd.property.ExecStartPre": "['/evil']", "org.systemd.property.DevicePolicy": "'auto'",
+    "com.nvidia.cuda": "1", "io.containerd.runc.path": "/evil", "org.opencontainers.image.exec": "/evil",
+    "run.oci.mount_context_type": "context", "module.wasm.image/variant": "compat"}
+
+
+@threat("CVE-2024-3154", "CVE-2026-53488", "G6", "J2")
+@pytest.mark.hull_only
+def test_annotations(ctr):
+    """Those that change anything are listed; none names a program; unknown ones change nothing."""
+    known = json.loads(ctr.call("features").ok().stdout)["potentiallyUnsafeConfigAnnotations"]
+    assert known, "nothing is listed"
+    for name in known:
+        assert not any(word in name for word in ("exec", "path", "command", "handler", "hook")), name
+    ctr.config["annotations"] = ANNOTATIONS
+    before = ctr.args("/bin/cat", "/proc/self/status").run().ok().stdout
+    assert "Name:\tcat" in before
+    assert not os.path.exists("/evil")
+
+
+@threat("CVE-2019-14271", "C1", "P5")
+@pytest.mark.parametrize("what", ["fifo", "evil"])
+def test_name_service_of_the_image(ctr, what):
+    """Files that a C library would read inside: none is, not even when reading would block."""
+    with open(ctr.rt.path, "rb") as f:
+        head = f.read(4096)
+    if ctr.rt.is_hull:
+        assert b"/ld-" not in head, "a dynamic linker"
+    for name in ("/etc/nsswitch.conf", "/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime", "/etc/resolv.conf",
+                 "/etc/group", "/etc/passwd", "/usr/lib/locale/locale-archive", "/lib/libnss_files.so.2", "/etc/hosts"):
+        path = ctr.bundle.file(name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.lexists(path):
+            os.unlink(path)
+        if what == "fifo":
+            os.mkfifo(path)
+        else:
+            ctr.bundle.put(name, b"\x7fELF" + b":" * 100000 + b"\nroot:x:0:0::/evil:\n", 0o755)
+    ctr.process["user"] = {"uid": 1000, "gid": 1000}
+    assert ctr.sh("echo $HOME").run(timeout=15).ok().stdout == "/\n"
+
+
+@threat("CVE-2020-15257", "CVE-2021-41103", "S1")
+def test_state_is_closed_to_others(ctr):
+    """Another user of the host: no listing, no reading, no connection; no abstract socket."""
+    before = {line.split()[-1] for line in read("/proc/net/unix").splitlines() if "@" in line}
+    os.chmod(ctr.top, 0o755)
+    os.rmdir(ctr.root)  # made by the runtime itself
+    ctr.bundle.drop_namespace("network")
+    ctr.config["mounts"].remove(ctr.bundle.mount_at("/sys"))
+    ctr.args("/bin/sleep", "100").created()
+    found = [os.path.join(top, name) for top, dirs, files in os.walk(ctr.root) for name in dirs + files]
+    assert found
+    script = ("import os,sys,socket\nos.setgroups([]);os.setresgid(1000,1000,1000);os.setresuid(1000,1000,1000)\n"
+              "for p in sys.argv[1:]:\n for f in (os.listdir, lambda p: open(p).read(1), lambda p: open(p,'a'),"
+              " lambda p: socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect(p)):\n"
+              "  try: f(p); print('open', p)\n  except OSError: pass\n")
+    text = subprocess.run(["/usr/bin/python3", "-c", script, ctr.root, *found], capture_output=True, text=True, check=True).stdout
+    assert text == "", text
+    after = {line.split()[-1] for line in read("/proc/net/unix").splitlines() if "@" in line}
+    assert not [n for n in after - before if ctr.id in n or "hull" in n], after - before
+    for path in found:
+        assert not stat.S_IMODE(os.lstat(path).st_mode) & 0o022 or stat.S_ISSOCK(os.lstat(path).st_mode), path
+
+
+@threat("CVE-2021-41103", "S1")
+@pytest.mark.hull_only
+@pytest.mark.parametrize("what", ["owner", "open", "group", "link", "file"])
+def test_state_root_that_somebody_prepared(ctr, what):
+    os.rmdir(ctr.root)
+    if what == "link":
+        os.makedirs(ctr.top + "/elsewhere")
+        os.symlink(ctr.top + "/elsewhere", ctr.root)
+    elif what == "file":
+        with open(ctr.root, "w", encoding="ascii"):
+            pass
+    else:
+        os.mkdir(ctr.root)
+        os.chmod(ctr.root, {"open": 0o777, "group": 0o770}.get(what, 0o700))
+        if what == "owner":
+            os.chown(ctr.root, 1000, 1000)
+    result = ctr.args("/bin/true").run()
+    result.failed()
+    assert ctr.root in result.stderr, result.stderr
+    if what == "link":
+        assert os.listdir(ctr.top + "/elsewhere") == []
+    elif what != "file":
+        assert os.listdir(ctr.root) == []
+
+
+@threat("CVE-2022-1708", "CVE-2022-31030", "B1")
+def test_output_that_nobody_reads(ctr, environment):
+    """An exec with a terminal prints without end to a reader that has stopped: memory stays small, nothing spins."""
+    ctr.started()
+    read_end, write_end = os.pipe()
+    argv = ctr.argv("exec", "--tty", ctr.id, "/bin/sh", "-c", "while :; do echo xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx; done")
+    proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=write_end, stderr=subprocess.DEVNULL, env=ctr.env)
+    os.close(write_end)
+    try:
+        os.read(read_end, 1)
+        got = 0
+        while got < 1 << 20:  # it flows, then the reader stops
+            got += len(os.read(read_end, 65536))
+
+        def ticks():
+            return sum(int(x) for x in read(f"/proc/{proc.pid}/stat").rsplit(")", 1)[1].split()[11:13])
+        deadline, last = 40, -1
+        while deadline and ticks() != last:  # until it stands still: a runtime that spins never does
+            last = ticks()
+            subprocess.run(["sleep", "0.3"], check=True)
+            deadline -= 1
+        assert deadline, "the runtime goes on working for a reader that has stopped"
+        rss = int(read(f"/proc/{proc.pid}/status").split("VmRSS:")[1].split()[0])
+        assert rss < (8192 if ctr.rt.is_hull else 65536), f"{rss} KiB"
+    finally:
+        proc.send_signal(signal.SIGKILL)
+        proc.wait()
+        reap_strays()  # the program of the exec: nobody else is its parent now
+        os.close(read_end)
+
+
+@threat("H1", "M6")
+def test_hooks_run_where_the_spec_says(ctr):
+    """Host-side hooks see the host's root, createContainer the container's mounts, before the pivot."""
+    out = os.path.join(ctr.top, "out")
+    for kind in ("createRuntime", "createContainer"):
+        ctr.bundle.hook(kind, f"readlink /proc/self/ns/mnt >>{out}; [ -e /bin/attacker ] && echo inside >>{out}; true")
+    ctr.args("/bin/readlink", "/proc/self/ns/mnt")
+    inside = ctr.run().ok().stdout.strip()
+    assert read(out).split() == [os.readlink("/proc/self/ns/mnt"), inside]
