@@ -131,6 +131,10 @@ static bool made_by_hull(const struct audit *u, const struct audit_mount *m)
 	for (size_t i = 0; i < p->readonly.n; i++)
 		if (below(m->place, p->readonly.v[i]))
 			return true;
+	/* masks that were seen are known; without the right to look inside, their names must do */
+	for (size_t i = 0; u->root.fd < 0 && i < p->masked.n; i++)
+		if (streq(m->place, p->masked.v[i]))
+			return true;
 	return false;
 }
 

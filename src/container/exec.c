@@ -415,6 +415,18 @@ static int explain_end(struct exec *x, int r, struct err *e)
 		    r == -EPIPE;
 	int pidfd = x->s.st.pidfd;
 
+	/*
+	 * KERNEL: joining by pidfd takes the right to read the process (ptrace(2)), and the init of
+	 * a created container may not be traced (rule X3): that takes CAP_SYS_PTRACE outside.
+	 */
+	if (x->s.st.status == STATUS_CREATED && e->id == ERR_NSP_JOIN && e->code == EPERM) {
+		err_clear(e);
+		return err_set(
+			e, ERR_STA_STATUS, 0,
+			"container \"%s\" is created and not started yet: until then exec needs "
+			"CAP_SYS_PTRACE",
+			x->o->id);
+	}
 	if (pidfd < 0 || e->id == ERR_STA_NOTRUNNING)
 		return r;
 	if (pidfd_alive(pidfd) == 1 &&

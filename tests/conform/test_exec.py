@@ -1,10 +1,13 @@
 """exec: one more process in a container. Not in the spec but for execCPUAffinity; the command line is
 the one that all runtimes share. What it does to the container: nothing (S-26, S-27)."""
 
+import base64
 import json
 import os
 import select
+import shutil
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -342,3 +345,71 @@ def test_end_does_not_matter(ctr):
     for _ in range(10):
         assert ctr.exec("/bin/sh", "-c", "kill -SEGV $$").code == 139
     assert ctr.alive() and ctr.status_word() == "running"
+
+
+@req("S-26")
+def test_pidfd_socket(ctr, console):
+    """--pidfd-socket: the descriptor that arrives is the process of the exec."""
+    ctr.started()
+    result = ctr.call("exec", "--detach", "--pidfd-socket", console.path, "--pid-file",
+                      os.path.join(ctr.top, "execpid"), ctr.id, "/bin/sleep", "1000")
+    skip_unless("unknown option" not in result.stderr, "the runtime knows no --pidfd-socket")
+    result.ok()
+    pidfd = console.receive()
+    with open(os.path.join(ctr.top, "execpid"), encoding="ascii") as f:
+        pid = int(f.read())
+    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as f:
+        info = dict(line.split(":\t") for line in f.read().splitlines() if ":\t" in line)
+    assert int(info["Pid"]) == pid
+    signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    assert select.select([pidfd], [], [], 10)[0], "the process does not end"
+    reap(pid)
+    assert ctr.status_word() == "running"
+
+
+@req("S-26")
+@pytest.mark.hull_only
+def test_filter_by_annotation(ctr):
+    """run.oci.seccomp_bpf_data stands for the profile in exec as in create."""
+    skip_unless(os.uname().machine == "x86_64", "a filter with a number of x86_64")
+    insn = struct.Struct("HBBI").pack
+    filter_ = (insn(0x20, 0, 0, 0) + insn(0x15, 0, 1, 63) + insn(0x06, 0, 0, 0x50000 | 42)
+               + insn(0x06, 0, 0, 0x7fff0000))  # uname: errno 42
+    ctr.config["annotations"] = {"run.oci.seccomp_bpf_data": base64.b64encode(filter_).decode()}
+    ctr.started()
+    done = json.loads(ctr.exec("/bin/probe", "syscall", "63", "0").ok().stdout)["do"][0]
+    assert (done["ret"], done["errno"]) == (-1, 42)
+
+
+@req("S-26", needs=["root"])
+@pytest.mark.hull_only
+def test_created_without_privilege(ctr):
+    """The waiting init may not be traced: whoever needs that right to join it is told."""
+    skip_unless(shutil.which("setpriv"), "no setpriv")
+    for place in (ctr.top, ctr.root, ctr.bundle.path, ctr.bundle.rootfs):
+        os.chown(place, 4000, 4000)
+    ctr.bundle.namespace("user")
+    ctr.bundle.drop_namespace("network")
+    for side in ("uidMappings", "gidMappings"):
+        ctr.bundle.linux[side] = [{"containerID": 0, "hostID": 4000, "size": 1}]
+    pts = ctr.bundle.mount_at("/dev/pts")
+    pts["options"] = [o for o in pts["options"] if o != "gid=5"]
+    ctr.config["mounts"] = [m for m in ctr.config["mounts"] if m["destination"] != "/sys"]
+    lower = 'exec setpriv --reuid 4000 --regid 4000 --clear-groups "$@"'
+    ctr.public = ""
+    ctr.created(wrap=lower)
+    result = ctr.call("exec", ctr.id, "/bin/true", wrap=lower)
+    assert result.code == 255
+    assert "not started" in result.stderr and "CAP_SYS_PTRACE" in result.stderr
+    ctr.call("start", ctr.id, wrap=lower).ok()
+    ctr.call("exec", ctr.id, "/bin/true", wrap=lower).ok()
+
+
+@req("RT-CREATE-06")
+def test_pidfd_socket_of_create(ctr, console):
+    result = ctr.create("--pidfd-socket", console.path)
+    skip_unless("unknown option" not in result.stderr, "the runtime knows no --pidfd-socket")
+    result.ok()
+    pidfd = console.receive()
+    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as f:
+        assert f"Pid:\t{ctr.pid}\n" in f.read()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Commands at the same time."""
 
+import contextlib
 import json
 import os
 import signal
@@ -99,6 +100,26 @@ def start_kill_delete(h):
                 assert any(w in err for w in words), err
         h.delete(name)
         h.nothing_left(name)
+
+
+@test("C5: 200 execs at once, and a delete --force in the middle: a status, 137 or \"not running\"; nothing left")
+def many_execs(h):
+    name = h.create("sleep", "1000")
+    h.hull("start", name).ok()
+    with contextlib.ExitStack() as stack:
+        execs = [stack.enter_context(h.popen("exec", name, "sh", "-c", "sleep 0.2; exit 7")) for _ in range(100)]
+        # the first that came to its end shows that they run
+        eq(execs[0].end()[0], 7, "status of an exec")
+        execs += [stack.enter_context(h.popen("exec", name, "sleep", "1000")) for _ in range(50)]
+        delete = stack.enter_context(h.popen("delete", "--force", name))
+        execs += [stack.enter_context(h.popen("exec", name, "true")) for _ in range(50)]
+        eq(delete.end(), (0, ""), "delete --force")
+        for number, (code, err) in enumerate(proc.end() for proc in execs):
+            if code == 255:
+                assert "not running" in err or "does not exist" in err, err
+            else:
+                assert code in ((7, 137) if number < 100 else (137,) if number < 150 else (0, 137)), (number, code, err)
+    h.nothing_left(name)
 
 
 @test("C7: a holder of the lock that was stopped: the others say busy and its pid; when it is ended all works")
