@@ -36,6 +36,7 @@ __hull_value() {
 	kill:--signal) echo "HUP INT QUIT KILL USR1 USR2 TERM CONT STOP TSTP WINCH" ;;
 	stop:--signal | stop:-s) echo "HUP INT QUIT KILL USR1 USR2 TERM CONT STOP TSTP WINCH" ;;
 	stop:--timeout | stop:-t) echo "@nothing" ;;
+	delete:--cgroup) echo "@files" ;;
 	wait:--timeout | wait:-t) echo "@nothing" ;;
 	wait:--format | wait:-f) echo "table json" ;;
 	update:--resources | update:-r) echo "@files" ;;
@@ -123,7 +124,7 @@ __hull_options() {
 	ps) echo "--format -f" ;;
 	kill) echo "--all -a --signal" ;;
 	stop) echo "--signal -s --timeout -t --delete" ;;
-	delete) echo "--force -f" ;;
+	delete) echo "--force -f --cgroup" ;;
 	wait) echo "--timeout -t --format -f" ;;
 	pause) echo "" ;;
 	resume) echo "" ;;
@@ -140,7 +141,7 @@ __hull_options() {
 	explain) echo "" ;;
 	version) echo "" ;;
 	help) echo "--format -f" ;;
-	*) echo "--root --log --log-format --log-level --debug --systemd-cgroup -s --cgroup-manager --rootless --public-state-dir --strict --trace --help -h --version -v" ;;
+	*) echo "--root --log --log-format --log-level --debug --systemd-cgroup -s --cgroup-manager --rootless --public-state-dir --allow-systemd-properties --strict --trace --help -h --version -v" ;;
 	esac
 }
 

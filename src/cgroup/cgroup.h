@@ -222,6 +222,11 @@ enum cgroup_devices {
  */
 int cgroup_devices_read(const struct cgroup *g, const struct plan_cgroup *p, struct arena *a,
 			enum cgroup_devices *ret, const char **ret_text, struct err *e);
+/*
+ * A group that no record names, with every hierarchy that has it, for kill and destroy; n 0: none
+ * has. ERR_CGR_PATH for what holds the caller or process 1.
+ */
+int cgroup_adopt(const char *path, const struct cgroup_host *h, struct cgroup *ret, struct err *e);
 /* Open v2_fd of a restored group, for exec. 0 also when the group has no v2 part. */
 int cgroup_open(struct cgroup *g, struct err *e);
 /*
@@ -261,6 +266,12 @@ bool cgroup_is_own(const struct cgroup *g);
  * id.
  */
 int cgroup_delegate(struct cgroup *g, uid_t uid, gid_t gid, struct err *e);
+/*
+ * v2: a group below the container's for its payload to manage, and the process @pid moved there;
+ * the container's controllers are passed down then. It goes with the container's group.
+ */
+int cgroup_leaf_make(const struct cgroup *g, const char *leaf, uid_t uid, gid_t gid, struct err *e);
+int cgroup_leaf_enter(const struct cgroup *g, const char *leaf, int pid, struct err *e);
 
 /* Notification of the OOM killer. */
 struct cgroup_oom {

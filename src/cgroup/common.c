@@ -176,35 +176,17 @@ int cgroup_open_beside(struct cgroup *g, int pid, char *ret_path, size_t size, s
 /* config-linux.md#cgroup-ownership: the directory and the files the kernel lists, no other. */
 int cgroup_delegate(struct cgroup *g, uid_t uid, gid_t gid, struct err *e)
 {
-	_cleanup_fd_ int list = -1, dir = -1;
-	char text[1024] = "cgroup.procs\ncgroup.subtree_control\ncgroup.threads";
+	_cleanup_fd_ int dir = -1;
 	char name[CGROUP_NAME_SIZE];
-	int i = cgroup_dir_v2(g), r;
+	int i = cgroup_dir_v2(g);
 
 	if (i < 0 || g->layout != HOST_CGROUP_V2)
 		return 0;
 	dir = cgroup_dir_open(g, (unsigned)i);
-	r = dir < 0 ? dir : sys_fchownat(dir, "", uid, gid, AT_EMPTY_PATH);
-	if (r < 0)
-		return err_sys(e, ERR_CGR_SET, r, "give %s to %u:%u",
-			       cgroup_dir_name(g, (unsigned)i, name), uid, gid);
-	list = sys_openat(AT_FDCWD, "/sys/kernel/cgroup/delegate", O_RDONLY, 0);
-	if (list >= 0 && io_read_line_file(list, text, sizeof(text)) < 0)
-		return err_set(e, ERR_CGR_SET, EIO, "read /sys/kernel/cgroup/delegate");
-	for (char *line = text; *line;) {
-		char *end = strchrnul(line, '\n');
-		_cleanup_fd_ int fd = -1;
-		bool more = *end;
-
-		*end = '\0';
-		fd = cgroup_file_open(dir, line, O_PATH);
-		r = fd < 0 ? fd : sys_fchownat(fd, "", uid, gid, AT_EMPTY_PATH);
-		if (r < 0 && r != -ENOENT)
-			return err_sys(e, ERR_CGR_SET, r, "give %s/%s to %u:%u",
-				       cgroup_dir_name(g, (unsigned)i, name), line, uid, gid);
-		line = more ? end + 1 : end;
-	}
-	return 0;
+	if (dir < 0)
+		return err_sys(e, ERR_CGR_SET, dir, "open cgroup %s",
+			       cgroup_dir_name(g, (unsigned)i, name));
+	return cgroup_give(dir, cgroup_dir_name(g, (unsigned)i, name), uid, gid, e);
 }
 
 /* ---- no cgroups ---- */

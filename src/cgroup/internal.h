@@ -141,6 +141,8 @@ void cgroup_v2_stats_read(int dir, struct arena *a, struct cgroup_stats *ret);
 int cgroup_v2_stats(struct cgroup *g, struct arena *a, struct cgroup_stats *ret, struct err *e);
 
 /* ---- v2/ ---- */
+/* Give the open group, called @name in messages, and the files that may be given to an owner. */
+int cgroup_give(int dir, const char *name, uid_t uid, gid_t gid, struct err *e);
 int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p,
 		     struct err *e);
 int cgroup_v2_devices(struct cgroup *g, int dir, bool fresh, const struct plan_cgroup *p,

@@ -18,7 +18,7 @@ struct args {
 	/* global */
 	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless,
 		*public_state_dir, *trace;
-	bool debug, systemd_cgroup, strict, help, version;
+	bool debug, systemd_cgroup, strict, allow_systemd_properties, help, version;
 	/* verbs */
 	const char *bundle, *config, *pid_file, *console_socket, *pidfd_socket, *preserve_fds,
 		*format, *signal, *timeout, *file, *process, *cwd, *user, *apparmor, *process_label,

@@ -113,9 +113,11 @@ static void print_findings(struct ctx *c, const struct plan_finding *f, size_t n
 static int run_validate(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
 	struct create_options o = bundle_options(a);
-	struct plan_options po = {
-		.id = "ID", .terminal_given = true, .manager = c->manager, .strict = c->strict
-	};
+	struct plan_options po = { .id = "ID",
+				   .terminal_given = true,
+				   .manager = c->manager,
+				   .strict = c->strict,
+				   .unit_properties = c->unit_properties };
 	struct plan_finding *f = NULL;
 	struct blueprint b = { 0 };
 	int r, json = cmd_format(a, false, e);

@@ -49,7 +49,11 @@ static int run_stop(struct ctx *c, struct args *a, int *ret_status, struct err *
 static int run_delete(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
 	(void)ret_status;
-	return container_delete(c, a->v[0], a->force, e);
+	if (!a->cgroups.n)
+		return container_delete(c, a->v[0], a->force, e);
+	if (!a->force || a->cgroups.n > 1)
+		return err_set(e, ERR_CLI_USAGE, 0, "--cgroup is for delete --force, once");
+	return container_delete_orphan(c, a->v[0], a->cgroups.v[0], e);
 }
 
 static int run_wait(struct ctx *c, struct args *a, int *ret_status, struct err *e)
@@ -105,6 +109,8 @@ static const struct opt stop_opts[] = {
 static const struct opt delete_opts[] = {
 	OPT_F("force", 'f', force,
 	      "kill what still runs; no error when there is no such container"),
+	OPT_L("cgroup", 0, cgroups, "PATH",
+	      "the container's record is lost: kill and remove this cgroup of it"),
 };
 static const struct opt wait_opts[] = {
 	OPT_T("timeout", 't', timeout, "TIME", "give up after TIME, with an error"),

@@ -141,6 +141,7 @@ static int open_context(const struct args *a, char **argv, struct ctx *c, struct
 	c->env = environ;
 	c->root_fd = -1;
 	c->strict = a->strict;
+	c->unit_properties = a->allow_systemd_properties;
 	getrlimit(RLIMIT_NOFILE, &c->nofile);
 	all = (struct rlimit){ c->nofile.rlim_max, c->nofile.rlim_max };
 	if (all.rlim_cur > 65536)

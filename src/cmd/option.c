@@ -22,6 +22,8 @@ const struct opt cmd_global_opts[] = {
 	      "accepted for other runtimes' sake: hull looks at its rights"),
 	OPT_T("public-state-dir", 0, public_state_dir, "DIR",
 	      "where state.json of each container can be read by everybody; empty: nowhere"),
+	OPT_F("allow-systemd-properties", 0, allow_systemd_properties,
+	      "let annotations org.systemd.property.* set properties of the unit"),
 	OPT_F("strict", 0, strict, "refuse what the spec only warns about or ignores"),
 	OPT_T("trace", 0, trace, "FILE",
 	      "write the times of all steps to FILE, for Perfetto or chrome://tracing"),

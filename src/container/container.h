@@ -33,6 +33,7 @@ struct ctx {
 	const char *public_dir; /* S-01; NULL: off */
 	enum plan_cgroup_manager manager;
 	bool strict;
+	bool unit_properties; /* annotations may set properties of the systemd unit */
 	struct rlimit nofile; /* of the caller, before hull raised its own */
 	char *const *env;     /* of the caller */
 	struct host host;     /* facts, read when needed */
@@ -211,6 +212,8 @@ int exec_process_make(struct ctx *c, const struct exec_options *o, struct spec *
 enum { KILL_PROBE = -1 };
 int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err *e);
 int container_delete(struct ctx *c, const char *id, bool force, struct err *e);
+/* Kill and remove the group of a container whose record is gone; nothing left is no error. */
+int container_delete_orphan(struct ctx *c, const char *id, const char *path, struct err *e);
 int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, bool del,
 		   struct err *e);
 int container_pause(struct ctx *c, const char *id, bool on, struct err *e);

@@ -252,7 +252,10 @@ static int step_clone(struct exec *x, struct err *e)
 		char path[512] = "";
 
 		r = cgroup_open_beside(g, (int)x->s.rec.pid, path, sizeof(path), e);
-		log_debug("the container's cgroup takes no process; its init is in %s", path);
+		if (r == 0)
+			log_info("the container's cgroup takes no process, as its controllers are "
+				 "passed down; joining that of its init, %s",
+				 path);
 		x->init.host_dirs[3] = g->v2_fd;
 		if (r == 0)
 			r = clone_once(x);

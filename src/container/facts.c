@@ -206,6 +206,7 @@ int blueprint_make(struct ctx *c, const struct create_options *o, struct bluepri
 		.default_filesystems = o->default_filesystems,
 		.strict_namespaces = o->strict_namespaces,
 		.strict = c->strict,
+		.unit_properties = c->unit_properties,
 		.terminal_given = o->run && !o->detach,
 		.listen_fds = o->listen_fds,
 	};

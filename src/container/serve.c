@@ -118,6 +118,9 @@ static int serve_place(struct spawn *sp, struct sync_msg *m, struct err *e)
 	(void)m;
 	if (rec->cgroup.manager == CGROUP_SYSTEMD) /* a scope is made for a process that exists */
 		r = rec->cgroup.ops->join(&rec->cgroup, sp->pid, e);
+	/* the container's cgroup namespace, if it is new, has the group above as its root by now */
+	if (r == 0 && sp->bp.plan.cgroup.leaf)
+		r = cgroup_leaf_enter(&rec->cgroup, sp->bp.plan.cgroup.leaf, sp->pid, e);
 	if (r == 0 && os->rdt.set)
 		r = tune_rdt_join(&rec->rdt, sp->pid, e);
 	if (r == 0 && os->n_net_devices) {

@@ -254,14 +254,20 @@ static int step_console(struct spawn *sp, struct err *e)
 
 static int step_cgroup(struct spawn *sp, struct err *e)
 {
+	const struct plan_cgroup *plan = &sp->bp.plan.cgroup;
 	struct record *rec = &sp->s.rec;
 	int r;
 
-	r = rec->cgroup.ops->create(&rec->cgroup, &sp->bp.plan.cgroup, e);
+	r = rec->cgroup.ops->create(&rec->cgroup, plan, e);
 	if (r < 0)
 		return r;
-	if (sp->bp.plan.cgroup.delegate)
-		r = cgroup_delegate(&rec->cgroup, sp->bp.plan.cgroup.owner_uid, (gid_t)-1, e);
+	if (plan->leaf)
+		r = cgroup_leaf_make(&rec->cgroup, plan->leaf, plan->owner_uid, (gid_t)-1, e);
+	else if (plan->delegate)
+		r = cgroup_delegate(&rec->cgroup, plan->owner_uid, (gid_t)-1, e);
+	if (plan->properties_left_out)
+		log_info("annotations org.systemd.property.* have no effect without "
+			 "--allow-systemd-properties");
 	return r == 0 && rec->cgroup.manager == CGROUP_CGROUPFS
 		       ? cgroup_doors_open(&rec->cgroup, sp->doors, e)
 		       : r;
@@ -359,6 +365,7 @@ static void prepare_init(struct spawn *sp)
 	arena_init(&in->arena);
 	/* The runtime has to act on the pid before init goes on. */
 	in->place = p->os->n_net_devices || p->os->rdt.set;
+	in->place |= p->cgroup.leaf != NULL;
 	in->place |= rec->cgroup.manager == CGROUP_SYSTEMD &&
 		     (rec->cgroup.layout != HOST_CGROUP_V2 || rec->cgroup.v2_no_clone);
 	in->cgroup = &rec->cgroup;

@@ -163,7 +163,32 @@ static int make_unit(struct maker *m, struct err *e)
 			  ? slice_path(m->arena, c->unit)
 			  : arena_printf(m->arena, "%s/%s", slice_path(m->arena, slice), c->unit);
 	c->user = is_rootless(m->host);
-	return make_subgroup(m, e);
+	r = make_subgroup(m, e);
+	return r < 0 ? r : plan_make_unit_properties(m, e);
+}
+
+/*
+ * run.oci.delegate-cgroup: a group for the payload to manage. Of cgroup v2 alone: v1 cannot be
+ * given away safely.
+ */
+static int make_leaf(struct maker *m, struct err *e)
+{
+	const char *key = "run.oci.delegate-cgroup", *name = spec_annotation(m->spec, key);
+	int r;
+
+	if (!name || !*name)
+		return 0;
+	if (m->host->cgroups != HOST_CGROUP_V2)
+		r = err_set(e, ERR_CGR_LAYOUT, ENOTSUP,
+			    "a cgroup can be given to the container on cgroup v2 only");
+	else if (!valid_unit(name) || name[0] == '.')
+		r = err_set(e, ERR_CGR_PATH, 0, "\"%s\" is no name of a cgroup", name);
+	else
+		r = 0;
+	if (r < 0)
+		return err_at(e, r, "/annotations/%s", key);
+	m->plan->cgroup.leaf = name;
+	return 0;
 }
 
 /* LNX-CGOWN: on v2, with a new cgroup namespace and the cgroup filesystem mounted writable in its
@@ -174,9 +199,9 @@ static void make_owner(struct maker *m)
 	const struct plan *p = m->plan;
 	uint32_t id;
 
-	if (m->host->cgroups != HOST_CGROUP_V2 || !plan_ns_new(p, NS_CGROUP) || p->ids.joined)
+	if (m->host->cgroups != HOST_CGROUP_V2 || p->ids.joined)
 		return;
-	for (size_t i = 0; i < p->n_mounts; i++) {
+	for (size_t i = 0; plan_ns_new(p, NS_CGROUP) && i < p->n_mounts; i++) {
 		const struct plan_mount *mount = &p->mounts[i];
 
 		if (mount->kind == MOUNT_CGROUP && mount->cgroup_rw &&
@@ -184,7 +209,7 @@ static void make_owner(struct maker *m)
 		    streq(plan_path_clean(m->arena, mount->destination), "/sys/fs/cgroup"))
 			c->delegate = true;
 	}
-	if (!c->delegate)
+	if (!c->delegate && !c->leaf)
 		return;
 	c->owner_uid = m->spec->process.user.uid;
 	c->owner_gid = m->spec->process.user.gid;
@@ -236,6 +261,9 @@ int plan_make_cgroup(struct maker *m, struct err *e)
 	c->ignore_missing =
 		c->n_writes == 0 && (is_rootless(m->host) || m->host->cgroups == HOST_CGROUP_NONE);
 	c->check_memory = res->memory.check_before_update.set && res->memory.check_before_update.v;
+	r = make_leaf(m, e);
+	if (r < 0)
+		return r;
 	make_owner(m);
 	return 0;
 }

@@ -205,6 +205,18 @@ static void devices(struct dump *d, const struct plan *p)
 	strings(d, "readonlyPaths", &p->readonly);
 }
 
+static void property(struct dump *d, const struct plan_unit_property *p)
+{
+	if (p->type == PLAN_PROPERTY_STRING)
+		jw_string(&d->w, p->name, p->text);
+	else if (p->type == PLAN_PROPERTY_STRINGS)
+		jw_strings(&d->w, p->name, p->v, p->n);
+	else if (p->type == PLAN_PROPERTY_BOOL)
+		jw_bool(&d->w, p->name, p->number);
+	else
+		jw_u64(&d->w, p->name, p->number);
+}
+
 static void cgroup(struct dump *d, const struct plan_cgroup *c)
 {
 	jw_object(&d->w, "cgroup");
@@ -213,7 +225,15 @@ static void cgroup(struct dump *d, const struct plan_cgroup *c)
 	text(d, "slice", c->slice);
 	text(d, "unit", c->unit);
 	text(d, "subgroup", c->subgroup);
+	text(d, "leaf", c->leaf);
 	yes(d, "userManager", c->user);
+	if (c->n_properties) {
+		jw_object(&d->w, "properties");
+		for (size_t i = 0; i < c->n_properties; i++)
+			property(d, &c->properties[i]);
+		jw_end(&d->w);
+	}
+	yes(d, "propertiesLeftOut", c->properties_left_out);
 	if (c->n_writes) {
 		jw_array(&d->w, "writes");
 		for (size_t i = 0; i < c->n_writes; i++) {
@@ -239,7 +259,7 @@ static void cgroup(struct dump *d, const struct plan_cgroup *c)
 	yes(d, "devicesOptional", c->devices_optional);
 	yes(d, "ignoreMissing", c->ignore_missing);
 	yes(d, "checkMemory", c->check_memory);
-	if (c->delegate)
+	if (c->delegate || c->leaf)
 		jw_string(&d->w, "owner",
 			  arena_printf(d->arena, "%u:%u", c->owner_uid, c->owner_gid));
 	jw_end(&d->w);

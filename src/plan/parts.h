@@ -31,6 +31,7 @@ int plan_make_process(struct maker *m, struct err *e);
 int plan_make_landlock(struct maker *m, struct err *e);
 int plan_make_sysctls(struct maker *m, struct err *e);
 int plan_make_cgroup(struct maker *m, struct err *e);
+int plan_make_unit_properties(struct maker *m, struct err *e);
 
 /* @base/@key as a JSON pointer, with the key escaped (RFC 6901). */
 char *plan_pointer(struct arena *a, const char *base, const char *key);

@@ -173,13 +173,40 @@ struct plan_cgroup_write {
 	/* written instead when the kernel has no `file` (io.bfq.weight, hugetlb rsvd); NULL */
 	const char *alt_file, *alt_value;
 };
+/* A property of the unit that the caller let annotations set (--allow-systemd-properties). */
+enum plan_property_type {
+	PLAN_PROPERTY_NONE,
+	PLAN_PROPERTY_STRING,
+	PLAN_PROPERTY_STRINGS,
+	PLAN_PROPERTY_BOOL,
+	PLAN_PROPERTY_U64,
+	PLAN_PROPERTY_U32,
+	PLAN_PROPERTY_I32,
+};
+struct plan_unit_property {
+	const char *name; /* "TimeoutStopUSec" */
+	enum plan_property_type type;
+	const char *text;
+	const char *const *v;
+	size_t n;
+	uint64_t number; /* also of a bool */
+};
 struct plan_cgroup {
 	enum plan_cgroup_manager manager;
 	const char *path;	  /* below the mount point, "/a/b"; NULL with CGROUP_DISABLED */
 	const char *unit, *slice; /* systemd */
 	/* systemd: the container's group one level below the unit's; NULL: the unit's own */
 	const char *subgroup;
-	bool user; /* systemd: the user's own manager */
+	/*
+	 * v2: the process ends up in a group of this name below the container's, which belongs to
+	 * owner_uid and has no limits of its own; NULL: in the container's. Annotation
+	 * run.oci.delegate-cgroup
+	 */
+	const char *leaf;
+	struct plan_unit_property *properties; /* systemd */
+	size_t n_properties;
+	bool properties_left_out; /* there are some, and the caller did not allow them */
+	bool user;		  /* systemd: the user's own manager */
 	/* in order, v2 file names on v2, v1 names with controller on v1 */
 	struct plan_cgroup_write *writes;
 	size_t n_writes;
@@ -291,6 +318,7 @@ struct plan_options {
 	bool no_pivot, no_new_keyring, detach;
 	enum plan_cgroup_manager manager;
 	bool no_create_mountpoints, default_filesystems, strict_namespaces, strict;
+	bool unit_properties; /* annotations may set properties of the systemd unit */
 	const char *landlock; /* exec: the lists as create resolved them */
 	bool exec;	      /* the process joins a container: its pid is not known before */
 	bool terminal_given;  /* the verb can serve a terminal without a socket (foreground run) */

@@ -26,7 +26,9 @@ enum {
  * prefix. */
 static const char *const unsafe[] = {
 	"org.opencontainers.image.stopSignal",
+	"org.systemd.property.",
 	"run.hull.landlock",
+	"run.oci.delegate-cgroup",
 	"run.oci.keep_original_groups",
 	"run.oci.seccomp.receiver",
 	"run.oci.seccomp_bpf_data",

@@ -60,6 +60,7 @@ static bool set_flag(struct setup *s, const char *word)
 		{ "default-filesystems", &s->opt.default_filesystems },
 		{ "strict-namespaces", &s->opt.strict_namespaces },
 		{ "strict", &s->opt.strict },
+		{ "unit-properties", &s->opt.unit_properties },
 		{ "foreground", &s->opt.terminal_given },
 	};
 

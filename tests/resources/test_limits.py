@@ -5,6 +5,7 @@ commands that get nothing but the id."""
 import contextlib
 import json
 import os
+import shutil
 
 from tap import call, cgroup_dirs, eq, eventually, has, need, test
 
@@ -238,3 +239,33 @@ def frozen(h):
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, 0)
         eq(read(f"/proc/{pid}/stat").split(") ")[1][0], "Z", "state of the process")
+
+
+@test("B3: a container whose record is gone: create is refused, delete --force --cgroup ends and removes it")
+def record_lost(h):
+    name = h.create("sh", "-c", "sleep 1001 & exec sleep 1002")
+    other = h.create("sleep", "1000")
+    h.hull("start", name).ok()
+    pids = eventually(lambda: (v := json.loads(h.hull("ps", "-f", "json", name).ok().out)) and len(v) == 2 and v,
+                      "two processes")
+    shutil.rmtree(f"{h.root}/{name}")
+    path = f"/{h.cgroup}/{name}"
+    h.error_line(h.hull("state", name), "does not exist")
+    again = h.hull("create", "--bundle", h.path(f"bundle-{name}"), name)
+    h.error_line(again, f"/run/opencontainer/containers/{name}")
+    shutil.rmtree(f"/run/opencontainer/containers/{name}")
+    h.error_line(h.hull("create", "--bundle", h.path(f"bundle-{name}"), name), "is not empty: process")
+    h.error_line(h.hull("delete", "--cgroup", path, name), "--force")
+    for wrong, why in ((f"/{h.cgroup}", "the id is a part of it"), (f"{h.cgroup}/{name}", "the id is a part of it"),
+                       (f"/{h.cgroup}/../{name}", "\"..\""), ("/", "the id is a part of it")):
+        h.error_line(h.hull("delete", "--force", "--cgroup", wrong, name), "--cgroup", why)
+    h.error_line(h.hull("delete", "--force", "--cgroup", f"/{h.cgroup}/{other}", other), "has a record")
+    h.error_line(h.hull("delete", "--force", "--cgroup", f"/{h.cgroup}", h.cgroup), f"container \"{other}\" is in")
+    eq(h.state(other)["status"], "created", "the other container")
+    h.hull("delete", "--force", "--cgroup", path, name).ok()
+    for pid in pids:
+        eventually(lambda p=pid: not os.path.exists(f"/proc/{p}") or read(f"/proc/{p}/stat").split(") ")[1][0] == "Z",
+                   f"the end of {pid}")
+    h.nothing_left(name)
+    h.hull("delete", "--force", "--cgroup", path, name).ok()
+    h.delete(other)

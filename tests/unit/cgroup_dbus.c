@@ -222,6 +222,58 @@ TEST(limits_become_properties)
 	arena_free(&a);
 }
 
+/* The bytes of one property, as text: name, signature, then each byte of the value in hexadecimal. */
+static void show(const struct plan_unit_property *p, struct arena *a, char *buf, size_t size)
+{
+	struct strbuf b = { .buf = buf, .size = size };
+	struct dbus_out o = { .a = a };
+	struct dbus_in m;
+	const char *name, *signature;
+
+	property_put_unit(&o, p);
+	m = (struct dbus_in){ .v = o.v, .n = o.n };
+	buf[0] = '\0';
+	if (dbus_get_string(&m, &name) < 0 || dbus_get_signature(&m, &signature) < 0)
+		return;
+	sb_printf(&b, "%s %s", name, signature);
+	for (; m.at < m.n; m.at++)
+		sb_printf(&b, " %02x", m.v[m.at]);
+}
+
+TEST(properties_of_annotations_have_their_types)
+{
+	static const char *const two[] = { "a", "bc" };
+	static const struct {
+		struct plan_unit_property p;
+		const char *want;
+	} rows[] = {
+		{ { "S", PLAN_PROPERTY_STRING, .text = "xy" },
+		  "S s 00 00 00 02 00 00 00 78 79 00" },
+		{ { "B", PLAN_PROPERTY_BOOL, .number = 1 }, "B b 00 00 00 01 00 00 00" },
+		/* the value of eight bytes stands on a boundary of eight: 6 + 3 = 9, then 7 of padding */
+		{ { "U", PLAN_PROPERTY_U64, .number = 258 },
+		  "U t 00 00 00 00 00 00 00 02 01 00 00 00 00 00 00" },
+		{ { "I", PLAN_PROPERTY_I32, .number = 15 }, "I i 00 00 00 0f 00 00 00" },
+		{ { "W", PLAN_PROPERTY_U32, .number = UINT32_MAX }, "W u 00 00 00 ff ff ff ff" },
+		{ { "A", PLAN_PROPERTY_STRINGS, .v = two, .n = 2 },
+		  "A as 00 00 0f 00 00 00 01 00 00 00 61 00 00 00 02 00 00 00 62 63 00" },
+		{ { "A", PLAN_PROPERTY_STRINGS }, "A as 00 00 00 00 00 00" },
+	};
+	const uint16_t one = 1;
+	struct arena a;
+
+	if (!*(const uint8_t *)&one)
+		return; /* the rows are those of a little-endian machine */
+	arena_init(&a);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		char text[256];
+
+		show(&rows[i].p, &a, text, sizeof(text));
+		CHECK_STR(text, rows[i].want);
+	}
+	arena_free(&a);
+}
+
 /* ---- peers ---- */
 
 enum peer {

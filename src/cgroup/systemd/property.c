@@ -76,6 +76,37 @@ static void put_bytes(struct dbus_out *o, const char *name, const uint8_t *v, si
 	dbus_array_end(o, mark, 1);
 }
 
+void property_put_unit(struct dbus_out *o, const struct plan_unit_property *p)
+{
+	size_t mark;
+
+	switch (p->type) {
+	case PLAN_PROPERTY_STRING:
+		property_put_string(o, p->name, p->text);
+		break;
+	case PLAN_PROPERTY_BOOL:
+		property_put_bool(o, p->name, p->number);
+		break;
+	case PLAN_PROPERTY_U64:
+		property_put_u64(o, p->name, p->number);
+		break;
+	case PLAN_PROPERTY_U32:
+	case PLAN_PROPERTY_I32:
+		begin(o, p->name, p->type == PLAN_PROPERTY_I32 ? "i" : "u");
+		dbus_put_u32(o, (uint32_t)p->number);
+		break;
+	case PLAN_PROPERTY_STRINGS:
+		begin(o, p->name, "as");
+		mark = dbus_array_begin(o, 4);
+		for (size_t i = 0; i < p->n; i++)
+			dbus_put_string(o, p->v[i]);
+		dbus_array_end(o, mark, 4);
+		break;
+	case PLAN_PROPERTY_NONE:
+		break;
+	}
+}
+
 /* A number that ends at one of @ends. */
 static int number(const char *s, const char *ends, uint64_t *ret, const char **ret_end)
 {

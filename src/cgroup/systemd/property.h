@@ -14,6 +14,8 @@ void property_put_string(struct dbus_out *o, const char *name, const char *value
 void property_put_bool(struct dbus_out *o, const char *name, bool value);
 void property_put_u64(struct dbus_out *o, const char *name, uint64_t value);
 void property_put_pids(struct dbus_out *o, const char *name, const uint32_t *v, size_t n);
+/* What annotations set. */
+void property_put_unit(struct dbus_out *o, const struct plan_unit_property *p);
 /* Every write that systemd has a property for; the others stay with the files. Returns how many. */
 size_t property_put_limits(struct dbus_out *o, const struct plan_cgroup *p);
 /* "0-3,7" as bytes, lowest CPU in the lowest bit. Number of bytes, 0: no list. */

@@ -158,40 +158,58 @@ int unit_manager_root(struct dbus *b, uint64_t deadline, char *ret, size_t size,
 	return 0;
 }
 
+/* Our own value of a property, unless an annotation has one. */
+static bool is_ours(const struct plan_cgroup *p, const char *name)
+{
+	for (size_t i = 0; i < p->n_properties; i++)
+		if (streq(p->properties[i].name, name))
+			return false;
+	return true;
+}
+
+static void put_scope(struct dbus_out *o, const struct cgroup *g, const struct plan_cgroup *p,
+		      uint32_t pid)
+{
+	if (p->slice)
+		property_put_string(o, "Slice", p->slice);
+	property_put_pids(o, "PIDs", &pid, 1);
+	/*
+	 * What lies below the unit's group is ours alone. On v1 that would be too much: systemd
+	 * would manage every controller's directory beside us.
+	 */
+	property_put_bool(o, "Delegate", g->layout == HOST_CGROUP_V2);
+	/*
+	 * a unit that failed (an OOM kill) does not stay in the way of the next one. Since 236.
+	 */
+	if (is_ours(p, "CollectMode"))
+		property_put_string(o, "CollectMode", "inactive-or-failed");
+}
+
 static void put_properties(struct dbus_out *o, const struct cgroup *g, const struct plan_cgroup *p,
 			   int helper, bool limits)
 {
-	uint32_t pid = (uint32_t)helper;
 	size_t mark = dbus_array_begin(o, 8);
-	bool scope = helper > 0;
 
-	property_put_string(o, "Description", "container started by hull");
-	if (p->slice && scope)
-		property_put_string(o, "Slice", p->slice);
-	if (scope) {
-		property_put_pids(o, "PIDs", &pid, 1);
-		/*
-		 * What lies below the unit's group is ours alone. On v1 that would be too much:
-		 * systemd would manage every controller's directory beside us.
-		 */
-		property_put_bool(o, "Delegate", g->layout == HOST_CGROUP_V2);
-		/*
-		 * a unit that failed (an OOM kill) does not stay in the way of the next one. Since
-		 * 236.
-		 */
-		property_put_string(o, "CollectMode", "inactive-or-failed");
-	}
-	property_put_bool(o, "DefaultDependencies", false);
+	if (is_ours(p, "Description"))
+		property_put_string(o, "Description", "container started by hull");
+	if (helper > 0)
+		put_scope(o, g, p, (uint32_t)helper);
+	if (is_ours(p, "DefaultDependencies"))
+		property_put_bool(o, "DefaultDependencies", false);
 	if (g->layout == HOST_CGROUP_V2) {
 		property_put_bool(o, "CPUAccounting", true);
 		property_put_bool(o, "MemoryAccounting", true);
 		property_put_bool(o, "IOAccounting", true);
 		property_put_bool(o, "TasksAccounting", true);
 		/* without a value of ours systemd sets its own default (DefaultTasksMax) */
-		property_put_u64(o, "TasksMax", UINT64_MAX);
-		if (limits)
-			property_put_limits(o, p);
+		if (is_ours(p, "TasksMax"))
+			property_put_u64(o, "TasksMax", UINT64_MAX);
 	}
+	/* before the limits of the config: of two values systemd takes the last one */
+	for (size_t i = 0; i < p->n_properties; i++)
+		property_put_unit(o, &p->properties[i]);
+	if (g->layout == HOST_CGROUP_V2 && limits)
+		property_put_limits(o, p);
 	dbus_array_end(o, mark, 8);
 }
 
