@@ -83,6 +83,7 @@ docs: all
 	@tools/choreography-doc
 	@tools/man-page $(B)/hull man
 	@tools/completions $(B)/hull contrib/completion
+	@tools/doctor-doc $(B)/hull doc/doctor.md
 
 # Needs root and meson's bench targets; shows medians, ratios, memory, system calls. See doc/performance.md.
 bench: all

@@ -106,7 +106,7 @@ def confined(clinic):
     host.close()
 
 
-@test("form: every question stands in the rows of one table, and its id in its page or in none by mistake")
+@test("form: every question stands in a row of a table and in doc/doctor.md")
 def rows(clinic):
     host = clinic.host()
     asked = {r[0] for r in clinic.findings(host)[0]}
@@ -116,4 +116,7 @@ def rows(clinic):
         with open(os.path.join(folder, name), encoding="utf-8") as f:
             written |= set(re.findall(r'(?:\.id = |CALL\()"([a-z]+\.[a-z0-9-]+)"', f.read()))
     eq(asked, written, "ids")
+    with open(os.path.join(ROOT, "doc", "doctor.md"), encoding="utf-8") as f:
+        page = f.read()
+    eq(call(os.path.join(ROOT, "tools", "doctor-doc"), clinic.runtime).ok().out, page, "doc/doctor.md: run `make docs`")
     host.close()
