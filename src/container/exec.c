@@ -518,6 +518,7 @@ int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status,
 		r = spawn_block_signals(&x.mask, &x.signals, e);
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(steps); i++) {
 		trace_step(steps[i].name);
+		log_debug("step %s", steps[i].name);
 		r = steps[i].run(&x, e);
 		if (r < 0)
 			err_step(e, r, steps[i].name);

@@ -48,8 +48,10 @@ int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err 
 	if (s.st.status == STATUS_CREATING) { /* runtime.md#kill: neither created nor running */
 		r = err_set(e, ERR_STA_STATUS, 0,
 			    "cannot signal container \"%s\": it is still being created", id);
-	} else if (s.st.pidfd < 0 && !(all && s.rec.shared_pidns)) {
+	} else if (s.st.pidfd < 0 && !all) {
 		r = status_not_running(id, e);
+	} else if (s.st.pidfd < 0 && !s.rec.shared_pidns) {
+		r = 0; /* all of none: the kernel ended the others with their pid namespace */
 	} else if (sig == KILL_PROBE) {
 		r = 0;
 	} else if (all) {
@@ -191,14 +193,15 @@ int container_pids(struct ctx *c, const char *id, int **ret, size_t *ret_n, stru
 	r = subject_open(c, id, false, &s, e);
 	if (r < 0)
 		return r;
-	if (s.st.pidfd < 0)
-		r = status_not_running(id, e);
-	else
+	*ret_n = 0;
+	if (s.st.pidfd >= 0 || s.rec.shared_pidns)
 		r = restore_cgroup(&s, e);
+	else
+		r = 1;
 	if (r == 0)
 		r = s.rec.cgroup.ops->pids(&s.rec.cgroup, &c->a, ret, ret_n, e);
 	subject_close(&s);
-	return r;
+	return MIN(r, 0);
 }
 
 static int gc_one(struct ctx *c, const char *id, bool remove, struct gc_item *item, struct err *e)

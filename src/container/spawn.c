@@ -506,6 +506,16 @@ int spawn_block_signals(sigset_t *ret_mask, int *ret, struct err *e)
 	return *ret < 0 ? err_sys(e, ERR_GEN_SYS, -errno, "signalfd") : 0;
 }
 
+void spawn_log_init(void)
+{
+	const struct trace_page *p = trace_page();
+
+	if (!log_enabled(LOG_LEVEL_DEBUG) || !p)
+		return;
+	for (uint32_t i = 0; i < MIN(p->n[TRACE_INIT], (uint32_t)TRACE_MAX); i++)
+		log_debug("init: step %.*s", TRACE_NAME, p->rec[TRACE_INIT][i].name);
+}
+
 int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, struct err *e)
 {
 	int r;
@@ -530,11 +540,13 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 		log_warn("%s", sp->bp.plan.warnings[i]);
 	for (size_t i = 0; r >= 0 && i < spawn_n_steps; i++) {
 		trace_step(spawn_steps[i].name);
+		log_debug("step %s", spawn_steps[i].name);
 		r = spawn_steps[i].run(sp, e);
 		/* what init says about itself has init's own step */
 		if (r < 0)
 			err_step(e, r, spawn_steps[i].name);
 	}
+	spawn_log_init();
 	if (r < 0)
 		spawn_undo(sp, e);
 	return r;

@@ -49,6 +49,8 @@ extern const size_t spawn_n_steps;
  * (runtime.md#lifecycle).
  */
 int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, struct err *e);
+/* Debug lines of the steps that init took, from the flight recorder. */
+void spawn_log_init(void);
 /* serve.c: note who init is, set what only the runtime may; answer init until it is READY. */
 int spawn_adjust(struct spawn *sp, struct err *e);
 int spawn_serve(struct spawn *sp, struct err *e);

@@ -60,3 +60,19 @@ def test_unknown_signals(ctr):
         ctr.kill(word).failed()
     ctr.kill("TERM").ok()
     assert ctr.output() == "signal 15\n"
+
+
+@req("RT-KILL-02")
+def test_all_of_a_stopped_container_is_nobody(ctr):
+    """Engines clean up with it; without --all a stopped container is an error."""
+    ctr.args("/bin/true").started()
+    ctr.wait_exit()
+    ctr.call("kill", "--all", ctr.id, "KILL").ok()
+    ctr.call("kill", ctr.id, "0").failed()
+
+
+@req("RT-KILL-01")
+def test_signal_0_asks(ctr):
+    ctr.args("/bin/probe", "trap").started()
+    ctr.call("kill", ctr.id, "0").ok()
+    assert ctr.alive()
