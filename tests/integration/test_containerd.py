@@ -4,7 +4,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 
@@ -16,19 +15,12 @@ both = engines.engine_test("containerd")
 native = engines.engine_test("containerd", "host")
 
 
-def alone(e):
-    """No task and no container of containerd, nothing of hull."""
-    eventually(lambda: not e.tasks(), "no task")
-    eq(e.ctr("container", "ls", "-q").ok().out, "", "containers")
-    e.nothing_left()
-
-
 @both("ctr run: output, standard input, exit statuses, and nothing stays")
 def run(e, _):
     r = e.run("sh", "-c", "read line; echo out $line $FROM; echo err >&2; exit 3", stdin="word\n").failed(3)
     eq((r.out, r.err), ("out word image\n", "err\n"), "stdout, stderr")
     e.run("sh", "-c", "exit 0").ok()
-    alone(e)
+    e.alone()
 
 
 @both("ctr run -d, task ls, ps, exec, kill, delete")
@@ -47,7 +39,7 @@ def life(e, _):
     r = e.ctr("task", "delete", name)  # ctr ends with the task's own status
     has(r.err, "exit code 7")
     e.ctr("container", "rm", name).ok()
-    alone(e)
+    e.alone()
 
 
 @both("ctr task pause, resume: ctr and hull agree; a paused task can be killed and deleted")
@@ -61,33 +53,18 @@ def pause(e, _):
     eq((e.tasks()[name][1], e.statuses()), ("RUNNING", ["running"]), "resumed")
     e.ctr("task", "pause", name).ok()
     e.remove(name)
-    alone(e)
-
-
-def in_terminal(e, *command, size="33 77"):
-    """A command in a terminal that script(1) makes: what was on the screen, and the exit status."""
-    need(shutil.which("script"), "script(1) is not installed")
-    rows, columns = size.split()
-    words = " ".join("'" + w.replace("'", "'\\''") + "'" for w in command)
-    keyboard, hand = os.pipe() # nobody types, nobody hangs up
-    try:
-        env = e.env() if hasattr(e, "env") else None
-        r = call("script", "-qec", f"stty rows {rows} cols {columns}; {words}", "/dev/null", stdin=keyboard, env=env)
-    finally:
-        os.close(keyboard)
-        os.close(hand)
-    return r.out.replace("\r", ""), r.code
+    e.alone()
 
 
 @native("ctr run -t: a terminal of the right size, its exit status")
 def terminal(e, _):
     name = e.name()
-    screen, code = in_terminal(e, engines.CTR, "--address", e.socket, "run", *e.run_args(name, "--rm", "-t"), "sh", "-c",
+    screen, code = engines.in_terminal(e, engines.CTR, "--address", e.socket, "run", *e.run_args(name, "--rm", "-t"), "sh", "-c",
                                "tty; until stty size | grep -x '33 77'; do :; done; test -t 2 && echo both; exit 5")
     eq(code, 5, "exit status")
     for part in ("/dev/pts/0\n", "33 77\n", "both\n"):
         has(screen, part)
-    alone(e)
+    e.alone()
 
 
 @native("ctr run: environment, directory, mounts, read-only, capabilities, limits, seccomp, host network")
@@ -127,7 +104,7 @@ def metrics(e, _):
     limit = values.get("memory.limit_in_bytes", values.get("memory.usage_limit", "")).strip()
     eq(limit, str(64 << 20), f"the limit that containerd sees in {out}")
     e.remove(name)
-    alone(e)
+    e.alone()
 
 
 @both("containerd's words when create fails are hull's message out of the JSON log, and nothing stays")
@@ -146,7 +123,7 @@ def create_errors(e, _):
     has(r.err, "/mounts/")
     r = e.run("true", opts=["--rm", "--mount", "type=bind,src=/no/such/source,dst=/data,options=rbind"]).failed(1)
     has(r.err, "no such file or directory")
-    alone(e)
+    e.alone()
 
 
 @native("exec errors: containerd says hull's message, and the task goes on")
@@ -161,7 +138,7 @@ def exec_errors(e, _):
     eq(e.tasks()[name][1], "RUNNING", "the task")
     e.ctr("task", "exec", "--exec-id", "good", name, "true").ok()
     e.remove(name)
-    alone(e)
+    e.alone()
 
 
 @both("a start that fails (the interpreter is missing): containerd says why, and nothing stays")
@@ -173,7 +150,7 @@ def start_error(e, c):
     eventually(lambda: not e.tasks(), "no task")
     for left in e.ctr("container", "ls", "-q").ok().out.split():
         e.remove(left)
-    alone(e)
+    e.alone()
 
 
 @native("kill of a dead process: NotFound for containerd")
@@ -192,7 +169,7 @@ def kill_dead(e, _):
         raise AssertionError("kill of a dead task worked")
     service.close()
     e.remove(name)
-    alone(e)
+    e.alone()
 
 
 MEDDLER = """#!/bin/sh
@@ -227,7 +204,7 @@ def kill_overtaken(e, c):
         lacks(r.err, "unknown error after kill")
         eventually(lambda: e.tasks()[name][1] == "STOPPED", "the end")  # pylint: disable=W0640
         e.remove(name)
-    alone(e)
+    e.alone()
 
 
 @native("the container is deleted before containerd deletes it: hull says that it does not exist, for containerd a success")
@@ -239,18 +216,11 @@ def delete_overtaken(e, c):
     has(r.err, "exit code 137")
     lacks(r.err, "failed to delete")
     e.ctr("container", "rm", name).ok()
-    alone(e)
+    e.alone()
 
 
 def shim_of(e, name):
-    """The pid of the shim of a task: the parent of its process, in the end."""
-    pid = e.tasks()[name][0]
-    while True:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-            pid = int(f.read().rsplit(")", 1)[1].split()[1])
-        with open(f"/proc/{pid}/comm", encoding="ascii") as f:
-            if f.read().startswith("containerd-shim"):
-                return pid
+    return engines.shim_of(e.tasks()[name][0])
 
 
 def created(e, opts=()):
@@ -281,7 +251,7 @@ def delete_created(e, _):
     eq(service.call("Start", container_id=name)["pid"], pid, "a start after the refusal")
     eq((e.tasks()[name][1], e.statuses()), ("RUNNING", ["running"]), "after start")
     e.remove(name)
-    alone(e)
+    e.alone()
     # the way out that every client takes: kill, wait, delete
     name = created(e)
     service.call("Kill", container_id=name, signal=9)
@@ -289,7 +259,7 @@ def delete_created(e, _):
     eq(service.call("Delete", container_id=name)["exit_status"], 137, "exit status")
     service.close()
     e.ctr("container", "rm", name).ok()
-    alone(e)
+    e.alone()
 
 
 @native("the created container: ctr task rm --force, and the end of its shim, leave nothing")
@@ -297,7 +267,7 @@ def abandon_created(e, _):
     name = created(e)
     e.ctr("task", "rm", "--force", name).ok()
     e.ctr("container", "rm", name).ok()
-    alone(e)
+    e.alone()
     name = created(e)
     service = rpc.tasks(e.socket, e.namespace)
     try:
@@ -308,7 +278,7 @@ def abandon_created(e, _):
     os.kill(shim_of(e, name), signal.SIGKILL)
     eventually(lambda: name not in e.tasks(), "containerd cleans up after a dead shim: hull delete --force")
     e.ctr("container", "rm", name).ok()
-    alone(e)
+    e.alone()
 
 
 @both("the shim of a running container is killed: containerd's clean-up by hull delete --force leaves nothing")
@@ -319,7 +289,7 @@ def dead_shim(e, _):
     eventually(lambda: not os.path.exists(f"/proc/{pid}"), "the container's process is gone")
     eventually(lambda: name not in e.tasks(), "no task")
     e.ctr("container", "rm", name).ok()
-    alone(e)
+    e.alone()
 
 
 @native("a container with the host's pids: when its first process ends, the shim's kill --all ends the others")
@@ -332,7 +302,7 @@ def shared_pids(e, _):
     for child in children:
         eventually(lambda: not os.path.exists(f"/proc/{child}"), "the second process ends")  # pylint: disable=W0640
     e.remove(name)
-    alone(e)
+    e.alone()
 
 
 @both("containerd is killed and started again: it finds the task, and exec and delete go on")
@@ -345,7 +315,7 @@ def restart(e, _):
     eq(e.tasks()[name], (pid, "RUNNING"), "the task after the restart")
     eq(e.ctr("task", "exec", "--exec-id", "again", name, "echo", "here").ok().out, "here\n", "exec")
     e.remove(name)
-    alone(e)
+    e.alone()
 
 
 @native("ctr task checkpoint: without CRIU an error that says so, and the task goes on")
@@ -356,7 +326,7 @@ def checkpoint(e, _):
     has(r.err, "checkpoint")
     eq((e.tasks()[name][1], e.statuses()), ("RUNNING", ["running"]), "the task")
     e.remove(name)
-    alone(e)
+    e.alone()
 
 
 @native("eight containers at once, run and removed; nothing stays")
@@ -367,7 +337,7 @@ def many(e, _):
                              stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) for n, name in enumerate(names)]
     results = [(p.communicate(timeout=60)[0], p.returncode) for p in runs]
     eq(results, [(f"{name}\n", n) for n, name in enumerate(names)], "output, exit status")
-    alone(e)
+    e.alone()
 
 
 @test("the shipped contrib/containerd/config.toml is what these tests run, and containerd reads it")

@@ -6,10 +6,12 @@ configuration is the shipped one below contrib/ with the paths of this run put i
 """
 
 import contextlib
+import functools
 import hashlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tarfile
@@ -66,11 +68,11 @@ def oci_archive(path, rootfs_tar, name=IMAGE, command=("sh",)):
 class Daemon:
     """One background program of a view; its output is in a file."""
 
-    def __init__(self, box, name, argv, ready):
+    def __init__(self, box, name, argv, ready, env=None):
         self.name, self.log = name, os.path.join(box, f"{name}.log")
         with open(self.log, "ab") as log:
             self.proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                                         cwd=box)
+                                         cwd=box, env=env)
         try:
             tap.eventually(lambda: self.proc.poll() is not None or ready(), f"{name} is ready", 60)
             assert self.proc.poll() is None, f"{name} ended with status {self.proc.returncode}:\n{self.tail()}"
@@ -91,6 +93,19 @@ class Daemon:
             self.proc.wait()
 
 
+@functools.lru_cache
+def overlay(box):
+    """Can an overlay be mounted on what lies in this directory? Faster than copies, but not everywhere."""
+    top = os.path.join(box, "overlay")
+    for name in ("lower", "upper", "work", "merged"):
+        os.makedirs(os.path.join(top, name))
+    options = f"lowerdir={top}/lower,upperdir={top}/upper,workdir={top}/work"
+    if tap.call("mount", "-t", "overlay", "-o", options, "none", f"{top}/merged").code:
+        return False
+    tap.call("umount", f"{top}/merged").ok()
+    return True
+
+
 class Engine:
     """What containerd and Docker have in common: a directory, a view, a cgroup, names."""
 
@@ -98,6 +113,7 @@ class Engine:
 
     def __init__(self, runtime, box, cgroup, view):
         self.runtime, self.view = runtime, view
+        self.overlay = overlay(box)
         self.box = os.path.join(box, f"{self.kind}-{view}")
         self.group = f"{cgroup}/{self.kind}-{view}"  # below the roots, where this engine's containers go
         self.number, self.daemon = 0, None
@@ -145,7 +161,15 @@ class Engine:
         tap.eventually(lambda: not self.records(), "hull list is empty")
         tap.eq([d for d in tap.cgroup_below(self.group)], [], "cgroups")
         with open("/proc/self/mountinfo", encoding="utf-8") as f:
-            tap.eq([line.split()[4] for line in f if f" {self.box}/" in line], [], "mounts")
+            left = [line.split()[4] for line in f if f" {self.box}/" in line]
+        tap.eq([path for path in left if path not in self.own_mounts()], [], "mounts")
+
+    def own_mounts(self):
+        """What the daemon itself keeps mounted."""
+        return []
+
+    def env(self):
+        """For this engine's client; None: as it is."""
 
     def stop(self):
         if self.daemon:
@@ -161,12 +185,13 @@ class Containerd(Engine):
     def __init__(self, runtime, box, cgroup, view, namespace="default"):
         super().__init__(runtime, box, cgroup, view)
         self.namespace = namespace
+        self.snapshotter = "overlayfs" if self.overlay else "native"
         self.socket = self.path("containerd.sock")
         self.state = f"/run/containerd/runc/{namespace}"  # the shim's default; /run is the box's own
         self.imported = set()
 
     def config(self):
-        """The shipped file with what is this run's own: nothing is fetched, no overlayfs, CNI with a loopback alone."""
+        """The shipped file with what is this run's own: nothing is fetched, and what this machine can do."""
         cri = '[plugins."io.containerd.grpc.v1.cri"]\n'
         text = shipped("containerd/config.toml", self.runtime)
         tap.has(text, cri)
@@ -175,7 +200,7 @@ class Containerd(Engine):
         text = text.replace(cri, cri + mine)
         containerd = '[plugins."io.containerd.grpc.v1.cri".containerd]\n'
         tap.has(text, containerd)
-        text = text.replace(containerd, containerd + 'snapshotter = "native"\n')
+        text = text.replace(containerd, containerd + f'snapshotter = "{self.snapshotter}"\n')
         return text + ('\n[plugins."io.containerd.grpc.v1.cri".cni]\nbin_dir = "/usr/lib/cni"\n'
                        f'conf_dir = "{self.path("cni")}"\n')
 
@@ -210,14 +235,14 @@ class Containerd(Engine):
         namespace = namespace or self.namespace
         if namespace not in self.imported:
             for archive in archives:
-                self.ctr("image", "import", "--snapshotter", "native", archive, namespace=namespace).ok()
+                self.ctr("image", "import", "--snapshotter", self.snapshotter, archive, namespace=namespace).ok()
             self.imported.add(namespace)
 
     def run_args(self, name, *opts):
         """The options of ctr run that name this runtime and this run's cgroup, the image and the name."""
         # cgroup v2 without controllers (a hybrid host): ctr asks for CPU shares unless it is told not to
         shares = ["--cpu-shares", "0"] if self.view == "v2" else []
-        return ["--snapshotter", "native", "--runtime", "io.containerd.runc.v2", "--runc-binary", self.runtime,
+        return ["--snapshotter", self.snapshotter, "--runtime", "io.containerd.runc.v2", "--runc-binary", self.runtime,
                 "--cgroup", f"/{self.group}/{name}", *shares, *opts, IMAGE, name]
 
     def run(self, *command, opts=("--rm",), name=None, **kw):
@@ -244,6 +269,12 @@ class Containerd(Engine):
             self.ctr("task", "rm", "--force", name, namespace=namespace)
             self.ctr("container", "rm", name, namespace=namespace).ok()
 
+    def alone(self):
+        """No task and no container of containerd, nothing of hull."""
+        tap.eventually(lambda: not self.tasks(), "no task")
+        tap.eq(self.ctr("container", "ls", "-q").ok().out, "", "containers")
+        self.nothing_left()
+
     def clean_up(self):
         if not self.daemon or self.ctr("version").code:
             return
@@ -260,24 +291,44 @@ class Docker(Engine):
         super().__init__(runtime, box, cgroup, view)
         self.containerd, self.settings = containerd, settings or {}
         self.socket = self.path("docker.sock")
-        self.state = self.path("exec", "runtime-runc", "moby")
+        self.namespace = "moby-more" if settings else "moby"  # two daemons on one containerd
+        self.state = self.path("exec", "runtime-runc", self.namespace)
 
     def first(self):
         return self.containerd.daemon
 
     def config(self):
-        return json.dumps(json.loads(shipped("docker/daemon.json", self.runtime)) | self.settings)
+        """The shipped file, and a second runtime: hull whose start waits while there is a file `hold`."""
+        config = json.loads(shipped("docker/daemon.json", self.runtime)) | self.settings
+        held = self.write("held", '#!/bin/sh\nfor word; do\n\t[ "$word" = start ] || continue\n'
+                          f'\t: >"{self.path("holding")}"\n\twhile [ -e "{self.path("hold")}" ]; do sleep 0.02; done\ndone\n'
+                          f'exec "{self.runtime}" "$@"\n')
+        os.chmod(held, 0o755)
+        config["runtimes"]["held"] = {"path": held}
+        return json.dumps(config)
+
+    def own_mounts(self):
+        return [self.path("data"), self.path("data", "100000.100000"), self.path("exec", "netns", "default")]
+
+    def with_buildkit(self):
+        """dockerd's environment. Its BuildKit knows no runtimes, only a program `runc`: here hull, its verbs written down."""
+        os.makedirs(self.path("bin"), exist_ok=True)
+        self.write("bin/runc", f'#!/bin/sh\necho "$@" >>"{self.path("buildkit-verbs")}"\nexec "{self.runtime}" "$@"\n')
+        os.chmod(self.path("bin/runc"), 0o755)
+        return dict(os.environ, PATH=self.path("bin") + ":" + os.environ["PATH"])
 
     def start(self):
         for program in (DOCKERD, DOCKER):
             tap.need(os.access(program, os.X_OK), f"{program} is not installed (package docker.io)")
         argv = [DOCKERD, "--config-file", self.write("daemon.json", self.config()), "--host", f"unix://{self.socket}",
-                "--containerd", self.containerd.socket, "--data-root", self.path("data"), "--exec-root", self.path("exec"),
-                "--pidfile", self.path("pid"), "--cgroup-parent", f"/{self.group}", "--storage-driver", "vfs",
+                "--containerd", self.containerd.socket, "--containerd-namespace", self.namespace,
+                "--data-root", self.path("data"), "--exec-root", self.path("exec"),
+                "--pidfile", self.path("pid"), "--cgroup-parent", f"/{self.group}",
+                "--storage-driver", "overlay2" if self.overlay else "vfs",
                 "--iptables=false", "--ip6tables=false", "--bridge=none", "--ip-masq=false", "--ip-forward=false",
                 "--group", "root"]
         self.daemon = Daemon(self.box, "dockerd", self.in_view(*argv),
-                             lambda: os.path.exists(self.socket) and not self.docker("version").code)
+                             lambda: os.path.exists(self.socket) and not self.docker("version").code, self.with_buildkit())
         return self
 
     def command(self, *args):
@@ -316,9 +367,25 @@ class Docker(Engine):
     def remove(self, *names):
         self.docker("rm", "-f", *names).ok()
 
+    def alone(self):
+        """No container of Docker, no task of containerd, nothing of hull."""
+        tap.eq(self.docker("ps", "-aq").ok().out, "", "containers")
+        tap.eventually(lambda: not self.containerd.tasks(self.namespace), "no task")
+        self.nothing_left()
+
     def clean_up(self):
         if self.daemon and (names := self.docker("ps", "-aq").out.split()):
             self.docker("rm", "-f", *names)
+
+
+def shim_of(pid):
+    """The pid of the shim above a container's process."""
+    while True:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            pid = int(f.read().rsplit(")", 1)[1].split()[1])
+        with open(f"/proc/{pid}/comm", encoding="ascii") as f:
+            if f.read().startswith("containerd-shim"):
+                return pid
 
 
 def make(context, kind, view, settings=None):
@@ -332,6 +399,7 @@ def make(context, kind, view, settings=None):
     if view == "v2":
         tap.need(not os.path.exists(f"{tap.CGROUPS}/cgroup.controllers"), "the host is cgroup v2 already")
     archive = context.archive()
+    containerd = make(context, "containerd", view) if kind == "docker" else None
     box = os.path.join(context.box, f"engines{len(context.engines)}")
     os.makedirs(box)
     if kind == "containerd":
@@ -339,10 +407,24 @@ def make(context, kind, view, settings=None):
         engine.images([oci_archive(os.path.join(box, "base.tar"), archive),
                        oci_archive(os.path.join(box, "pause.tar"), archive, PAUSE, ("sleep", "1000000"))])
     else:
-        engine = Docker(context.runtime, box, context.cgroup, view, make(context, "containerd", view), settings).start()
+        engine = Docker(context.runtime, box, context.cgroup, view, containerd, settings).start()
         engine.docker("import", archive, "base").ok()
     context.engines[key] = engine
     return engine
+
+
+def in_terminal(e, *command, size="33 77"):
+    """A command in a terminal that script(1) makes: what was on the screen, and the exit status."""
+    tap.need(shutil.which("script"), "script(1) is not installed")
+    rows, columns = size.split()
+    words = " ".join("'" + w.replace("'", "'\\''") + "'" for w in command)
+    keyboard, hand = os.pipe() # nobody types, nobody hangs up
+    try:
+        r = tap.call("script", "-qec", f"stty rows {rows} cols {columns}; {words}", "/dev/null", stdin=keyboard, env=e.env())
+    finally:
+        os.close(keyboard)
+        os.close(hand)
+    return r.out.replace("\r", ""), r.code
 
 
 def engine_test(kind, *views):
