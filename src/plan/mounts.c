@@ -12,6 +12,8 @@
 #include "spec/spec.h"
 #include "sys/abi.h"
 
+#define CONTEXT_TYPE "run.oci.mount_context_type"
+
 /* What the options of one mount add up to before its kind is known. */
 struct option_state {
 	bool bind, remount, mapped, mapped_by_text, rw;
@@ -341,6 +343,32 @@ static void guard_cgroup(struct maker *m, struct plan_mount *p, const struct opt
 			  p->pointer, p->source);
 }
 
+/* Which of SELinux's mount options carries the label: run.oci.mount_context_type, as crun has it.
+ * mount(8), "Filesystem-independent mount options" */
+static const char *const context_types[] = { "context", "fscontext", "defcontext", "rootcontext" };
+
+static const char *context_type(const struct maker *m)
+{
+	const char *type = spec_annotation(m->spec, CONTEXT_TYPE);
+
+	return type ? type : context_types[0];
+}
+
+static int check_context_type(const struct maker *m, struct err *e)
+{
+	const char *type = context_type(m);
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(context_types); i++)
+		if (streq(type, context_types[i]))
+			return 0;
+	r = err_set(e, ERR_CFG_VALUE, 0,
+		    "there is no context type \"%s\"; known are context, fscontext, defcontext, "
+		    "rootcontext",
+		    type);
+	return err_at(e, r, "/annotations/" CONTEXT_TYPE);
+}
+
 /* SELinux context of the mounts (LNX-LABEL-01), for filesystems that get their labels from the
  * mount. */
 static void add_label(struct maker *m, const struct plan_mount *p, struct option_state *s)
@@ -352,7 +380,7 @@ static void add_label(struct maker *m, const struct plan_mount *p, struct option
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(types); i++)
 		if (streq(p->fstype, types[i]))
-			add_data(m, s, arena_printf(m->arena, "context=\"%s\"", label));
+			add_data(m, s, arena_printf(m->arena, "%s=\"%s\"", context_type(m), label));
 }
 
 static int make_mount(struct maker *m, const struct spec_mount *in, struct plan_mount *p,
@@ -485,8 +513,10 @@ int plan_make_mounts(struct maker *m, struct err *e)
 {
 	const struct spec *s = m->spec;
 	struct plan *p = m->plan;
-	int r;
+	int r = check_context_type(m, e);
 
+	if (r < 0 && !plan_go_on(m, e))
+		return r;
 	if (s->os.mount_label && *s->os.mount_label && !m->host->selinux) {
 		r = err_set(e, ERR_CFG_HOST, 0, "SELinux is not active on this host");
 		err_at(e, r, "/linux/mountLabel");

@@ -30,6 +30,7 @@ static const char *const unsafe[] = {
 	"run.hull.landlock",
 	"run.oci.delegate-cgroup",
 	"run.oci.keep_original_groups",
+	"run.oci.mount_context_type",
 	"run.oci.seccomp.receiver",
 	"run.oci.seccomp_bpf_data",
 	"run.oci.seccomp_fail_unknown_syscall",
