@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "doctor/room.h"
+#include "sys/bpf.h"
 #include "sys/call.h"
 #include "sys/landlock.h"
 #include "sys/pidfd.h"
@@ -116,6 +117,33 @@ static int probe_notify(void)
 	return sys_seccomp(SECCOMP_GET_NOTIF_SIZES, 0, &sizes);
 }
 
+/* KERNEL: BPF_PROG_TYPE_CGROUP_DEVICE is there with CONFIG_CGROUP_BPF, and cannot be loaded
+ * without CAP_BPF or CAP_SYS_ADMIN of the initial user namespace. bpf(2) */
+static void look_device_filter(struct doctor *d)
+{
+	const struct bpf_insn allow[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	_cleanup_fd_ int fd = -1;
+
+	if (d->rootless) {
+		ok(d, "not needed: without root there is no filter, and no rights to make devices");
+		return;
+	}
+	fd = bpf_load_device(allow, ARRAY_LEN(allow), "hull_doctor", NULL, 0);
+	if (fd >= 0)
+		ok(d, "can be loaded");
+	else if (fd == -EPERM || fd == -EACCES)
+		answer(d, DOCTOR_WARNING, "",
+		       "run hull with CAP_BPF (or CAP_SYS_ADMIN) on the host",
+		       "%s: on cgroup v2 no container with device rules will run", strerror(-fd));
+	else
+		answer(d, DOCTOR_WARNING, "",
+		       "boot a kernel with CONFIG_BPF_SYSCALL=y and CONFIG_CGROUP_BPF=y",
+		       "%s: on cgroup v2 no container with device rules will run", strerror(-fd));
+}
+
 /* Calls whose refusal proves nothing but that they are there. */
 static void look_call(struct doctor *d)
 {
@@ -208,6 +236,9 @@ static const struct doctor_check rows[] = {
 	  .look = look_result,
 	  .probe = probe_notify,
 	  .need = "for SCMP_ACT_NOTIFY" },
+	{ .id = "kernel.device-filter",
+	  .what = "BPF programs for device rules",
+	  .look = look_device_filter },
 	{ .id = "kernel.landlock", .what = "Landlock", .look = look_landlock },
 };
 

@@ -71,6 +71,15 @@ def references(desk):
     eq(sorted(re.findall(r"^\.It Xr hull-(\w+) 8", page("hull.8"), re.MULTILINE)), sorted(desk.verbs), "overview")
 
 
+@test("pages: doc/errors.md and doc/choreography.md are what `make docs` prints")
+def generated(desk):
+    path = os.path.join(desk.box, "errors.md")
+    call(os.path.join(ROOT, "tools", "errors-doc"), path).ok()
+    with open(path, encoding="utf-8") as got, open(os.path.join(ROOT, "doc", "errors.md"), encoding="utf-8") as kept:
+        assert got.read() == kept.read(), "doc/errors.md is out of date: make docs"
+    call(os.path.join(ROOT, "tools", "choreography-doc"), "--check").ok()
+
+
 @test("pages: mandoc has nothing to warn about")
 def mandoc(_):
     need(shutil.which("mandoc"), "needs mandoc")
