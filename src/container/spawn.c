@@ -353,6 +353,7 @@ static void prepare_init(struct spawn *sp)
 	in->host_dirs[1] = sp->s.en.dir;
 	in->host_dirs[2] = sp->pidfd_sock;
 	in->host_dirs[3] = rec->cgroup.v2_fd;
+	in->host_dirs[4] = sp->draft.fd;
 	in->pty_master = in->pty_slave = in->start_conn = in->listener = in->target = in->root_dir =
 		in->ruleset = -1;
 	in->tree = (struct mount_tree)MOUNT_TREE_INIT;

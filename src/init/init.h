@@ -42,7 +42,7 @@ struct init {
 	int chan;	/* to the runtime */
 	int start_sock; /* listening for `hull start`; -1: the runtime itself says START */
 	/* of the runtime, closed first: no host directory comes along (rule X1) */
-	int host_dirs[4];
+	int host_dirs[5];
 	int lock_fd;	  /* open and locked until execve: how others see created from running */
 	int *hook_fds;	  /* executables of the createContainer hooks */
 	int console_sock; /* runtime's; closed here */
