@@ -1,5 +1,8 @@
 """config.md#annotations, #extensibility."""
 
+import json
+import os
+
 import pytest
 
 from lib import req
@@ -116,3 +119,61 @@ def test_unknown_properties_may_be_logged(ctr, record_property):
     result = ctr.call("--debug", "run", "--bundle", ctr.bundle.path, ctr.id)
     record_property("unknown property in the log", "unheardOf" in result.stderr)
     assert result.ok().stdout.endswith("ran\n")
+
+
+# ---- annotations that change what hull does (FEAT-16) ----
+
+@req("S-31")
+@pytest.mark.hull_only
+@pytest.mark.parametrize("strict", [True, False])
+def test_unknown_system_calls(ctr, strict):
+    """run.oci.seccomp_fail_unknown_syscall: a name that no architecture has is an error."""
+    ctr.bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["uname", "no_such_call"], "action": "SCMP_ACT_ERRNO"}]}
+    ctr.config["annotations"] = {"run.oci.seccomp_fail_unknown_syscall": "1"} if strict else {}
+    if strict:
+        ctr.create_fails(naming="linux.seccomp.syscalls[0].names[1]")
+    else:
+        ctr.created()
+
+
+@req("S-31", needs=["root"])
+@pytest.mark.hull_only
+@pytest.mark.parametrize("value", ["1", "0"])
+def test_groups_of_the_caller(ctr, value):
+    """run.oci.keep_original_groups: 1 keeps those of whoever calls, and additionalGids has no
+    effect; in exec too."""
+    ctr.process["user"]["additionalGids"] = [55]
+    ctr.config["annotations"] = {"run.oci.keep_original_groups": value}
+    caller = {"preexec": lambda: os.setgroups([77, 78])}
+    wanted = [77, 78] if value == "1" else [55]
+    assert sorted(ctr.probe("ids", **caller)["ids"]["groups"]) == wanted
+    ctr.args("/bin/sleep", "1000").created(**caller)
+    ctr.start().ok()
+    done = json.loads(ctr.exec("/bin/probe", "ids", **caller).ok().stdout)
+    assert sorted(done["ids"]["groups"]) == wanted
+
+
+@req("S-31")
+@pytest.mark.hull_only
+@pytest.mark.parametrize("key, value", [
+    ("run.oci.keep_original_groups", "yes"), ("run.oci.seccomp_bpf_data", "!"),
+    ("run.oci.seccomp_bpf_data", "AAAA"), ("run.oci.seccomp.receiver", "agent"),
+    ("run.oci.mount_context_type", "label"), ("run.hull.landlock", "1")])
+def test_wrong_values_are_refused(ctr, key, value):
+    """Nothing understood is ignored: the error is at the annotation."""
+    ctr.config["annotations"] = {key: value}
+    assert f"/annotations/{key}" in ctr.create_fails().stderr
+
+
+@req("CFG-ANN-12")
+@pytest.mark.hull_only
+def test_unknown_stop_signal(ctr, record_property):
+    ctr.config["annotations"] = {SPECIAL + "image.stopSignal": "SIGNONSENSE"}
+    result = ctr.args("/bin/probe", "trap").create()
+    record_property("create with an unknown stop signal", result.code)
+    if result.code == 0:
+        ctr.start().ok()
+        assert ctr.line() == "ready"
+        stopped = ctr.kill()
+        assert stopped.code == 0 or "SIGNONSENSE" in stopped.stderr

@@ -206,3 +206,28 @@ def test_without_answer_the_call_is_not_made(ctr, agent):
     os.close(one.messages[0].pop())
     done = json.loads(ctr.output())["do"][0]
     assert done["errno"] not in (0, EFAULT)
+
+
+@req("S-31")
+@pytest.mark.hull_only
+@pytest.mark.parametrize("given", [False, True])
+def test_receiver_by_annotation(ctr, agent, given):
+    """run.oci.seccomp.receiver is where the listener goes, unless listenerPath says so."""
+    watched(ctr)
+    listener = ctr.bundle.linux["seccomp"].pop("listenerPath")
+    ctr.config["annotations"] = {"run.oci.seccomp.receiver": listener}
+    if given:
+        ctr.bundle.linux["seccomp"]["listenerPath"] = listener
+        ctr.config["annotations"]["run.oci.seccomp.receiver"] = ctr.top + "/nobody"
+    one = running(ctr, agent)
+    answer(one.fds[0], receive(one.fds[0])[0], 7)
+    assert json.loads(ctr.output())["do"][0]["ret"] == 7
+
+
+@req("S-31")
+@pytest.mark.hull_only
+def test_relative_receiver(ctr):
+    watched(ctr)
+    ctr.config["annotations"] = {"run.oci.seccomp.receiver": "agent"}
+    result = ctr.create_fails()
+    assert "/annotations/run.oci.seccomp.receiver" in result.stderr
