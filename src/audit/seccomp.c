@@ -153,8 +153,10 @@ static const char *read_back(struct audit *u, struct filters *f)
 		return "a paused process cannot be stopped for it";
 	r = ptrace_filters(u->pid, u->s.st.pidfd, io_now() + SECONDS(2), u->arena, &v, &f->n);
 	if (r < 0)
-		return r == -EBUSY || r == -EPERM
-			       ? "needs CAP_SYS_ADMIN, and no tracer on the process"
+		/* KERNEL: EACCES also when the one who asks is filtered itself. kernel/seccomp.c */
+		return r == -EBUSY || r == -EPERM || r == -EACCES
+			       ? "needs CAP_SYS_ADMIN, no tracer on the process and no filter on "
+				 "hull"
 		       : r == -EINVAL || r == -EIO ? "this kernel does not show filters "
 						     "(CONFIG_CHECKPOINT_RESTORE)"
 						   : strerror(-r);

@@ -5,12 +5,13 @@ import ctypes
 import json
 import os
 import resource
+import shutil
 import socket
 import subprocess
 
 import pytest
 
-from lib import req
+from lib import req, skip_unless
 from lib.host import cgroup_dirs
 
 pytestmark = [pytest.mark.hull_only]
@@ -399,3 +400,52 @@ def test_nobody_there(box):
     box.wait_exit()
     result = box.call("audit", box.id)
     assert result.code == 1 and "not running" in result.stderr
+
+
+def lowered(ctr):
+    """A bundle for uid 4000, and the words before the runtime that make it that user's."""
+    for place in (ctr.top, ctr.root, ctr.bundle.path, ctr.bundle.rootfs):
+        os.chown(place, 4000, 4000)
+    ctr.bundle.namespace("user")
+    ctr.bundle.drop_namespace("network")
+    for side in ("uidMappings", "gidMappings"):
+        ctr.bundle.linux[side] = [{"containerID": 0, "hostID": 4000, "size": 1}]
+    pts = ctr.bundle.mount_at("/dev/pts")
+    pts["options"] = [o for o in pts["options"] if o != "gid=5"]
+    ctr.config["mounts"] = [m for m in ctr.config["mounts"] if m["destination"] != "/sys"]
+    ctr.bundle.linux["maskedPaths"] = ["/proc/timer_list"]
+    ctr.bundle.linux["readonlyPaths"] = ["/proc/sys"]
+    ctr.public = ""
+    return 'exec setpriv --reuid 4000 --regid 4000 --clear-groups "$@"'
+
+
+@req("S-31", needs=NEEDS)
+def test_without_privilege(ctr):
+    """What may not be looked at is a note, never a difference; the rest is compared."""
+    skip_unless(shutil.which("setpriv"), "no setpriv")
+    wrap = lowered(ctr)
+    ctr.created(wrap=wrap)
+    result = ctr.call("audit", "--format", "json", ctr.id, wrap=wrap)
+    assert result.code == 0, result.stdout
+    assert one(json.loads(result.stdout), "note", "masks", "")
+    ctr.call("start", ctr.id, wrap=wrap).ok()
+    result = ctr.call("audit", "--format", "json", ctr.id, wrap=wrap)
+    assert result.code == 0, result.stdout
+    report = json.loads(result.stdout)
+    assert one(report, "same", "masks", "/proc/timer_list")
+    assert "0-0 are 4000-4000" in one(report, "same", "idMaps", "uid_map")["has"]
+    ctr.call("delete", "--force", ctr.id, wrap=wrap).ok()
+
+
+@req("S-31", needs=NEEDS)
+def test_filter_without_privilege(ctr):
+    skip_unless(shutil.which("setpriv"), "no setpriv")
+    wrap = lowered(ctr)
+    ctr.bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["swapon"], "action": "SCMP_ACT_ERRNO"}]}
+    ctr.created(wrap=wrap)
+    ctr.call("start", ctr.id, wrap=wrap).ok()
+    report = json.loads(ctr.call("audit", "--format", "json", ctr.id, wrap=wrap).stdout)
+    assert "CAP_SYS_ADMIN" in one(report, "note", "seccomp", "filter")["has"]
+    assert {c["wants"] for c in report["syscalls"] if c["name"] == "swapon"} == {"SCMP_ACT_ERRNO 1"}
+    ctr.call("delete", "--force", ctr.id, wrap=wrap).ok()

@@ -403,6 +403,7 @@ def test_created_without_privilege(ctr):
     assert "not started" in result.stderr and "CAP_SYS_PTRACE" in result.stderr
     ctr.call("start", ctr.id, wrap=lower).ok()
     ctr.call("exec", ctr.id, "/bin/true", wrap=lower).ok()
+    ctr.call("delete", "--force", ctr.id, wrap=lower).ok()
 
 
 @req("RT-CREATE-06")

@@ -295,7 +295,7 @@ def test_annotations_in_the_program_are_listed(ctr):
         "org.opencontainers.image.os", "org.opencontainers.image.architecture", "run.hull.version"}
     with open(ctr.rt.path, "rb") as f:
         names = {m.decode() for m in re.findall(
-            rb"(?:run\.(?:oci|hull)|org\.(?:opencontainers|criu|systemd))\.[A-Za-z0-9_.]+", f.read())}
+            rb"(?:run\.(?:oci|hull)|org\.(?:opencontainers|criu|systemd))\.[A-Za-z0-9_.-]+", f.read())}
     listed = json.loads(ctr.call("features").ok().stdout)["potentiallyUnsafeConfigAnnotations"]
     assert "run.oci.keep_original_groups" in names  # the search finds something
     missing = {n for n in names - harmless
