@@ -107,6 +107,7 @@ static void write_line(enum log_level level, const char *msg, const struct err *
 		} else {
 			sb_add(&b, level == LOG_LEVEL_WARNING ? "hull: warning: "
 				   : level == LOG_LEVEL_ERROR ? "hull: "
+				   : level == LOG_LEVEL_INFO  ? "hull: info: "
 							      : "hull: debug: ");
 		}
 		sb_escape(&b, msg);

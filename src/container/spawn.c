@@ -539,6 +539,8 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	r = blueprint_make(c, o, &sp->bp, e);
 	for (size_t i = 0; r >= 0 && i < sp->bp.plan.n_warnings; i++)
 		log_warn("%s", sp->bp.plan.warnings[i]);
+	for (size_t i = 0; r >= 0 && i < sp->bp.plan.n_remarks; i++)
+		log_info("%s", sp->bp.plan.remarks[i]);
 	for (size_t i = 0; r >= 0 && i < spawn_n_steps; i++) {
 		trace_step(spawn_steps[i].name);
 		log_debug("step %s", spawn_steps[i].name);

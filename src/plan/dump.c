@@ -449,6 +449,8 @@ static void messages(struct dump *d, const struct plan *p)
 {
 	if (p->n_warnings)
 		jw_strings(&d->w, "warnings", p->warnings, p->n_warnings);
+	if (p->n_remarks)
+		jw_strings(&d->w, "remarks", p->remarks, p->n_remarks);
 	if (!p->n_notes)
 		return;
 	jw_object(&d->w, "ignored");

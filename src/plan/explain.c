@@ -397,6 +397,13 @@ static void messages(struct page *d, const struct plan *p)
 		put(d, p->warnings[i]);
 		fputc('\n', d->out);
 	}
+	if (p->n_remarks)
+		heading(d, "Remarks", "");
+	for (size_t i = 0; i < p->n_remarks; i++) {
+		fputs("  ", d->out);
+		put(d, p->remarks[i]);
+		fputc('\n', d->out);
+	}
 	if (p->n_notes)
 		heading(d, "Ignored", "in the config, but without effect");
 	for (size_t i = 0; i < p->n_notes; i++)

@@ -319,11 +319,11 @@ static void guard_cgroup(struct maker *m, struct plan_mount *p, const struct opt
 		if (!p->cgroup_rw)
 			change(&p->rec_attr_set, &p->rec_attr_clear, MOUNT_ATTR_RDONLY, 0);
 		if (!p->cgroup_rw && s->rw)
-			plan_warn(m,
-				  "%s: the cgroup mount is read-only in spite of the option rw: "
-				  "the container has no "
-				  "cgroup namespace of its own",
-				  p->pointer);
+			plan_remark(m,
+				    "%s: the cgroup mount is read-only in spite of the option rw: "
+				    "the container has no "
+				    "cgroup namespace of its own",
+				    p->pointer);
 		return;
 	}
 	if (p->kind != MOUNT_BIND || own ||
@@ -336,11 +336,11 @@ static void guard_cgroup(struct maker *m, struct plan_mount *p, const struct opt
 	change(&p->rec_attr_set, &p->rec_attr_clear, MOUNT_ATTR_RDONLY, 0);
 	p->attr_clear &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	if (s->rw)
-		plan_warn(m,
-			  "%s: the bind of %s is read-only in spite of the option rw: the "
-			  "container has no cgroup "
-			  "namespace of its own",
-			  p->pointer, p->source);
+		plan_remark(m,
+			    "%s: the bind of %s is read-only in spite of the option rw: the "
+			    "container has no cgroup "
+			    "namespace of its own",
+			    p->pointer, p->source);
 }
 
 /* Which of SELinux's mount options carries the label: run.oci.mount_context_type, as crun has it.

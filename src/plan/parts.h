@@ -37,6 +37,8 @@ int plan_make_unit_properties(struct maker *m, struct err *e);
 char *plan_pointer(struct arena *a, const char *base, const char *key);
 /* A line for the log (spec: MUST be logged). Never an error. */
 void plan_warn(struct maker *m, const char *fmt, ...) _printf_(2, 3);
+/* The same for what a security rule decides and every engine's default config runs into. */
+void plan_remark(struct maker *m, const char *fmt, ...) _printf_(2, 3);
 
 /* ---- plan.c, validate.c ---- */
 /* Run all parts and gather what fails in m->findings. */

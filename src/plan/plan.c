@@ -20,6 +20,16 @@ void plan_warn(struct maker *m, const char *fmt, ...)
 	va_end(ap);
 }
 
+void plan_remark(struct maker *m, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	*(const char **)arena_push(m->arena, &m->plan->remarks, &m->plan->n_remarks,
+				   sizeof(char *)) = arena_vprintf(m->arena, fmt, ap);
+	va_end(ap);
+}
+
 char *plan_pointer(struct arena *a, const char *base, const char *key)
 {
 	char *out = arena_alloc(a, strlen(base) + 2 * strlen(key) + 2);

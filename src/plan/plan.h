@@ -308,6 +308,9 @@ struct plan {
 	size_t n_notes;
 	const char **warnings; /* one line each: unknown capability, ... (spec: MUST be logged) */
 	size_t n_warnings;
+	const char **
+		remarks; /* what is done another way than it is written, by a rule: for --log-level info */
+	size_t n_remarks;
 };
 
 /* What the command line adds to the config. */
