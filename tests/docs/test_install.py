@@ -6,11 +6,26 @@ import os
 import shutil
 import subprocess
 
-from tap import ROOT, call, eq, need, test
+from tap import call, eq, has, need, test
 
 
 def files_below(path):
     return {os.path.relpath(os.path.join(d, name), path) for d, _, names in os.walk(path) for name in names}
+
+
+def found_by_shells(share, desk):
+    """Each shell loads its file by itself, when it is asked to complete hull."""
+    env = dict(os.environ, XDG_DATA_DIRS=share, HOME=desk.box)
+    library = "/usr/share/bash-completion/bash_completion"
+    if os.path.exists(library):
+        done = call("bash", "--norc", "-c", f"source {library}; _completion_loader hull; complete -p hull", env=env)
+        has(done.out, "-F _hull hull")
+    if shutil.which("fish"):
+        eq(call("fish", "-c", "complete -C 'hull crea'", env=env).ok().out.split("\t")[0], "create", "fish")
+    if shutil.which("zsh"):
+        done = call("zsh", "-f", "-c", f"fpath=({share}/zsh/site-functions $fpath); autoload -Uz compinit; compinit -u -D; "
+                    "print $_comps[hull]", env=env)
+        eq(done.ok().out.strip(), "_hull", "zsh")
 
 
 @test("install: program, pages and completions are where they are looked for, and uninstall leaves nothing")
@@ -33,6 +48,7 @@ def install(desk):
         assert wanted <= found, f"not installed: {sorted(wanted - found)}"
         out = call("man", "-M", os.path.join(top, prefix, "share/man"), "-w", "hull-exec").ok().out
         eq(out.strip(), os.path.join(top, prefix, "share/man/man8/hull-exec.8"), "where man finds it")
+        found_by_shells(os.path.join(top, prefix, "share"), desk)
         call("ninja", "-C", build, "uninstall", env=env).ok()
         eq(files_below(top), set(), "what uninstall leaves")
     finally:
