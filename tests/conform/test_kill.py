@@ -71,7 +71,7 @@ def test_all_of_a_stopped_container_is_nobody(ctr):
     ctr.call("kill", ctr.id, "0").failed()
 
 
-@req("RT-KILL-04")
+@req("RT-KILL-05")
 def test_signal_0_asks(ctr):
     ctr.args("/bin/probe", "trap").started()
     ctr.call("kill", ctr.id, "0").ok()
