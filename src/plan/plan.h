@@ -308,8 +308,8 @@ struct plan {
 	size_t n_notes;
 	const char **warnings; /* one line each: unknown capability, ... (spec: MUST be logged) */
 	size_t n_warnings;
-	const char **
-		remarks; /* what is done another way than it is written, by a rule: for --log-level info */
+	/* what a rule has done another way than it is written: for --log-level info */
+	const char **remarks;
 	size_t n_remarks;
 };
 
