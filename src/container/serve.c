@@ -130,7 +130,7 @@ static int serve_place(struct spawn *sp, struct sync_msg *m, struct err *e)
 		str_format(path, sizeof(path), "/proc/%d/ns/net", sp->pid);
 		netns = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 		r = netns < 0 ? err_sys(e, ERR_NET_DEVICE, netns, "open %s", path)
-			      : net_devices_move(os, netns, e);
+			      : net_devices_move(os, netns, &sp->net, e);
 	}
 	return r < 0 ? r : sync_send(sp->chan, SYNC_PLACED, -1, e);
 }

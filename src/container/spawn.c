@@ -552,6 +552,8 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	spawn_log_init();
 	if (r < 0)
 		spawn_undo(sp, e);
+	else
+		net_move_keep(&sp->net);
 	return r;
 }
 
@@ -594,6 +596,7 @@ void spawn_undo(struct spawn *sp, struct err *e)
 	}
 	if (sp->sources_open)
 		mount_sources_undo(&sp->sources);
+	net_move_undo(&sp->net); /* before their namespace ends, which takes virtual ones along */
 	/* what failed may have been the next descriptor: the way back needs some (faults R3) */
 	release(sp);
 	if (!sp->claimed)

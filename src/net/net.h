@@ -17,9 +17,15 @@
 int net_loopback_up(struct err *e);
 /*
  * Runtime: move, rename, keep permanent global addresses, set up. @netns_fd: the container's. On
- * error what was moved is put back.
+ * error what was moved is put back. *ret (NULL when there is nothing to move) is the way back for
+ * as long as create may fail; it holds a socket in the container's namespace and ends with
+ * net_move_keep, or with net_move_undo, which gives the devices back with names and addresses.
  */
-int net_devices_move(const struct spec_linux *l, int netns_fd, struct err *e);
+struct net_move;
+int net_devices_move(const struct spec_linux *l, int netns_fd, struct net_move **ret,
+		     struct err *e);
+void net_move_keep(struct net_move **m);
+void net_move_undo(struct net_move **m);
 
 struct net_counters {
 	uint64_t bytes, packets, errors, dropped;

@@ -25,7 +25,7 @@ struct device {
 	int inside; /* index in the container, 0: not moved */
 };
 
-struct move {
+struct net_move {
 	struct arena arena;
 	struct netlink host, inside; /* a socket in each namespace */
 	int host_ns, inside_ns;
@@ -88,7 +88,7 @@ static const char *wanted_name(const struct device *d)
 	return d->name ? d->name : d->host_name;
 }
 
-static int check_names(const struct move *m, size_t i, struct err *e)
+static int check_names(const struct net_move *m, size_t i, struct err *e)
 {
 	const struct device *d = &m->devices[i];
 	const char *why = net_name_problem(d->host_name, false);
@@ -112,7 +112,7 @@ static int check_names(const struct move *m, size_t i, struct err *e)
 	return 0;
 }
 
-static int look_up(struct move *m, struct device *d, struct err *e)
+static int look_up(struct net_move *m, struct device *d, struct err *e)
 {
 	struct net_link other;
 	int r;
@@ -167,7 +167,7 @@ static int add_addresses(struct netlink *n, const struct device *d, int index, c
 	return 0;
 }
 
-static int move_in(struct move *m, struct device *d, struct err *e)
+static int move_in(struct net_move *m, struct device *d, struct err *e)
 {
 	struct net_link now;
 	int index, r;
@@ -195,7 +195,7 @@ static int move_in(struct move *m, struct device *d, struct err *e)
 	return r < 0 ? fail(&m->inside, r, e, "set up", now.name) : 0;
 }
 
-static void put_back(struct move *m, struct device *d)
+static void put_back(struct net_move *m, struct device *d)
 {
 	struct err e = { 0 };
 	int index, r;
@@ -214,7 +214,7 @@ static void put_back(struct move *m, struct device *d)
 	err_drop(&e, "the reason for putting back is reported");
 }
 
-static int move_all(struct move *m, struct err *e)
+static int move_all(struct net_move *m, struct err *e)
 {
 	int r = 0;
 
@@ -230,7 +230,7 @@ static int move_all(struct move *m, struct err *e)
 }
 
 /* A socket belongs to the namespace it is made in: enter, make one, come back. */
-static int open_sockets(struct move *m, struct err *e)
+static int open_sockets(struct net_move *m, struct err *e)
 {
 	struct stat a, b;
 	int r, back;
@@ -259,31 +259,58 @@ static int open_sockets(struct move *m, struct err *e)
 	return r < 0 ? err_sys(e, ERR_NET_DEVICE, r, "netlink socket in the container") : 0;
 }
 
-int net_devices_move(const struct spec_linux *l, int netns_fd, struct err *e)
+void net_move_keep(struct net_move **m)
 {
-	struct move m = {
+	struct arena a;
+
+	if (!*m)
+		return;
+	netlink_close(&(*m)->host);
+	netlink_close(&(*m)->inside);
+	fd_close(&(*m)->host_ns);
+	a = (*m)->arena; /* it holds *m too */
+	arena_free(&a);
+	*m = NULL;
+}
+
+void net_move_undo(struct net_move **m)
+{
+	for (size_t i = *m ? (*m)->n : 0; i-- > 0;)
+		put_back(*m, &(*m)->devices[i]);
+	net_move_keep(m);
+}
+
+int net_devices_move(const struct spec_linux *l, int netns_fd, struct net_move **ret, struct err *e)
+{
+	struct net_move *m;
+	struct arena a;
+	int r;
+
+	*ret = NULL;
+	if (l->n_net_devices == 0)
+		return 0;
+	arena_init(&a);
+	m = arena_new(&a, struct net_move);
+	*m = (struct net_move){
 		.host = { .fd = -1 },
 		.inside = { .fd = -1 },
 		.host_ns = -1,
 		.inside_ns = netns_fd,
 		.n = l->n_net_devices,
 	};
-	int r;
-
-	if (m.n == 0)
-		return 0;
-	arena_init(&m.arena);
-	m.devices = arena_new_array(&m.arena, m.n, struct device);
-	for (size_t i = 0; i < m.n; i++) {
-		m.devices[i].host_name = l->net_devices[i].host_name;
-		m.devices[i].name = l->net_devices[i].name;
+	m->devices = arena_new_array(&a, m->n, struct device);
+	m->arena = a;
+	for (size_t i = 0; i < m->n; i++) {
+		m->devices[i].host_name = l->net_devices[i].host_name;
+		m->devices[i].name = l->net_devices[i].name;
 	}
-	r = open_sockets(&m, e);
+	r = open_sockets(m, e);
 	if (r >= 0)
-		r = move_all(&m, e);
-	netlink_close(&m.host);
-	netlink_close(&m.inside);
-	fd_close(&m.host_ns);
-	arena_free(&m.arena);
+		r = move_all(m, e);
+	m->inside_ns = -1; /* the caller's */
+	if (r >= 0)
+		*ret = m;
+	else
+		net_move_keep(&m);
 	return err_at(e, r, "/linux/netDevices");
 }

@@ -162,3 +162,17 @@ def test_ends_with_its_own_namespace(ctr, device):
 def test_invalid_name(ctr, name):
     ctr.bundle.linux["netDevices"] = {"d0": {"name": name}}
     ctr.create_fails(naming="linux.netDevices.d0.name")
+
+
+@req("LNX-NETDEV-02", "RT-LIFE-17")
+def test_given_back_when_create_fails(ctr, device):
+    """What fails after the move leaves the device on the host as it was, addresses included."""
+    ip("link", "set", device, "up")
+    ip("addr", "add", "10.9.8.7/24", "dev", device)
+    ip("-6", "addr", "add", "2001:db8::7/64", "dev", device, "nodad")
+    moved(ctr, device, name="eth0").args("/bin/no-such-program")
+    ctr.create().failed()
+    ctr.gone()
+    text = ip("addr", "show", device)
+    assert "10.9.8.7/24" in text and "2001:db8::7/64" in text and "eth0" not in text
+    assert "UP" in text.split("<")[1].split(">")[0].split(",")

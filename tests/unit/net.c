@@ -187,7 +187,11 @@ static int move(const struct spec_net_device *v, size_t n, struct err *e)
 	struct spec_linux l = { .net_devices = (struct spec_net_device *)(uintptr_t)v,
 				.n_net_devices = n };
 
-	return net_devices_move(&l, inside_ns, e);
+	struct net_move *way_back;
+	int r = net_devices_move(&l, inside_ns, &way_back, e);
+
+	net_move_keep(&way_back);
+	return r;
 }
 
 #define SETUP()                                                                                    \
@@ -250,6 +254,30 @@ TEST_IN_CHILD(device_keeps_attributes_and_addresses)
 	CHECK_INT(s.txqlen, 321);
 	CHECK_STR(s.alias, "the alias");
 	CHECK(memcmp(s.mac, mac, 6) == 0);
+}
+
+/*
+ * A create that fails later gives back what it moved, from a namespace that nobody is in any more.
+ */
+TEST_IN_CHILD(device_goes_back)
+{
+	struct spec_net_device d[] = { { "d0", "eth7" } };
+	struct spec_linux l = { .net_devices = d, .n_net_devices = 1 };
+	struct net_move *way_back = NULL;
+	struct err e = { 0 };
+
+	SETUP();
+	CHECK_INT(set_link(&host, "d0"), 0);
+	CHECK_INT(add_address(&host, "d0", "10.9.8.7", 24, RT_SCOPE_UNIVERSE, 0, "d0:two"), 0);
+	CHECK_INT(add_address(&host, "d0", "2001:db8::7", 64, RT_SCOPE_UNIVERSE, 0, NULL), 0);
+	CHECK_OK(net_devices_move(&l, inside_ns, &way_back, &e), &e);
+	CHECK(!exists(&host, "d0"));
+	CHECK(exists(&inside, "eth7"));
+	net_move_undo(&way_back);
+	CHECK(!way_back);
+	CHECK(!exists(&inside, "eth7"));
+	CHECK_STR(addresses(&host, "d0"), "10.9.8.7/24 d0:two;2001:db8::7/64;");
+	net_move_undo(&way_back); /* nothing, once more */
 }
 
 TEST_IN_CHILD(device_gets_its_new_name)
@@ -361,15 +389,16 @@ TEST_IN_CHILD(own_network_namespace_is_needed)
 	static const struct spec_net_device d[] = { { "d0", NULL } };
 	struct spec_linux l = { .net_devices = (struct spec_net_device *)(uintptr_t)d,
 				.n_net_devices = 1 };
+	struct net_move *way_back;
 	struct err e = { 0 };
 
 	SETUP();
-	CHECK_ERR(net_devices_move(&l, host_ns, &e), &e, "/linux/netDevices",
+	CHECK_ERR(net_devices_move(&l, host_ns, &way_back, &e), &e, "/linux/netDevices",
 		  "no network namespace of its own");
 	CHECK(exists(&host, "d0"));
 	l.n_net_devices = 0;
 	err_clear(&e);
-	CHECK_OK(net_devices_move(&l, -1, &e), &e);
+	CHECK_OK(net_devices_move(&l, -1, &way_back, &e), &e);
 }
 
 TEST(request_that_does_not_fit)
