@@ -65,7 +65,7 @@ static int mask_one(struct mount_tree *t, const char *path, bool *first_null, st
 	int r;
 
 	target = path_resolve(&t->root, path, false);
-	if (target == -ENOENT)
+	if (target == -ENOENT || target == -ENOTDIR) /* below a file there is nothing */
 		return 0;
 	if (target < 0)
 		return err_sys(e, ERR_MNT_MASK, target, "mask %s", path);
@@ -100,7 +100,7 @@ static int readonly_one(struct mount_tree *t, const char *path, struct err *e)
 	int r;
 
 	target = path_resolve(&t->root, path, false);
-	if (target == -ENOENT)
+	if (target == -ENOENT || target == -ENOTDIR) /* below a file there is nothing */
 		return 0;
 	if (target < 0)
 		return err_sys(e, ERR_MNT_MASK, target, "make %s read-only", path);

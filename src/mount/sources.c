@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/str.h"
+#include "sys/answer.h"
 #include "sys/call.h"
 
 static int *none(struct arena *a, size_t n)
@@ -69,21 +71,27 @@ static bool left_to_init(int r, struct err *e)
 	return true;
 }
 
-/* The source exists and may be reached: said here, although init opens it again. */
-static int check_source(const struct plan_mount *m, struct err *e)
-{
-	_cleanup_fd_ int fd = path_open_host(m->source, m->src_nofollow ? O_NOFOLLOW : 0);
+enum { ANSWER_SECONDS = 10 };
 
-	if (fd < 0)
-		return err_sys(e, ERR_MNT_SOURCE, fd, "source %s", m->source);
-	return 0;
+/* Faults E3: what hangs is found by a process that may hang. fd or -errno. */
+static int open_patient(const char *path, int flags, enum err_id id, const char *what,
+			struct err *e)
+{
+	int fd = path_open_patient(path, flags, io_now() + ANSWER_SECONDS * 1000000000ull);
+
+	if (fd == -ETIMEDOUT)
+		return err_set(e, id, ETIMEDOUT,
+			       "opening %s %s timed out after %d s: its file system does not "
+			       "answer (a dead server of NFS or FUSE?)",
+			       what, path, ANSWER_SECONDS);
+	return fd < 0 ? err_sys(e, id, fd, "%s %s", what, path) : fd;
 }
 
 static int open_mount(const struct plan *p, size_t i, struct arena *a, mount_userns_fn *userns_for,
 		      struct mount_sources *s, struct err *e)
 {
 	const struct plan_mount *m = &p->mounts[i];
-	_cleanup_fd_ int userns = -1;
+	_cleanup_fd_ int userns = -1, probe = -1;
 	int r;
 
 	if (m->kind != MOUNT_BIND && m->kind != MOUNT_FS)
@@ -97,6 +105,12 @@ static int open_mount(const struct plan *p, size_t i, struct arena *a, mount_use
 		s->userns[i] = fd_take(&userns);
 		return 0;
 	}
+	/* KERNEL: only to see that it can be reached: open_tree alone enters an automount. */
+	if (!m->open_by_init)
+		probe = open_patient(m->source, m->src_nofollow || m->copy_symlink ? O_NOFOLLOW : 0,
+				     ERR_MNT_SOURCE, "source", e);
+	if (!m->open_by_init && probe < 0)
+		return probe;
 	if (m->copy_symlink) {
 		r = read_source_link(m, a, &s->link[i], e);
 		if (r != 0)
@@ -107,7 +121,7 @@ static int open_mount(const struct plan *p, size_t i, struct arena *a, mount_use
 	r = clone_source(p, m, userns, &s->bind[i], e);
 	if (r < 0 && left_to_init(r, e)) {
 		s->userns[i] = fd_take(&userns);
-		r = check_source(m, e);
+		return 0;
 	}
 	return r;
 }
@@ -182,9 +196,9 @@ static int open_root(const struct plan *p, struct mount_sources *s, struct err *
 {
 	int r;
 
-	s->rootfs.fd = path_open_host(p->root.path, O_DIRECTORY);
+	s->rootfs.fd = open_patient(p->root.path, O_DIRECTORY, ERR_MNT_ROOTFS, "root.path", e);
 	if (s->rootfs.fd < 0)
-		return err_sys(e, ERR_MNT_ROOTFS, s->rootfs.fd, "root.path %s", p->root.path);
+		return s->rootfs.fd;
 	r = mnt_root_clone(p, s->rootfs.fd, &s->root_tree, e);
 	return r < 0 && left_to_init(r, e) ? 0 : r;
 }

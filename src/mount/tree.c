@@ -163,14 +163,16 @@ static int mount_tree_of(struct mount_tree *t, const struct plan_mount *m, size_
 {
 	_cleanup_fd_ int target = -1, tree = -1;
 	bool attached = false, dir = true;
-	struct stat st;
+	struct statx st;
 	int r;
 
 	if (m->kind == MOUNT_BIND) {
 		tree = fd_take(&t->sources->bind[i]);
-		if (fstat(tree, &st) < 0)
-			return err_sys(e, ERR_MNT_SOURCE, -errno, "source %s", m->source);
-		dir = S_ISDIR(st.st_mode);
+		/* the kind of a file never changes: its server need not be asked (faults E3) */
+		r = sys_statx(tree, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &st);
+		if (r < 0)
+			return err_sys(e, ERR_MNT_SOURCE, r, "source %s", m->source);
+		dir = S_ISDIR(st.stx_mode);
 	}
 	target = mnt_target(t, m, dir, e);
 	if (target < 0)
