@@ -126,7 +126,7 @@ def create_errors(e, _):
     e.alone()
 
 
-@native("exec errors: containerd says hull's message, and the task goes on")
+@native("containerd: exec errors: containerd says hull's message, and the task goes on")
 def exec_errors(e, _):
     name = e.background("sleep", "1000")
     for number, (command, message) in enumerate((("no-such-program", "executable file not found in $PATH"),
@@ -141,7 +141,7 @@ def exec_errors(e, _):
     e.alone()
 
 
-@both("a start that fails (the interpreter is missing): containerd says why, and nothing stays")
+@both("containerd: a start that fails (the interpreter is missing): containerd says why, and nothing stays")
 def start_error(e, c):
     path = c.write("no-interpreter", "#!/no/such/interpreter\n", 0o755)
     r = e.run("/script", opts=["--rm", "--mount", f"type=bind,src={path},dst=/script,options=rbind"]).failed(1)
@@ -153,7 +153,7 @@ def start_error(e, c):
     e.alone()
 
 
-@native("kill of a dead process: NotFound for containerd")
+@native("containerd: kill of a dead process: NotFound for containerd")
 def kill_dead(e, _):
     name = e.background("sleep", "1000")
     e.ctr("task", "kill", "--signal", "KILL", name).ok()
@@ -194,7 +194,7 @@ def meddle(e, c, verb, first):
     return name
 
 
-@native("the container ends between containerd's look and its kill: hull's words make it NotFound, not an unknown error")
+@native("containerd: the container ends between containerd's look and its kill: hull's words make it NotFound, not an unknown error")
 def kill_overtaken(e, c):
     for first, wanted in (("stop --signal KILL", "process already finished: not found"),
                           ("delete --force", "no such container: not found")):
@@ -207,7 +207,7 @@ def kill_overtaken(e, c):
     e.alone()
 
 
-@native("the container is deleted before containerd deletes it: hull says that it does not exist, for containerd a success")
+@native("containerd: the container is deleted before containerd deletes it: hull says that it does not exist, for containerd a success")
 def delete_overtaken(e, c):
     name = meddle(e, c, "delete", "delete --force")
     e.ctr("task", "kill", "--signal", "KILL", name).ok()
@@ -234,7 +234,7 @@ def created(e, opts=()):
     return name
 
 
-@both("the created container: plain delete is refused as the specification wants it, the task lives on, nothing leaks")
+@both("containerd: the created container: plain delete is refused as the specification wants it, the task lives on, nothing leaks")
 def delete_created(e, _):
     name = created(e)
     r = e.ctr("task", "rm", name).failed(1)
@@ -262,7 +262,7 @@ def delete_created(e, _):
     e.alone()
 
 
-@native("the created container: ctr task rm --force, and the end of its shim, leave nothing")
+@native("containerd: the created container: ctr task rm --force, and the end of its shim, leave nothing")
 def abandon_created(e, _):
     name = created(e)
     e.ctr("task", "rm", "--force", name).ok()
@@ -281,7 +281,7 @@ def abandon_created(e, _):
     e.alone()
 
 
-@both("the shim of a running container is killed: containerd's clean-up by hull delete --force leaves nothing")
+@both("containerd: the shim of a running container is killed: containerd's clean-up by hull delete --force leaves nothing")
 def dead_shim(e, _):
     name = e.background("sh", "-c", "sleep 1000 & sleep 1000")
     pid = e.tasks()[name][0]
@@ -292,7 +292,35 @@ def dead_shim(e, _):
     e.alone()
 
 
-@native("a container with the host's pids: when its first process ends, the shim's kill --all ends the others")
+@native("containerd: the shim of a running container is killed: containerd tells everybody that it ended with 137")
+def dead_shim_event(e, _):
+    name = e.background("sleep", "1000")
+    with open(e.path("events"), "w+", encoding="utf-8") as seen:
+        listener = subprocess.Popen([engines.CTR, "--address", e.socket, "events"], stdout=seen, stdin=subprocess.DEVNULL)
+        try:
+            eventually(lambda: heard(e, seen), "the listener listens")
+            os.kill(shim_of(e, name), signal.SIGKILL)
+            line = eventually(lambda: next((x for x in text_of(seen) if "/tasks/exit" in x and f'"{name}"' in x), None), "the event")
+        finally:
+            listener.kill()
+            listener.wait()
+    eq(json.loads(line[line.index("{"):])["exit_status"], 137, line)
+    e.ctr("container", "rm", name).ok()
+    e.alone()
+
+
+def text_of(file):
+    file.seek(0)
+    return file.read().splitlines()
+
+
+def heard(e, file):
+    """Makes events until one is heard."""
+    e.ctr("namespace", "label", e.namespace, f"heard={e.name()}").ok()
+    return text_of(file)
+
+
+@native("containerd: a container with the host's pids: when its first process ends, the shim's kill --all ends the others")
 def shared_pids(e, _):
     name = e.background("sh", "-c", "echo $$; sleep 1234 & exec sleep 1000", opts=["--with-ns", "pid:/proc/1/ns/pid"])
     pid = e.tasks()[name][0]
@@ -329,7 +357,7 @@ def checkpoint(e, _):
     e.alone()
 
 
-@native("eight containers at once, run and removed; nothing stays")
+@native("containerd: eight containers at once, run and removed; nothing stays")
 def many(e, _):
     names = [e.name() for _ in range(8)]
     command = [engines.CTR, "--address", e.socket, "run"]
@@ -340,7 +368,7 @@ def many(e, _):
     e.alone()
 
 
-@test("the shipped contrib/containerd/config.toml is what these tests run, and containerd reads it")
+@test("containerd: the shipped contrib/containerd/config.toml is what these tests run, and containerd reads it")
 def shipped_config(c):
     need(os.access(engines.CONTAINERD, os.X_OK), "containerd is not installed")
     text = engines.shipped("containerd/config.toml", c.runtime)

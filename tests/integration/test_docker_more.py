@@ -169,6 +169,23 @@ def killed_while_created(d, _):
     d.alone()
 
 
+@native("dockerd with live-restore is killed and started again: the container lives on, its end is seen")
+def live_restore(_, c):
+    d = engines.make(c, "docker", "host", {"live-restore": True})
+    name = d.background("sh", "-c", "trap 'exit 7' TERM; while :; do sleep 0.05; done")
+    pid = d.status(name)["Pid"]
+    d.daemon.stop(signal.SIGKILL)
+    d.start()
+    s = d.status(name)
+    eq((s["Running"], s["Pid"]), (True, pid), "after the restart")
+    eq(d.docker("exec", name, "echo", "here").ok().out, "here\n", "exec")
+    d.docker("stop", "-t", "20", name).ok()
+    eq(d.status(name)["ExitCode"], 7, "exit status")
+    d.remove(name)
+    d.alone()
+    d.stop()
+
+
 def context(d, c, text):
     """A build context with one Dockerfile."""
     where = c.path(d.name("context"))
