@@ -37,4 +37,5 @@ def end(c):
     boxes = tuple(engine.box + "/" for engine in c.engines.values())
     eq([m for m in mounts if m.startswith(boxes) and not m.endswith(("/data", "/exec/netns/default"))], [], "mounts")
     # the groups of engines and pods belong to who named them: the engine, the kubelet
-    eq([d for d in tap.cgroup_below(c.cgroup) if re.search(r"/([0-9a-f]{64}|c[0-9]+)$", d)], [], "cgroups of containers")
+    groups = [d for engine in c.engines.values() for d in tap.cgroup_below(engine.group)]
+    eq([d for d in groups if re.search(r"/([0-9a-f]{64}|c[0-9]+)$", d)], [], "cgroups of containers")
