@@ -5,6 +5,7 @@
  */
 #include "base/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,10 +33,27 @@ void arena_init(struct arena *a)
 	*a = (struct arena){ 0 };
 }
 
+/*
+ * The chunk of the last arena that was freed, for the next one: small arenas come and go, and a
+ * mapping with its page faults costs more than what is done in it. Clean again.
+ */
+static struct arena_chunk *spare;
+
+static bool keep_spare(struct arena *a, struct arena_chunk *c)
+{
+	if (spare || c->prev || c->size != CHUNK_FIRST)
+		return false;
+	memset(c + 1, 0, (size_t)(a->next - (char *)(c + 1)));
+	spare = c;
+	return true;
+}
+
 void arena_free(struct arena *a)
 {
 	struct arena_chunk *c = a->head;
 
+	if (c && keep_spare(a, c))
+		c = NULL;
 	while (c) {
 		struct arena_chunk *prev = c->prev;
 
@@ -56,9 +74,15 @@ static void grow(struct arena *a, size_t need)
 			oom();
 		size *= 2;
 	}
+	if (spare && size == CHUNK_FIRST) {
+		c = spare;
+		spare = NULL;
+		goto have;
+	}
 	c = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (c == MAP_FAILED)
 		oom();
+have:
 	c->prev = a->head;
 	c->size = size;
 	a->head = c;
@@ -84,7 +108,7 @@ void *arena_alloc(struct arena *a, size_t size)
 	p = a->next;
 	a->next += size;
 	a->total += size;
-	return p; /* fresh anonymous memory is zero and is handed out once */
+	return p; /* fresh anonymous memory is zero; a spare chunk was made so */
 }
 
 void *arena_array(struct arena *a, size_t n, size_t size)

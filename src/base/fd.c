@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -33,7 +34,10 @@ int fd_fill_stdio(void)
 {
 	int fd;
 
-	if (fd_is_open(0) && fd_is_open(1) && fd_is_open(2))
+	struct pollfd p[] = { { .fd = 0 }, { .fd = 1 }, { .fd = 2 } };
+
+	/* KERNEL: POLLNVAL is said at once of what is not open, whatever was asked for. poll(2) */
+	if (poll(p, 3, 0) >= 0 && !((p[0].revents | p[1].revents | p[2].revents) & POLLNVAL))
 		return 0;
 	do {
 		fd = open("/dev/null", O_RDWR);
@@ -60,12 +64,18 @@ int fd_set_cloexec(int fd, int on)
 int fd_list(int first, int *ret, int max)
 {
 	char buf[4096] __attribute__((aligned(8)));
-	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), have = 0;
-	long n = 0;
+	/* raw: musl's open sets FD_CLOEXEC once more */
+	int dir = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/fd",
+			       O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int have = 0;
+	long n = sizeof(buf);
 
 	if (dir < 0)
 		return -errno;
-	while (have >= 0 && (n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0)
+	/* KERNEL: procfs fills the buffer while another entry of the longest name would fit.
+	 * proc_readfd_common */
+	while (have >= 0 && n > (long)sizeof(buf) - 512 &&
+	       (n = syscall(SYS_getdents64, dir, buf, sizeof(buf))) > 0)
 		for (long at = 0; at < n;) {
 			unsigned short len;
 			uint64_t fd;

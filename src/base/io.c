@@ -96,13 +96,22 @@ static ssize_t fill(int fd, char *buf, size_t n, size_t known)
 int io_read_all(int fd, size_t max, struct arena *a, char **ret, size_t *ret_len)
 {
 	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		st.st_mode = 0;
+	return io_read_known(fd, &st, max, a, ret, ret_len);
+}
+
+int io_read_known(int fd, const struct stat *st, size_t max, struct arena *a, char **ret,
+		  size_t *ret_len)
+{
 	size_t cap = 4096, len = 0, known = 0;
 	char *buf;
 
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
-		if ((uint64_t)st.st_size > max)
+	if (S_ISREG(st->st_mode)) {
+		if ((uint64_t)st->st_size > max)
 			return -EFBIG;
-		known = (size_t)st.st_size; /* files of proc and cgroupfs claim 0 bytes */
+		known = (size_t)st->st_size; /* files of proc and cgroupfs claim 0 bytes */
 		cap = MAX(known + 1, cap);
 	}
 	buf = arena_alloc(a, cap + 1);

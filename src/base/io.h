@@ -22,6 +22,10 @@ ssize_t io_read_some(int fd, void *p, size_t n);   /* one read, EINTR retried */
 ssize_t io_read_line_file(int fd, char *buf, size_t size);
 /* Everything until EOF into the arena, NUL behind it. -EFBIG when it is more than @max bytes. */
 int io_read_all(int fd, size_t max, struct arena *a, char **ret, size_t *ret_len);
+/* The same by a caller who asked for fstat(2) already. */
+struct stat;
+int io_read_known(int fd, const struct stat *st, size_t max, struct arena *a, char **ret,
+		  size_t *ret_len);
 /* Monotonic nanoseconds. */
 uint64_t io_now(void);
 /*

@@ -147,7 +147,8 @@ static int open_context(const struct args *a, char **argv, struct ctx *c, struct
 	if (all.rlim_cur > 65536)
 		all.rlim_cur = MAX((rlim_t)65536, c->nofile.rlim_cur);
 	/* mounts hold one descriptor each until they are attached (faults R3) */
-	setrlimit(RLIMIT_NOFILE, &all);
+	if (all.rlim_cur != c->nofile.rlim_cur)
+		setrlimit(RLIMIT_NOFILE, &all);
 	r = open_log(a, e);
 	if (r == 0)
 		r = choose_manager(a, c, e);
@@ -162,13 +163,16 @@ enum { INHERITED_MAX = 4096 };
  * What the caller left open may be used by name (/dev/fd/63) until the clone, and reaches nobody
  * unasked. The list is made before hull opens anything of its own.
  */
-static int note_inherited(struct ctx *c, struct err *e)
+static int note_inherited(const struct cmd *cmd, struct ctx *c, struct err *e)
 {
 	static int fds[INHERITED_MAX];
 	int n, r = sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 
 	if (r < 0)
 		return err_sys(e, ERR_GEN_KERNEL, r, "close_range");
+	if (cmd != &cmd_create && cmd != &cmd_run &&
+	    cmd != &cmd_exec) /* nobody to be born with them */
+		return 0;
 	n = fd_list(3, fds, INHERITED_MAX);
 	if (n < 0)
 		return err_sys(e, ERR_GEN_SYS, n, "list the open descriptors");
@@ -212,7 +216,7 @@ int main(int argc, char **argv)
 	arena_init(&c.a);
 	r = cmd_parse(argc, argv, &c.a, &cmd, &a, &e);
 	if (r == 0)
-		r = note_inherited(&c, &e);
+		r = note_inherited(cmd, &c, &e);
 	if (r == 0)
 		r = open_context(&a, argv, &c, &e);
 	if (r < 0)

@@ -517,7 +517,7 @@ int record_read_as(const struct entry *en, const char *id, struct arena *a, stru
 	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()))
 		r = -EPERM;
 	if (r >= 0)
-		r = io_read_all(fd, RECORD_MAX, a, &text, &n);
+		r = io_read_known(fd, &st, RECORD_MAX, a, &text, &n);
 	if (r < 0)
 		return err_sys(e, ERR_STA_READ, r, "state of \"%s\" is unreadable", en->id);
 	r = jv_parse(text, n, a, &doc, &why);

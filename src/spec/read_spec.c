@@ -157,12 +157,13 @@ int spec_read_text(const char *text, size_t len, struct arena *a, struct spec *r
 
 /* SECURITY: a FIFO, a device or a directory in a bundle must neither hang nor feed hull (fault J1).
  */
-static int check_file(int fd, struct err *e)
+static int check_file(int fd, struct stat *ret, struct err *e)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, ERR_CFG_FILE, -errno, "the config cannot be examined");
+	*ret = st;
 	if (S_ISDIR(st.st_mode))
 		return err_set(e, ERR_CFG_FILE, EISDIR, "the config is a directory");
 	if (S_ISBLK(st.st_mode) || S_ISCHR(st.st_mode))
@@ -172,13 +173,14 @@ static int check_file(int fd, struct err *e)
 
 int spec_read_fd(int fd, size_t max, struct arena *a, struct spec *ret, struct err *e)
 {
+	struct stat st;
 	char *text;
 	size_t len;
-	int x = check_file(fd, e);
+	int x = check_file(fd, &st, e);
 
 	if (x < 0)
 		return x;
-	x = io_read_all(fd, max, a, &text, &len);
+	x = io_read_known(fd, &st, max, a, &text, &len);
 	if (x == -EFBIG)
 		return err_set(e, ERR_CFG_FILE, 0, "the config is larger than %zu bytes", max);
 	if (x < 0)
