@@ -171,7 +171,19 @@ static bool is_proc_root(int fd)
 	       st.st_ino == HULL_PROC_ROOT_INO;
 }
 
-/* Is @fd the directory @name of the root file system, by whatever way it was reached? */
+/* Is it the root of the container, by whatever way it was reached? */
+static bool is_root(struct mount_tree *t, const struct stat *st)
+{
+	struct stat root;
+
+	if (!t->root_ino && fstat(t->root.fd, &root) == 0) {
+		t->root_dev = root.st_dev;
+		t->root_ino = root.st_ino;
+	}
+	return st->st_ino == t->root_ino && st->st_dev == t->root_dev;
+}
+
+/* Is it the directory @name of the root file system? */
 static bool is_root_entry(struct mount_tree *t, const struct stat *st, const char *name)
 {
 	struct stat other;
@@ -195,7 +207,7 @@ static int guard(struct mount_tree *t, const struct plan_mount *m, int tree, int
 		return err_sys(e, ERR_MNT_TARGET, -errno, "%s", m->destination);
 	if (S_ISLNK(st.st_mode) && !m->dest_nofollow)
 		return err_set(e, ERR_MNT_TARGET, ELOOP, "mount point %s", m->destination);
-	if (S_ISDIR(st.st_mode) && is_root_entry(t, &st, "."))
+	if (S_ISDIR(st.st_mode) && is_root(t, &st))
 		return err_set(e, ERR_MNT_PROTECTED, EBUSY, "%s is the root of the container",
 			       m->destination);
 	on_proc = magic == HULL_PROC_MAGIC && st.st_ino == HULL_PROC_ROOT_INO;

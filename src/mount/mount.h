@@ -85,6 +85,7 @@ struct mount_tree {
 	const struct mount_hierarchy *hierarchies;
 	size_t n_hierarchies;
 	struct rootfs root; /* the attached clone of the rootfs; every later look-up starts here */
+	uint64_t root_dev, root_ino; /* of that directory, once they were asked for */
 	/* of that clone: the undo record needs it when the container has no mount namespace */
 	uint64_t root_mnt_id;
 	/* private procfs (subset=pid) for reopening; opened when needed unless given */

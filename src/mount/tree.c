@@ -16,7 +16,8 @@
 
 void umask_restore(const struct saved_umask *u)
 {
-	umask(u->mask);
+	if (u->mask) /* in init it is clear already */
+		umask(u->mask);
 }
 
 int mnt_need_proc(struct mount_tree *t)
