@@ -60,6 +60,9 @@ struct cgroup {
 	/* the caller may not clone into v2_fd: join moves the process (systemd --user) */
 	bool v2_no_clone;
 	bool realtime;	       /* v1: it was given realtime run time, out of the groups above */
+	/* set by the caller before create: a v2 group that is made gets its filter later */
+	bool devices_later;
+	bool devices_left;     /* ... and that is so: cgroup_devices is to be called */
 	bool devices_enforced; /* false: no filter, or the kernel refused it (devices_optional) */
 	char unit[256];	       /* systemd; recorded, as are the next two */
 	/* the socket of systemd that answered on create; "@" begins an abstract one */
@@ -200,6 +203,8 @@ struct cgroup_ops {
 /* Choose the manager's ops for this host. ERR_CGR_LAYOUT when it cannot serve. */
 int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struct cgroup *ret,
 		  struct err *e);
+/* The filter that create left, before anything of the container is executed (rule G4). */
+int cgroup_devices(struct cgroup *g, const struct plan_cgroup *p, struct err *e);
 /*
  * Choose the ops for a group whose manager, layout and dir[] come from a state record; the host is
  * not looked at.

@@ -146,15 +146,11 @@ static int not_accepted(struct subject *s, int pidfd, struct err *e)
 	return spawn_died(s, pidfd, e);
 }
 
-int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process,
-		struct err *e)
+int spawn_await_exec(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid,
+		     struct err *e)
 {
-	int r = sync_send(conn, process < 0 ? SYNC_START : SYNC_START_WITH, process, e);
+	int r = 0;
 
-	if (r == -EPIPE || r == -ECONNRESET) {
-		*e = (struct err){ 0 };
-		return pid ? spawn_died(s, pidfd, e) : not_accepted(s, pidfd, e);
-	}
 	while (r == 0) {
 		struct sync_msg m;
 
@@ -175,6 +171,18 @@ int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid
 	if (!streq(trace_last(TRACE_INIT), "exec"))
 		return pid ? spawn_died(s, pidfd, e) : not_accepted(s, pidfd, e);
 	return 0;
+}
+
+int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process,
+		struct err *e)
+{
+	int r = sync_send(conn, process < 0 ? SYNC_START : SYNC_START_WITH, process, e);
+
+	if (r == -EPIPE || r == -ECONNRESET) {
+		*e = (struct err){ 0 };
+		return pid ? spawn_died(s, pidfd, e) : not_accepted(s, pidfd, e);
+	}
+	return r < 0 ? r : spawn_await_exec(c, s, conn, pidfd, pid, e);
 }
 
 /*
@@ -337,7 +345,8 @@ int container_run(struct ctx *c, const struct create_options *o, int *ret_status
 	trace_step("start");
 	r = notify_listen(&sp.s, &notify, e);
 	if (r == 0)
-		r = spawn_start(c, &sp.s, sp.chan, sp.pidfd, 0, -1, e);
+		r = sp.started ? spawn_await_exec(c, &sp.s, sp.chan, sp.pidfd, 0, e)
+			       : spawn_start(c, &sp.s, sp.chan, sp.pidfd, 0, -1, e);
 	if (r == 0) {
 		/* init's lock, which says that it waits, is gone with execve but for our mapping */
 		r = trace_detach();

@@ -37,6 +37,8 @@ struct exec {
 	pid_t pid;
 	sigset_t mask; /* of the caller */
 	bool forked;   /* FORKED is said once */
+	bool seals, started;
+	struct ahead ahead;
 };
 
 static int step_container(struct exec *x, struct err *e)
@@ -211,6 +213,26 @@ static void prepare_init(struct exec *x)
 	arena_init(&in->arena);
 }
 
+/*
+ * SECURITY: X2. As for create; without privilege the whole program runs from a sealed copy: once
+ * among the container's mounts the child cannot read what moving its image needs.
+ */
+static int begin_seal(struct exec *x, struct err *e)
+{
+	struct ctx *c = x->c;
+
+	x->seals = init_can_seal() && host_can(&c->host, CAP_SYS_ADMIN);
+	if (!x->seals)
+		return init_reexec_sealed(c->argv, c->env, e);
+	return 0;
+}
+
+static int step_seal(struct exec *x, struct err *e)
+{
+	ahead_end(&x->ahead);
+	return x->seals ? init_seal(true, e) : 0;
+}
+
 static int clone_once(struct exec *x)
 {
 	struct cgroup *g = &x->s.rec.cgroup;
@@ -302,6 +324,20 @@ static int step_adjust(struct exec *x, struct err *e)
 	return x->init.fork ? 0 : adjust(x, e);
 }
 
+/* As for run: START ahead of READY where nothing else has to be said or done in between. */
+static int step_start_ahead(struct exec *x, struct err *e)
+{
+	const struct spec_process *p = &x->spec.process;
+	int r;
+
+	if (x->init.fork || p->scheduler.set || x->plan.process.terminal || x->pidfd_sock >= 0 ||
+	    (p->exec_affinity.final && *p->exec_affinity.final))
+		return 0;
+	r = sync_send(x->chan, SYNC_START, -1, e);
+	x->started = r == 0;
+	return r;
+}
+
 static int serve_forked(struct exec *x, struct sync_msg *m, struct err *e)
 {
 	siginfo_t end;
@@ -390,7 +426,8 @@ static int step_schedule(struct exec *x, struct err *e)
  */
 static int step_start(struct exec *x, struct err *e)
 {
-	int r = spawn_start(x->c, &x->s, x->chan, x->pidfd, x->pid, -1, e);
+	int r = x->started ? spawn_await_exec(x->c, &x->s, x->chan, x->pidfd, x->pid, e)
+			   : spawn_start(x->c, &x->s, x->chan, x->pidfd, x->pid, -1, e);
 
 	return r == 0 && x->o->pid_file ? pid_file_write(x->o->pid_file, x->pid, e) : r;
 }
@@ -399,12 +436,20 @@ static const struct {
 	const char *name;
 	int (*run)(struct exec *x, struct err *e);
 } steps[] = {
-	{ "container", step_container },   { "process", step_process },
-	{ "compile-filter", step_filter }, { "sockets", step_sockets },
-	{ "cgroup", step_cgroup },	   { "namespaces", step_namespaces },
-	{ "limits", step_limits },	   { "clone", step_clone },
-	{ "adjust", step_adjust },	   { "serve", step_serve },
-	{ "schedule", step_schedule },	   { "start", step_start },
+	{ "container", step_container },
+	{ "process", step_process },
+	{ "compile-filter", step_filter },
+	{ "sockets", step_sockets },
+	{ "cgroup", step_cgroup },
+	{ "namespaces", step_namespaces },
+	{ "limits", step_limits },
+	{ "seal", step_seal },
+	{ "clone", step_clone },
+	{ "adjust", step_adjust },
+	{ "start-ahead", step_start_ahead },
+	{ "serve", step_serve },
+	{ "schedule", step_schedule },
+	{ "start", step_start },
 };
 
 /*
@@ -470,6 +515,7 @@ static void undo(struct exec *x)
 
 static void release(struct exec *x)
 {
+	ahead_end(&x->ahead);
 	fd_close(&x->chan);
 	fd_close(&x->init_chan);
 	fd_close(&x->console_sock);
@@ -484,17 +530,6 @@ static void release(struct exec *x)
 		sigprocmask(SIG_SETMASK, &x->mask, NULL);
 	fd_close(&x->signals);
 	subject_close(&x->s);
-}
-
-/*
- * SECURITY: X2. As for create; without privilege the whole program runs from a sealed copy: once
- * among the container's mounts the child cannot read what moving its image needs.
- */
-static int seal(struct ctx *c, struct err *e)
-{
-	if (init_can_seal() && host_can(&c->host, CAP_SYS_ADMIN))
-		return init_seal(e);
-	return init_reexec_sealed(c->argv, c->env, e);
 }
 
 int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status, struct err *e)
@@ -514,9 +549,11 @@ int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status,
 	trace_step("seal");
 	r = facts_read(c, e);
 	if (r == 0)
-		r = err_step(e, seal(c, e), "seal");
+		r = err_step(e, begin_seal(&x, e), "seal");
 	if (r == 0)
 		r = spawn_block_signals(&x.mask, &x.signals, e);
+	if (r == 0 && x.seals)
+		ahead_begin(&x.ahead, true);
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(steps); i++) {
 		trace_step(steps[i].name);
 		log_debug("step %s", steps[i].name);

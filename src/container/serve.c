@@ -25,15 +25,9 @@
 static int identify(struct spawn *sp, struct err *e)
 {
 	struct record *rec = &sp->s.rec;
-	struct procfs proc;
 	char state;
-	int r;
+	int r = proc_start_time(&sp->proc, sp->pid, &rec->start_time, &state);
 
-	r = proc_open_ambient(&proc);
-	if (r == 0) {
-		r = proc_start_time(&proc, sp->pid, &rec->start_time, &state);
-		proc_close(&proc);
-	}
 	if (r < 0)
 		return err_sys(e, ERR_PRO_DIED, r, "identify init (pid %d)", sp->pid);
 	rec->pid = (uint64_t)sp->pid;
@@ -43,17 +37,10 @@ static int identify(struct spawn *sp, struct err *e)
 static int adjust_oom(struct spawn *sp, struct err *e)
 {
 	const struct spec_process *p = &sp->bp.spec.process;
-	struct procfs proc;
-	int r;
 
 	if (!p->set || !p->oom_score_adj.set)
 		return 0;
-	r = proc_open_ambient(&proc);
-	if (r < 0)
-		return err_sys(e, ERR_TUN_OOM, r, "open /proc");
-	r = tune_oom_score(p->oom_score_adj.v, sp->pid, &proc, e);
-	proc_close(&proc);
-	return r;
+	return tune_oom_score(p->oom_score_adj.v, sp->pid, &sp->proc, e);
 }
 
 /*

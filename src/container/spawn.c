@@ -46,16 +46,19 @@ static int step_filter(struct spawn *sp, struct err *e)
 }
 
 /*
- * SECURITY: X2. The privileged runtime moves its own image, which the clone inherits; without
- * privilege the child does it in its user namespace, where it has the right.
+ * Not where the namespace belongs to another user namespace, or where the runtime itself changes
+ * namespaces first.
  */
-static int step_seal(struct spawn *sp, struct err *e)
+static int step_network_ahead(struct spawn *sp, struct err *e)
 {
-	if (!init_can_seal())
-		return init_reexec_sealed(sp->c->argv, sp->c->env, e);
-	if (host_can(&sp->c->host, CAP_SYS_ADMIN))
-		return init_seal(e);
-	sp->init.seal = true;
+	const struct plan_ns *ns = &sp->bp.plan.ns;
+
+	(void)e;
+	sp->init.network_ahead = sp->ahead.running && ns->created & CLONE_NEWNET &&
+				 !(ns->created & CLONE_NEWUSER) && !ns->joined &&
+				 host_can(&sp->c->host, CAP_SYS_ADMIN);
+	if (sp->init.network_ahead)
+		ahead_network(&sp->ahead, sp->bp.plan.loopback_up);
 	return 0;
 }
 
@@ -102,18 +105,16 @@ static int step_intent(struct spawn *sp, struct err *e)
 {
 	struct ctx *c = sp->c;
 	struct record *rec = &sp->s.rec;
-	struct procfs proc;
 	char boot[37], state;
 	int r;
 
 	r = proc_boot_id(boot);
 	if (r == 0)
-		r = proc_open_ambient(&proc);
+		r = proc_open_ambient(&sp->proc);
 	if (r < 0)
 		return err_sys(e, ERR_GEN_SYS, r, "read /proc");
 	rec->creator = (uint64_t)getpid();
-	r = proc_start_time(&proc, getpid(), &rec->creator_start, &state);
-	proc_close(&proc);
+	r = proc_start_time(&sp->proc, getpid(), &rec->creator_start, &state);
 	if (r < 0)
 		return err_sys(e, ERR_GEN_SYS, r, "read /proc/self/stat");
 	rec->format = 1;
@@ -258,6 +259,7 @@ static int step_cgroup(struct spawn *sp, struct err *e)
 	struct record *rec = &sp->s.rec;
 	int r;
 
+	rec->cgroup.devices_later = !plan->leaf; /* while init works, see step_devices */
 	r = rec->cgroup.ops->create(&rec->cgroup, plan, e);
 	if (r < 0)
 		return r;
@@ -354,6 +356,7 @@ static void prepare_init(struct spawn *sp)
 	in->host_dirs[2] = sp->pidfd_sock;
 	in->host_dirs[3] = rec->cgroup.v2_fd;
 	in->host_dirs[4] = sp->draft.fd;
+	in->host_dirs[5] = sp->proc.fd;
 	in->pty_master = in->pty_slave = in->start_conn = in->listener = in->target = in->root_dir =
 		in->ruleset = -1;
 	in->tree = (struct mount_tree)MOUNT_TREE_INIT;
@@ -369,6 +372,7 @@ static void prepare_init(struct spawn *sp)
 	in->place |= p->cgroup.leaf != NULL;
 	in->place |= rec->cgroup.manager == CGROUP_SYSTEMD &&
 		     (rec->cgroup.layout != HOST_CGROUP_V2 || rec->cgroup.v2_no_clone);
+	in->loopback = p->loopback_up;
 	in->cgroup = &rec->cgroup;
 	in->cgroup_doors = sp->doors;
 }
@@ -399,6 +403,25 @@ static void close_doors(struct spawn *sp)
 		fd_close(&sp->doors[i]);
 }
 
+/*
+ * SECURITY: X2. Init moves its image before it does anything else, in a pid namespace where nobody
+ * can be yet, or in its user namespace, where alone it has the right. Into a pid namespace that is
+ * not its own it is born with an image that the runtime moved.
+ */
+static int step_seal(struct spawn *sp, struct err *e)
+{
+	const struct plan_ns *ns = &sp->bp.plan.ns;
+
+	if (!sp->seals) /* this is the sealed copy */
+		return 0;
+	sp->init.seal = !host_can(&sp->c->host, CAP_SYS_ADMIN) ||
+			(ns->created & CLONE_NEWPID && !ns->joined);
+	if (sp->init.seal)
+		return 0;
+	ahead_end(&sp->ahead); /* nobody else may run in an image that moves */
+	return init_seal(true, e);
+}
+
 static int step_clone(struct spawn *sp, struct err *e)
 {
 	struct record *rec = &sp->s.rec;
@@ -414,6 +437,8 @@ static int step_clone(struct spawn *sp, struct err *e)
 	prepare_init(sp);
 	r = ns_runtime_enter(&sp->bp.plan, &sp->ns, &flags, e);
 	if (r == 0) {
+		if (sp->init.network_ahead)
+			flags &= ~(uint64_t)CLONE_NEWNET;
 		args.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
 		args.pidfd = (uint64_t)(uintptr_t)&sp->pidfd;
 		if (rec->cgroup.v2_fd >= 0 && !rec->cgroup.v2_no_clone) {
@@ -442,6 +467,48 @@ static int step_clone(struct spawn *sp, struct err *e)
 	return 0;
 }
 
+/* What init waits for first. */
+static int step_network(struct spawn *sp, struct err *e)
+{
+	int netns, r;
+
+	ahead_end(&sp->ahead);
+	netns = sp->ahead.netns;
+	if (!sp->init.network_ahead)
+		return 0;
+	r = sync_send(sp->chan, netns < 0 ? SYNC_NO_NETWORK : SYNC_NETWORK, netns, e);
+	fd_close(&sp->ahead.netns);
+	return r;
+}
+
+/* SECURITY: G4: before init hears that it may execute anything. */
+static int step_devices(struct spawn *sp, struct err *e)
+{
+	return cgroup_devices(&sp->s.rec.cgroup, &sp->bp.plan.cgroup, e);
+}
+
+/*
+ * A run need not wait for READY to say START, when nothing else has to be said or done in between:
+ * init finds it when it comes so far.
+ */
+static int step_start_ahead(struct spawn *sp, struct err *e)
+{
+	const struct create_options *o = sp->o;
+	const struct init *in = &sp->init;
+	const struct spec_hooks *h = &sp->bp.spec.hooks;
+	const struct spec_process *p = &sp->bp.spec.process;
+	int r;
+
+	if (!o->run || in->place || sp->bp.plan.process.terminal || h->n[HOOK_PRESTART] ||
+	    h->n[HOOK_CREATE_RUNTIME] || sp->bp.plan.ns.created & CLONE_NEWUSER ||
+	    sp->bp.plan.ns.forks || p->scheduler.set || o->pidfd_socket || o->pid_file ||
+	    sp->s.rec.notify)
+		return 0;
+	r = sync_send(sp->chan, SYNC_START, -1, e);
+	sp->started = r == 0;
+	return r;
+}
+
 static int step_scheduler(struct spawn *sp, struct err *e)
 {
 	const struct spec_process *p = &sp->bp.spec.process;
@@ -467,7 +534,7 @@ static int step_record(struct spawn *sp, struct err *e)
 
 /* In order; each name appears in errors, in the flight recorder and in doc/choreography.md. */
 const struct spawn_step spawn_steps[] = {
-	{ "seal", step_seal },
+	{ "network-ahead", step_network_ahead },
 	{ "compile-filter", step_filter },
 	{ "claim", step_claim },
 	{ "intent", step_intent },
@@ -482,11 +549,15 @@ const struct spawn_step spawn_steps[] = {
 	{ "start-socket", step_start_socket },
 	{ "raise-limits", step_raise_limits },
 	{ "close-inherited", step_close_inherited },
+	{ "seal", step_seal },
 	{ "clone", step_clone },
+	{ "network", step_network },
 	{ "adjust", spawn_adjust },
+	{ "devices", step_devices },
 	{ "publish", step_publish },
 	{ "config-copy", step_config_copy },
 	{ "draft-record", step_draft },
+	{ "start-ahead", step_start_ahead },
 	{ "serve", spawn_serve },
 	{ "scheduler", step_scheduler },
 	{ "record", step_record },
@@ -527,14 +598,24 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 				  .rec.cgroup.v2_fd = -1 };
 	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock =
 		sp->pidfd_sock = -1;
-	sp->userns_fd = sp->pidfd = sp->master = sp->signals = sp->draft.fd = -1;
+	sp->userns_fd = sp->pidfd = sp->master = sp->signals = sp->draft.fd = sp->ahead.netns =
+		sp->proc.fd = -1;
 	ns_fds_init(&sp->ns);
 	memset(sp->doors, 0xff, sizeof(sp->doors)); /* -1 */
 	if (!trace_page() && trace_open(-1) < 0)
 		log_debug("no memory for the flight recorder");
+	sp->seals = init_can_seal();
+	if (!sp->seals) {
+		trace_step("seal");
+		r = init_reexec_sealed(c->argv, c->env, e);
+		if (r < 0)
+			return err_step(e, r, "seal");
+	}
 	r = spawn_block_signals(&sp->mask, &sp->signals, e);
 	if (r < 0)
 		return r;
+	if (sp->seals)
+		ahead_begin(&sp->ahead, false);
 	trace_step("read-config");
 	r = blueprint_make(c, o, &sp->bp, e);
 	for (size_t i = 0; r >= 0 && i < sp->bp.plan.n_warnings; i++)
@@ -571,6 +652,9 @@ static void release(struct spawn *sp)
 	fd_close(&sp->pidfd);
 	fd_close(&sp->master);
 	fd_close(&sp->draft.fd);
+	proc_close(&sp->proc);
+	ahead_end(&sp->ahead);
+	fd_close(&sp->ahead.netns);
 	ns_close(&sp->ns);
 	if (sp->sources_open)
 		mount_sources_close(&sp->sources);

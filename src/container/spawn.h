@@ -9,6 +9,7 @@
 
 #include <signal.h>
 
+#include "container/ahead.h"
 #include "container/container.h"
 #include "init/init.h"
 #include "net/net.h"
@@ -20,7 +21,9 @@ struct spawn {
 	struct subject s; /* entry and record: what destroy works on */
 	struct record_draft draft;
 	struct mount_sources sources;
+	struct procfs proc; /* the host's, until init is known */
 	struct ns_fds ns;
+	struct ahead ahead;
 	struct seccomp_program filter;
 	struct init init;
 	int chan; /* the runtime's end */
@@ -37,6 +40,8 @@ struct spawn {
 	struct mount_hierarchy *hierarchies;
 	size_t n_hierarchies;
 	bool claimed, sources_open;
+	bool started; /* START was said ahead */
+	bool seals;   /* moves its image; if not, it runs from a sealed copy */
 };
 
 struct spawn_step {
@@ -67,6 +72,9 @@ void spawn_close(struct spawn *sp);
  */
 int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process,
 		struct err *e);
+/* The second half of it: START was said. */
+int spawn_await_exec(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid,
+		     struct err *e);
 /*
  * Signals that would end the command half-way wait until init is asked about, or until it is done.
  */

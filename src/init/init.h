@@ -42,12 +42,14 @@ struct init {
 	int chan;	/* to the runtime */
 	int start_sock; /* listening for `hull start`; -1: the runtime itself says START */
 	/* of the runtime, closed first: no host directory comes along (rule X1) */
-	int host_dirs[5];
+	int host_dirs[6];
 	int lock_fd;	  /* open and locked until execve: how others see created from running */
 	int *hook_fds;	  /* executables of the createContainer hooks */
 	int console_sock; /* runtime's; closed here */
 	const struct cgroup *cgroup; /* ... and the way into it, see cgroup_doors_enter */
 	int *cgroup_doors;
+	bool loopback;	      /* bring it up */
+	bool network_ahead;   /* the runtime sends the network namespace, with that done */
 	bool place;	      /* ask for PLACE */
 	bool seal;	      /* swap the program image (container/seal.c did not re-execute) */
 	struct rlimit nofile; /* of the caller, restored before hooks and exec */
@@ -90,7 +92,13 @@ _noreturn_ void init_main(struct init *in);
 _noreturn_ void init_exec_main(struct init *in);
 
 /* init/seal.c: make /proc/self/exe of this process something that is not hull (rule X2). */
-int init_seal(struct err *e);
+int init_seal(bool whole, struct err *e);
+/*
+ * @whole: the program stays usable as it is; if not, only init_main and what it calls, which is
+ * quicker. init_image_ahead is the part of it that takes long and changes nothing; maybe in another
+ * thread, which has ended when init_seal begins.
+ */
+void init_image_ahead(bool whole);
 /* Can init_seal work on this kernel? Probed by the runtime, without effect. */
 bool init_can_seal(void);
 /*

@@ -4,7 +4,6 @@
  * (rule X2, the class of CVE-2019-5736). Two ways: the image moves to anonymous memory and the link
  * points to an empty sealed file (one copy, no exec), or the whole program runs from a sealed copy.
  */
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/memfd.h>
@@ -19,6 +18,7 @@
 #include "base/fd.h"
 #include "base/io.h"
 #include "init/init.h"
+#include "init/steps.h"
 #include "sys/call.h"
 
 #ifndef MFD_EXEC /* linux/memfd.h, since 6.3 */
@@ -27,10 +27,6 @@
 #ifndef F_SEAL_EXEC /* linux/fcntl.h, since 6.3 */
 #define F_SEAL_EXEC 0x0020
 #endif
-
-enum { PAGE = 4096 };
-
-extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
@@ -70,77 +66,6 @@ static int empty_sealed(void)
 	if (fcntl(fd, F_ADD_SEALS, seals) < 0)
 		return -errno;
 	return fd_take(&fd);
-}
-
-static int prot_of(uint32_t flags)
-{
-	return (flags & PF_R ? PROT_READ : 0) | (flags & PF_W ? PROT_WRITE : 0) |
-	       (flags & PF_X ? PROT_EXEC : 0);
-}
-
-/*
- * Replace the file mappings of one segment by anonymous memory with the same bytes. The copy is
- * moved over the original in one step, so code that runs from it and data it uses are always there.
- */
-static int move_segment(char *start, size_t len, int prot)
-{
-	char *copy = mmap(NULL, len, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (copy == MAP_FAILED)
-		return -errno;
-	memcpy(copy, start, len);
-	if (prot != (PROT_READ | PROT_WRITE) && mprotect(copy, len, prot) < 0)
-		return -errno;
-	if (mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, start) == MAP_FAILED)
-		return -errno;
-	return 0;
-}
-
-static int move_image(void)
-{
-	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)(const void *)__ehdr_start;
-	const Elf64_Phdr *ph = (const Elf64_Phdr *)(const void *)(__ehdr_start + eh->e_phoff);
-	const uint64_t mask = PAGE - 1;
-	char *base = (char *)(uintptr_t)__ehdr_start;
-	Elf64_Phdr load[16] = { 0 }, relro = { 0 };
-	bool linker = false;
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < eh->e_phnum; i++) {
-		if (ph[i].p_type == PT_LOAD && n < ARRAY_LEN(load))
-			load[n++] = ph[i];
-		if (ph[i].p_type == PT_GNU_RELRO)
-			relro = ph[i];
-		linker |= ph[i].p_type == PT_INTERP;
-	}
-	base -= load[0].p_vaddr;
-	for (unsigned i = 0; i < n; i++) {
-		uint64_t from = load[i].p_vaddr & ~mask;
-		uint64_t to = (load[i].p_vaddr + load[i].p_filesz + mask) & ~mask, keep = to;
-		int r;
-
-		/*
-		 * What follows the headers (relocations, symbols) was used up by the start of a
-		 * static program; every page that is not copied saves a microsecond.
-		 */
-		if (i == 0 && !linker && load[i].p_flags == PF_R &&
-		    eh->e_phoff + eh->e_phnum * sizeof(*ph) <= PAGE)
-			keep = from + PAGE;
-		r = move_segment(base + from, keep - from, prot_of(load[i].p_flags));
-		if (r < 0)
-			return r;
-		if (keep < to && munmap(base + keep, to - keep) < 0)
-			return -errno;
-	}
-	if (relro.p_memsz) {
-		uint64_t from = relro.p_vaddr & ~mask;
-		uint64_t to = (relro.p_vaddr + relro.p_memsz) & ~mask;
-
-		if (mprotect(base + from, to - from, PROT_READ) < 0)
-			return -errno;
-	}
-	return 0;
 }
 
 /*
@@ -189,7 +114,7 @@ static int read_layout(struct prctl_mm_map *map)
 	return 0;
 }
 
-int init_seal(struct err *e)
+int init_seal(bool whole, struct err *e)
 {
 	_cleanup_fd_ int fd = -1;
 	struct prctl_mm_map map;
@@ -201,7 +126,7 @@ int init_seal(struct err *e)
 	r = read_layout(&map);
 	if (r < 0)
 		return err_sys(e, ERR_PRO_SEAL, r, "read /proc/self/stat");
-	r = move_image();
+	r = init_image_move(whole);
 	if (r < 0)
 		return err_sys(e, ERR_PRO_SEAL, r, "move hull's image to anonymous memory");
 	map.exe_fd = (uint32_t)fd;

@@ -24,7 +24,7 @@
 
 static int step_seal(struct init *in, struct err *e)
 {
-	return in->seal ? init_seal(e) : 0;
+	return in->seal ? init_seal(false, e) : 0;
 }
 
 /* Ask the runtime for something and wait until it is done. */
@@ -110,10 +110,34 @@ static int run_ns_op(struct init *in, const struct plan_ns_op *op, uint64_t *lef
 		       op->what);
 }
 
+static int take_network(struct init *in, struct err *e)
+{
+	struct sync_msg m = { .fd = -1 };
+	int r = sync_recv(in->chan, 0, &m, e);
+
+	if (r <= 0)
+		return r < 0 ? r : -ECONNRESET;
+	if (m.kind == SYNC_NO_NETWORK)
+		return ns_unshare(CLONE_NEWNET, e);
+	if (m.kind != SYNC_NETWORK)
+		r = err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m.kind));
+	else if ((r = sys_setns(m.fd, CLONE_NEWNET)) < 0)
+		err_sys(e, ERR_NSP_JOIN, r, "join the new network namespace");
+	fd_close(&m.fd);
+	in->loopback = false;
+	return r;
+}
+
 static int step_namespaces(struct init *in, struct err *e)
 {
 	uint64_t left = 0;
 
+	if (in->network_ahead) {
+		int r = take_network(in, e);
+
+		if (r < 0)
+			return r;
+	}
 	for (unsigned i = 0; i < in->plan->ns.n_init; i++) {
 		int r = run_ns_op(in, &in->plan->ns.init[i], &left, e);
 
@@ -139,7 +163,7 @@ static int step_place(struct init *in, struct err *e)
 
 static int step_loopback(struct init *in, struct err *e)
 {
-	return in->plan->loopback_up ? net_loopback_up(e) : 0;
+	return in->loopback ? net_loopback_up(e) : 0;
 }
 
 /* ---- ROOTFS, HOOKS ---- */
@@ -410,7 +434,8 @@ static int step_start_container_hooks(struct init *in, struct err *e)
 
 /*
  * The order, and why (rules M6, C2, C4):
- *  - the sealed image comes before any namespace that others live in can be entered;
+ *  - the sealed image comes before any namespace that others live in can be entered, in a pid
+ *    namespace that is joined even before the clone;
  *  - the cgroup before its namespace, which takes the cgroup of the moment as its root;
  *  - devices before the runtime's hooks, which put more into /dev;
  *  - the terminal before pivot, from the container's own devpts; sysctls before /proc/sys turns

@@ -11,6 +11,12 @@
 /* The intermediate hands over to a child that the runtime is the parent of, and ends. */
 int init_fork_next(struct init *in, uint64_t flags, struct err *e);
 
+/*
+ * image.c: the move itself. Unless @whole, nothing but init_main and what it calls is there
+ * afterwards. -errno: some of it is as it was.
+ */
+int init_image_move(bool whole);
+
 int init_step_session(struct init *in, struct err *e);
 int init_step_cgroup(struct init *in, struct err *e);
 int init_step_keyring(struct init *in, struct err *e);

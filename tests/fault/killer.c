@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tests/fault/killer: runs a command and ends one of its processes with SIGKILL at the entry of its
- * N-th system call, counted over all numbers. The shipped binary is tested as it is.
+ * N-th system call, counted over all numbers and threads. The shipped binary is tested as it is.
  * usage: killer runtime|init N COMMAND...    N 0: only count; the last line on fd 3 is the count.
  * Exit status: that of the command, 137 when it was killed.
  */
@@ -19,17 +19,34 @@ enum {
 		  PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC
 };
 
-static pid_t side[2]; /* the command itself, and its first child */
+static pid_t side[3]; /* the command itself, its first child, its thread */
 
 static int which(pid_t pid)
 {
-	return pid == side[0] ? 0 : pid == side[1] ? 1 : -1;
+	return pid == side[0] ? 0 : pid == side[1] ? 1 : pid == side[2] ? 2 : -1;
+}
+
+/* A thread of the command shows that one's pid as its thread group. */
+static int is_thread(pid_t pid)
+{
+	char path[64], line[128];
+	int tgid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Tgid: %d", &tgid) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return tgid == side[0];
 }
 
 int main(int argc, char **argv)
 {
 	unsigned long want, count = 0;
-	int status, end = 0, target, entry[2] = { 0, 0 }, executed = 0;
+	int status, end = 0, target, entry[3] = { 0 }, executed = 0;
 
 	if (argc < 4)
 		return 2;
@@ -72,7 +89,9 @@ int main(int argc, char **argv)
 			unsigned long child;
 
 			ptrace(PTRACE_GETEVENTMSG, pid, 0, &child);
-			if (!side[1] && who == 0)
+			if (who == 0 && is_thread((pid_t)child))
+				side[2] = (pid_t)child;
+			else if (!side[1] && who == 0)
 				side[1] = (pid_t)child;
 		} else if (event == PTRACE_EVENT_EXEC && who == 0) {
 			executed = 1;
@@ -81,8 +100,8 @@ int main(int argc, char **argv)
 			ptrace(PTRACE_DETACH, pid, 0, 0);
 			continue;
 		} else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-			if (who >= 0 && (entry[who] = !entry[who]) && who == target && executed &&
-			    ++count == want) {
+			if (who >= 0 && (entry[who] = !entry[who]) && who % 2 == target &&
+			    executed && ++count == want) {
 				kill(pid, SIGKILL);
 				continue;
 			}
@@ -91,7 +110,7 @@ int main(int argc, char **argv)
 		} else if (WSTOPSIG(status) != SIGTRAP) {
 			ptrace(PTRACE_LISTEN, pid, 0, 0);
 			continue;
-		} else if (pid != side[0] && pid != side[1]) {
+		} else if (who < 0) {
 			/* the stop of a new child may come before its parent's event */
 			if (!side[1] && side[0]) {
 				ptrace(PTRACE_SYSCALL, pid, 0, 0);

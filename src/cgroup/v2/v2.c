@@ -54,12 +54,33 @@ static int devices_live(struct cgroup *g, const struct plan_cgroup *p, struct er
 	return cgroup_v2_devices(g, g->v2_fd, false, p, e);
 }
 
-/* The group in v2_fd: limits, then (rule G4) the filter, before any process is in. */
+static int devices_not_yet(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
+{
+	(void)p;
+	(void)e;
+	g->devices_left = true;
+	return 0;
+}
+
+int cgroup_devices(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
+{
+	if (!g->devices_left)
+		return 0;
+	g->devices_left = false;
+	return devices_fresh(g, p, e);
+}
+
+/*
+ * The group in v2_fd: limits before any process is in, and the filter, which may come as late as
+ * the first program of the container (rule G4).
+ */
 static int set_up(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
 {
 	bool fresh = g->dir[0].created > 0;
 	struct cgroup_write_options o = { .live = !fresh,
-					  .devices = fresh ? devices_fresh : devices_live };
+					  .devices = !fresh		? devices_live
+						     : g->devices_later ? devices_not_yet
+									: devices_fresh };
 	struct arena a;
 	/* the group of a unit was made by systemd a moment ago */
 	int r = fresh || g->unit[0] ? 0 : cgroup_check_fit(g, 0, g->v2_fd, e);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * init/image: moves hull's own program to anonymous memory, piece by piece, at its place: all of
+ * it, or of the code only what init calls (the linker put that together, see tools/init-sections).
+ * What nobody writes to can be copied ahead.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "init/init.h"
+#include "init/steps.h"
+
+enum { PAGE = 4096, PIECES_MAX = 24 };
+
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+/* Of the linker's script; absent in builds without it. */
+#define OPTIONAL __attribute__((weak, visibility("hidden")))
+extern const char init_text_start[] OPTIONAL, init_text_end[] OPTIONAL;
+
+/* Whole pages. */
+struct range {
+	uintptr_t from, to;
+};
+
+struct piece {
+	struct range at;
+	int prot;
+};
+
+struct image {
+	struct range all;		/* what of the file is mapped, gaps included */
+	struct piece piece[PIECES_MAX]; /* what stays of it, ascending */
+	unsigned n;
+};
+
+/* Copies of the pieces of one such image made ahead, NULL: none. */
+static char *made[PIECES_MAX];
+static bool made_whole;
+
+static uintptr_t floor_page(uintptr_t p)
+{
+	return p & ~(uintptr_t)(PAGE - 1);
+}
+
+static uintptr_t ceil_page(uintptr_t p)
+{
+	return floor_page(p + PAGE - 1);
+}
+
+static int prot_of(uint32_t flags)
+{
+	return (flags & PF_R ? PROT_READ : 0) | (flags & PF_W ? PROT_WRITE : 0) |
+	       (flags & PF_X ? PROT_EXEC : 0);
+}
+
+static void add(struct image *im, struct range r, int prot)
+{
+	if (r.from < r.to && im->n < PIECES_MAX)
+		im->piece[im->n++] = (struct piece){ r, prot };
+}
+
+/*
+ * Data stays whole: what the plan points to may lie anywhere in it. Code is called by name or
+ * through init's own tables (tools/check-binary sees to that).
+ */
+static struct range code_of_init(struct range all)
+{
+	if (!init_text_end)
+		return all;
+	return (struct range){ floor_page((uintptr_t)init_text_start),
+			       ceil_page((uintptr_t)init_text_end) };
+}
+
+static struct range range_of(const Elf64_Phdr *ph, uintptr_t base, uint64_t size)
+{
+	return (struct range){ floor_page(base + ph->p_vaddr),
+			       ceil_page(base + ph->p_vaddr + size) };
+}
+
+static void find_image(bool whole, struct image *ret)
+{
+	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)(const void *)__ehdr_start;
+	const Elf64_Phdr *ph = (const Elf64_Phdr *)(const void *)(__ehdr_start + eh->e_phoff);
+	uintptr_t base = (uintptr_t)__ehdr_start; /* the file's first byte is the image's */
+	struct range relro = { 0 };
+	bool linker = false;
+
+	*ret = (struct image){ .all = { UINTPTR_MAX, 0 } };
+	for (unsigned i = 0; i < eh->e_phnum; i++) {
+		linker |= ph[i].p_type == PT_INTERP;
+		if (ph[i].p_type == PT_GNU_RELRO)
+			relro = (struct range){ floor_page(base + ph[i].p_vaddr),
+						floor_page(base + ph[i].p_vaddr + ph[i].p_memsz) };
+	}
+	for (unsigned i = 0; i < eh->e_phnum; i++) {
+		struct range r = range_of(&ph[i], base, ph[i].p_filesz);
+		int prot = prot_of(ph[i].p_flags);
+
+		if (ph[i].p_type != PT_LOAD)
+			continue;
+		ret->all.from = MIN(ret->all.from, r.from);
+		ret->all.to = MAX(ret->all.to, r.to);
+		/*
+		 * What is with the headers (relocations, symbols) was used up by the start of a
+		 * static program.
+		 */
+		if (r.from == base && prot == PROT_READ && !linker)
+			continue;
+		if (prot & PROT_EXEC && !whole)
+			r = code_of_init(r);
+		if (prot & PROT_WRITE && relro.from < relro.to) {
+			add(ret, (struct range){ r.from, MIN(r.to, relro.to) }, PROT_READ);
+			r.from = MAX(r.from, relro.to);
+		}
+		add(ret, r, prot);
+	}
+}
+
+static int copy_piece(const struct piece *p, char **ret)
+{
+	size_t len = p->at.to - p->at.from;
+	char *copy = mmap(NULL, len, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (copy == MAP_FAILED)
+		return -errno;
+	memcpy(copy, (const char *)p->at.from, len);
+	if (p->prot != (PROT_READ | PROT_WRITE) && mprotect(copy, len, p->prot) < 0)
+		return -errno;
+	*ret = copy;
+	return 0;
+}
+
+void init_image_ahead(bool whole)
+{
+	struct image im;
+
+	find_image(whole, &im);
+	made_whole = whole;
+	for (unsigned i = 0; i < im.n; i++)
+		if (!(im.piece[i].prot & PROT_WRITE) && copy_piece(&im.piece[i], &made[i]) < 0)
+			return; /* without memory: the move will say so */
+}
+
+static int unmap(uintptr_t from, uintptr_t to)
+{
+	return from < to && munmap((char *)from, to - from) < 0 ? -errno : 0;
+}
+
+/*
+ * Each copy is moved over the original in one step, so code that runs from it and data it uses are
+ * always there.
+ */
+int init_image_move(bool whole)
+{
+	struct image im;
+	uintptr_t at;
+	int r = 0;
+
+	find_image(whole, &im);
+	at = im.all.from;
+	for (unsigned i = 0; r == 0 && i < im.n; i++) {
+		const struct piece *p = &im.piece[i];
+		size_t len = p->at.to - p->at.from;
+		char *copy = made_whole == whole ? made[i] : NULL;
+
+		r = unmap(at, p->at.from);
+		if (r == 0 && !copy)
+			r = copy_piece(p, &copy);
+		if (r == 0 && mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
+				     (char *)p->at.from) == MAP_FAILED)
+			r = -errno;
+		at = p->at.to;
+	}
+	return r < 0 ? r : unmap(at, im.all.to);
+}
