@@ -59,7 +59,7 @@ struct cgroup {
 	bool v2_placed;
 	/* the caller may not clone into v2_fd: join moves the process (systemd --user) */
 	bool v2_no_clone;
-	bool realtime;	       /* v1: it was given realtime run time, out of the groups above */
+	bool realtime; /* v1: it was given realtime run time, out of the groups above */
 	/* set by the caller before create: a v2 group that is made gets its filter later */
 	bool devices_later;
 	bool devices_left;     /* ... and that is so: cgroup_devices is to be called */

@@ -21,8 +21,8 @@ static void *work(void *arg)
 	struct ahead *a = arg;
 	struct err e = { 0 };
 
-	init_image_ahead(a->whole);
-	if (a->decision) /* nothing else to come */
+	init_image_ahead();
+	if (a->decision) /* nothing else can come */
 		return NULL;
 	while (sem_wait(&a->decided) < 0)
 		;
@@ -34,12 +34,12 @@ static void *work(void *arg)
 	return NULL;
 }
 
-void ahead_begin(struct ahead *a, bool whole)
+void ahead_begin(struct ahead *a, bool network)
 {
 	static char stack[64 * 1024] __attribute__((aligned(16))); /* a page or two are touched */
 	pthread_attr_t attr;
 
-	*a = (struct ahead){ .netns = -1, .whole = whole, .decision = whole };
+	*a = (struct ahead){ .netns = -1, .decision = !network };
 	if (sem_init(&a->decided, 0, 0) < 0 || pthread_attr_init(&attr) != 0)
 		return;
 	a->running = pthread_attr_setstack(&attr, stack, sizeof(stack)) == 0 &&

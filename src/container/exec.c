@@ -227,10 +227,12 @@ static int begin_seal(struct exec *x, struct err *e)
 	return 0;
 }
 
+/* Who is born among the host's processes moves its image itself, before it joins others. */
 static int step_seal(struct exec *x, struct err *e)
 {
 	ahead_end(&x->ahead);
-	return x->seals ? init_seal(true, e) : 0;
+	x->init.seal = x->seals && x->init.fork;
+	return x->seals && !x->init.seal ? init_seal(true, e) : 0;
 }
 
 static int clone_once(struct exec *x)
@@ -330,7 +332,9 @@ static int step_start_ahead(struct exec *x, struct err *e)
 	const struct spec_process *p = &x->spec.process;
 	int r;
 
-	if (x->init.fork || p->scheduler.set || x->plan.process.terminal || x->pidfd_sock >= 0 ||
+	if ((x->init.fork &&
+	     (p->oom_score_adj.set || x->s.rec.rdt.group[0] || x->s.rec.rdt.mon[0])) ||
+	    p->scheduler.set || x->plan.process.terminal || x->pidfd_sock >= 0 ||
 	    (p->exec_affinity.final && *p->exec_affinity.final))
 		return 0;
 	r = sync_send(x->chan, SYNC_START, -1, e);
@@ -502,12 +506,37 @@ static int foreground(struct exec *x, int *ret_status, struct err *e)
 	return 0;
 }
 
+/* The newcomer may fail before the intermediate has said that there is one: it is ours to reap too. */
+static void undo_fork(struct exec *x)
+{
+	const uint64_t deadline = io_now() + SECONDS(2);
+	struct sync_msg m = { .fd = -1 };
+	siginfo_t end;
+	int r;
+
+	do {
+		struct err drop = { 0 };
+
+		fd_close(&m.fd);
+		r = sync_recv(x->chan, deadline, &m, &drop);
+		err_drop(&drop, "the first failure is the one to tell");
+	} while ((r == 1 && m.kind != SYNC_FORKED) || (r < 0 && io_now() < deadline));
+	if (m.fd >= 0) {
+		sys_pidfd_send_signal(m.fd, SIGKILL);
+		if (pidfd_reap(m.fd, &end) < 0)
+			log_debug("the forked process was reaped already");
+	}
+	fd_close(&m.fd);
+}
+
 static void undo(struct exec *x)
 {
 	siginfo_t end;
 
 	if (x->pidfd < 0)
 		return;
+	if (x->init.fork && !x->forked)
+		undo_fork(x);
 	sys_pidfd_send_signal(x->pidfd, SIGKILL);
 	if (pidfd_reap(x->pidfd, &end) < 0)
 		log_debug("the process was reaped already");
@@ -553,7 +582,7 @@ int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status,
 	if (r == 0)
 		r = spawn_block_signals(&x.mask, &x.signals, e);
 	if (r == 0 && x.seals)
-		ahead_begin(&x.ahead, true);
+		ahead_begin(&x.ahead, false);
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(steps); i++) {
 		trace_step(steps[i].name);
 		log_debug("step %s", steps[i].name);

@@ -615,7 +615,7 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	if (r < 0)
 		return r;
 	if (sp->seals)
-		ahead_begin(&sp->ahead, false);
+		ahead_begin(&sp->ahead, true);
 	trace_step("read-config");
 	r = blueprint_make(c, o, &sp->bp, e);
 	for (size_t i = 0; r >= 0 && i < sp->bp.plan.n_warnings; i++)

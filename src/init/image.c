@@ -35,9 +35,8 @@ struct image {
 	unsigned n;
 };
 
-/* Copies of the pieces of one such image made ahead, NULL: none. */
+/* Copies of the pieces that init needs, made ahead, NULL: none. */
 static char *made[PIECES_MAX];
-static bool made_whole;
 
 static uintptr_t floor_page(uintptr_t p)
 {
@@ -133,12 +132,11 @@ static int copy_piece(const struct piece *p, char **ret)
 	return 0;
 }
 
-void init_image_ahead(bool whole)
+void init_image_ahead(void)
 {
 	struct image im;
 
-	find_image(whole, &im);
-	made_whole = whole;
+	find_image(false, &im);
 	for (unsigned i = 0; i < im.n; i++)
 		if (!(im.piece[i].prot & PROT_WRITE) && copy_piece(&im.piece[i], &made[i]) < 0)
 			return; /* without memory: the move will say so */
@@ -164,7 +162,7 @@ int init_image_move(bool whole)
 	for (unsigned i = 0; r == 0 && i < im.n; i++) {
 		const struct piece *p = &im.piece[i];
 		size_t len = p->at.to - p->at.from;
-		char *copy = made_whole == whole ? made[i] : NULL;
+		char *copy = whole ? NULL : made[i];
 
 		r = unmap(at, p->at.from);
 		if (r == 0 && !copy)

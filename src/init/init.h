@@ -94,11 +94,11 @@ _noreturn_ void init_exec_main(struct init *in);
 /* init/seal.c: make /proc/self/exe of this process something that is not hull (rule X2). */
 int init_seal(bool whole, struct err *e);
 /*
- * @whole: the program stays usable as it is; if not, only init_main and what it calls, which is
- * quicker. init_image_ahead is the part of it that takes long and changes nothing; maybe in another
- * thread, which has ended when init_seal begins.
+ * @whole: the program stays usable as it is; if not, only init_main, init_exec_main and what they
+ * call, which is quicker. init_image_ahead is the part of it that takes long and changes nothing;
+ * maybe in another thread.
  */
-void init_image_ahead(bool whole);
+void init_image_ahead(void);
 /* Can init_seal work on this kernel? Probed by the runtime, without effect. */
 bool init_can_seal(void);
 /*

@@ -22,7 +22,7 @@
 
 /* ---- ENTER ---- */
 
-static int step_seal(struct init *in, struct err *e)
+int init_step_seal(struct init *in, struct err *e)
 {
 	return in->seal ? init_seal(false, e) : 0;
 }
@@ -450,7 +450,7 @@ static int step_start_container_hooks(struct init *in, struct err *e)
 const struct init_step init_steps[] = {
 	{ "session", STAGE_ENTER, init_step_session },
 	{ "join-cgroup", STAGE_ENTER, init_step_cgroup },
-	{ "seal", STAGE_ENTER, step_seal },
+	{ "seal", STAGE_ENTER, init_step_seal },
 	{ "namespaces", STAGE_ENTER, step_namespaces },
 	{ "place", STAGE_PLACE, step_place },
 	{ "loopback", STAGE_PLACE, step_loopback },

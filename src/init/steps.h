@@ -18,6 +18,7 @@ int init_fork_next(struct init *in, uint64_t flags, struct err *e);
 int init_image_move(bool whole);
 
 int init_step_session(struct init *in, struct err *e);
+int init_step_seal(struct init *in, struct err *e);
 int init_step_cgroup(struct init *in, struct err *e);
 int init_step_keyring(struct init *in, struct err *e);
 int init_step_personality(struct init *in, struct err *e);
