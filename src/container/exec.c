@@ -330,16 +330,13 @@ static int step_adjust(struct exec *x, struct err *e)
 static int step_start_ahead(struct exec *x, struct err *e)
 {
 	const struct spec_process *p = &x->spec.process;
-	int r;
 
 	if ((x->init.fork &&
 	     (p->oom_score_adj.set || x->s.rec.rdt.group[0] || x->s.rec.rdt.mon[0])) ||
 	    p->scheduler.set || x->plan.process.terminal || x->pidfd_sock >= 0 ||
 	    (p->exec_affinity.final && *p->exec_affinity.final))
 		return 0;
-	r = sync_send(x->chan, SYNC_START, -1, e);
-	x->started = r == 0;
-	return r;
+	return sync_send_ahead(x->chan, SYNC_START, -1, &x->started, e);
 }
 
 static int serve_forked(struct exec *x, struct sync_msg *m, struct err *e)
@@ -506,7 +503,7 @@ static int foreground(struct exec *x, int *ret_status, struct err *e)
 	return 0;
 }
 
-/* The newcomer may fail before the intermediate has said that there is one: it is ours to reap too. */
+/* The newcomer may fail before the intermediate has said that there is one: it is ours to reap. */
 static void undo_fork(struct exec *x)
 {
 	const uint64_t deadline = io_now() + SECONDS(2);

@@ -251,7 +251,11 @@ int spawn_wait(int chan, int signals, struct err *e)
 	while (poll(p, 2, -1) < 0)
 		if (errno != EINTR)
 			return err_sys(e, ERR_GEN_SYS, -errno, "poll the channel");
-	if (!p[1].revents || read(signals, &si, sizeof(si)) != sizeof(si))
+	/*
+	 * What init said comes first: a program that was started ahead may be READY by now, and
+	 * the signal is for it.
+	 */
+	if (p[0].revents || !p[1].revents || read(signals, &si, sizeof(si)) != sizeof(si))
 		return 0;
 	return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "%s", strsignal((int)si.ssi_signo));
 }

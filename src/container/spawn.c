@@ -470,13 +470,14 @@ static int step_clone(struct spawn *sp, struct err *e)
 /* What init waits for first. */
 static int step_network(struct spawn *sp, struct err *e)
 {
+	bool sent;
 	int netns, r;
 
 	ahead_end(&sp->ahead);
 	netns = sp->ahead.netns;
 	if (!sp->init.network_ahead)
 		return 0;
-	r = sync_send(sp->chan, netns < 0 ? SYNC_NO_NETWORK : SYNC_NETWORK, netns, e);
+	r = sync_send_ahead(sp->chan, netns < 0 ? SYNC_NO_NETWORK : SYNC_NETWORK, netns, &sent, e);
 	fd_close(&sp->ahead.netns);
 	return r;
 }
@@ -497,16 +498,13 @@ static int step_start_ahead(struct spawn *sp, struct err *e)
 	const struct init *in = &sp->init;
 	const struct spec_hooks *h = &sp->bp.spec.hooks;
 	const struct spec_process *p = &sp->bp.spec.process;
-	int r;
 
 	if (!o->run || in->place || sp->bp.plan.process.terminal || h->n[HOOK_PRESTART] ||
 	    h->n[HOOK_CREATE_RUNTIME] || sp->bp.plan.ns.created & CLONE_NEWUSER ||
 	    sp->bp.plan.ns.forks || p->scheduler.set || o->pidfd_socket || o->pid_file ||
 	    sp->s.rec.notify)
 		return 0;
-	r = sync_send(sp->chan, SYNC_START, -1, e);
-	sp->started = r == 0;
-	return r;
+	return sync_send_ahead(sp->chan, SYNC_START, -1, &sp->started, e);
 }
 
 static int step_scheduler(struct spawn *sp, struct err *e)

@@ -93,8 +93,8 @@ static int step_wait_start(struct init *in, struct err *e)
 
 /*
  * As init_steps, without what makes a container. The cgroup comes first, while its files can still
- * be reached, and the sealed image before anybody's namespaces; the terminal and everything after it
- * is of the container.
+ * be reached, and the sealed image before anybody's namespaces; the terminal and everything after
+ * it is of the container.
  */
 const struct init_step init_exec_steps[] = {
 	{ "session", STAGE_ENTER, init_step_session },

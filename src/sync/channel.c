@@ -107,8 +107,22 @@ static int check(const struct wire *w, size_t n, size_t n_fds, struct err *e)
 	return 0;
 }
 
+int sync_send_ahead(int sock, enum sync_kind kind, int fd, bool *ret_sent, struct err *e)
+{
+	struct wire w = { .kind = kind };
+	int r = send_wire(sock, &w, fd);
+
+	*ret_sent = r == 0;
+	if (r < 0 && r != -EPIPE && r != -ECONNRESET)
+		return err_sys(e, ERR_PRO_DIED, r, "send \"%s\" to the other side",
+			       sync_name(kind));
+	return 0;
+}
+
 int sync_recv(int sock, uint64_t deadline, struct sync_msg *ret, struct err *e)
 {
+	bool reset = false;
+
 	for (;;) {
 		_cleanup_fd_ int fd = -1;
 		struct wire w;
@@ -125,6 +139,14 @@ int sync_recv(int sock, uint64_t deadline, struct sync_msg *ret, struct err *e)
 					       "no message from the other side");
 		}
 		n = sock_recv(sock, &w, sizeof(w), &fd, 1, &n_fds);
+		/*
+		 * KERNEL: a peer that ends with something unread resets the connection, which is
+		 * told once, before what it has said itself. unix_release_sock
+		 */
+		if (n == -ECONNRESET && !reset) {
+			reset = true;
+			continue;
+		}
 		if (n == 0 || n == -ECONNRESET)
 			return 0;
 		if (n < 0)

@@ -7,6 +7,7 @@
 #ifndef HULL_SYNC_SYNC_H
 #define HULL_SYNC_SYNC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -52,6 +53,11 @@ struct sync_msg {
  * is gone.
  */
 int sync_send(int sock, enum sync_kind kind, int fd, struct err *e);
+/*
+ * The same for what the peer has not asked for yet: when it is gone, *ret_sent is false, and what
+ * it said last is still to be received.
+ */
+int sync_send_ahead(int sock, enum sync_kind kind, int fd, bool *ret_sent, struct err *e);
 int sync_send_warn(int sock, const char *text);
 int sync_send_fail(int sock, const struct err *fail);
 /*
