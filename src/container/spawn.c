@@ -488,25 +488,6 @@ static int step_devices(struct spawn *sp, struct err *e)
 	return cgroup_devices(&sp->s.rec.cgroup, &sp->bp.plan.cgroup, e);
 }
 
-/*
- * A run need not wait for READY to say START, when nothing else has to be said or done in between:
- * init finds it when it comes so far.
- */
-static int step_start_ahead(struct spawn *sp, struct err *e)
-{
-	const struct create_options *o = sp->o;
-	const struct init *in = &sp->init;
-	const struct spec_hooks *h = &sp->bp.spec.hooks;
-	const struct spec_process *p = &sp->bp.spec.process;
-
-	if (!o->run || in->place || sp->bp.plan.process.terminal || h->n[HOOK_PRESTART] ||
-	    h->n[HOOK_CREATE_RUNTIME] || sp->bp.plan.ns.created & CLONE_NEWUSER ||
-	    sp->bp.plan.ns.forks || p->scheduler.set || o->pidfd_socket || o->pid_file ||
-	    sp->s.rec.notify)
-		return 0;
-	return sync_send_ahead(sp->chan, SYNC_START, -1, &sp->started, e);
-}
-
 static int step_scheduler(struct spawn *sp, struct err *e)
 {
 	const struct spec_process *p = &sp->bp.spec.process;
@@ -555,7 +536,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "publish", step_publish },
 	{ "config-copy", step_config_copy },
 	{ "draft-record", step_draft },
-	{ "start-ahead", step_start_ahead },
+	{ "start-ahead", spawn_start_ahead },
 	{ "serve", spawn_serve },
 	{ "scheduler", step_scheduler },
 	{ "record", step_record },

@@ -60,6 +60,7 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 void spawn_log_init(void);
 /* serve.c: note who init is, set what only the runtime may; answer init until it is READY. */
 int spawn_adjust(struct spawn *sp, struct err *e);
+int spawn_start_ahead(struct spawn *sp, struct err *e);
 int spawn_serve(struct spawn *sp, struct err *e);
 /* Undo what a spawn made: also for a `run` that failed later. @e keeps its first error. */
 void spawn_undo(struct spawn *sp, struct err *e);
