@@ -4,7 +4,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 
@@ -76,8 +75,6 @@ def limits(d, _):
                        (["--cpu-shares", "700", "--cpuset-cpus", "0"], [str(96 << 20), str(32 << 20), "25000", "700", "44", "0"])):
         d.docker("update", *opts, name).ok()
         eq(values(), want, f"after update {opts}")
-    r = d.docker("update", "--memory", "1t", "--memory-swap", "2t", "--cpuset-cpus", "999", name)
-    assert r.code, r
     r = d.docker("stats", "--no-stream", "--format", "{{.MemUsage}} {{.PIDs}}", name).ok()
     has(r.out, "/ 96MiB 1")
     has(d.docker("top", name, "-o", "pid,args").ok().out, "sleep 1000")
@@ -124,8 +121,8 @@ def health(d, _):
     eventually(lambda: d.status(name)["Health"]["Status"] == "healthy", "healthy")
     d.docker("exec", name, "rm", "/tmp/healthy").ok()
     eventually(lambda: d.status(name)["Health"]["Status"] == "unhealthy", "unhealthy")
-    eq({one["ExitCode"] for one in d.status(name)["Health"]["Log"]}, {0, 1} & {
-        one["ExitCode"] for one in d.status(name)["Health"]["Log"]}, "exit codes of the probes")
+    codes = {one["ExitCode"] for one in d.status(name)["Health"]["Log"]}  # the last five
+    assert 1 in codes and codes <= {0, 1}, f"exit codes of the probes: {codes}"
     d.remove(name)
     d.alone()
 
@@ -269,40 +266,59 @@ def running(d, service):
     return sorted(t for t in tasks(d, service) if t[:2] == ("Running", "Running"))
 
 
-def logs(d):
-    return [d.docker("logs", name).out for name in d.docker("ps", "-q").ok().out.split()]
+def logs(*nodes):
+    return [d.docker("logs", name).out for d in nodes for name in d.docker("ps", "-q").ok().out.split()]
 
 
-@native("docker swarm: a service of three replicas on hull, scaled, updated in turn, its node drained, removed")
-def swarm(d, _):
-    need(shutil.which("ip"), "ip is not installed")
+def join(manager, context):
+    """A second node: a dockerd of its own on another address of the loopback."""
+    token = manager.docker("swarm", "join-token", "-q", "worker").ok().out.strip()
+    worker = engines.make(context, "docker", "host", {"labels": ["node=worker"]})
+    worker.docker("swarm", "join", "--advertise-addr", "127.0.0.2", "--listen-addr", "127.0.0.2:2377", "--token", token,
+                  "127.0.0.1:2377").ok()
+    return worker
+
+
+@native("docker swarm: two nodes, a service of three replicas on hull, scaled, updated in turn, a node drained, removed")
+def swarm(d, c):
     d.docker("swarm", "init", "--advertise-addr", "127.0.0.1", "--listen-addr", "127.0.0.1:2377").ok()
+    worker = None
     try:
+        worker = join(d, c)
         # without iptables there is no overlay network: services use the host's
         d.docker("service", "create", "--detach", "--no-resolve-image", "--name", "web", "--network", "host", "--replicas", "3",
                  "--update-delay", "0s", "--update-monitor", "100ms", "--update-order", "start-first", "base", "sh", "-c",
                  "trap 'exit 0' TERM; echo v${V:-1}; while :; do sleep 0.05; done").ok()
         eventually(lambda: len(running(d, "web")) == 3, "three replicas", 60)
-        eq(d.statuses(), ["running"] * 3, "hull list")
-        d.docker("service", "scale", "--detach", "web=5").ok()
-        eventually(lambda: len(running(d, "web")) == 5, "five replicas", 60)
-        d.docker("service", "scale", "--detach", "web=2").ok()
-        eventually(lambda: len(running(d, "web")) == 2 and len(d.records()) == 2, "two replicas", 60)
-        before = {t[3] for t in running(d, "web")}
-        d.docker("service", "update", "--detach", "--env-add", "V=2", "web").ok()
-        eventually(lambda: len(running(d, "web")) == 2 and not before & {t[3] for t in running(d, "web")}, "all are new", 60)
-        eventually(lambda: logs(d) == ["v2\n"] * 2, "what the new ones say")
+        eq(d.statuses() + worker.statuses(), ["running"] * 3, "hull list on both nodes")
+        assert d.records() and worker.records(), "one node has all replicas"
+        scaled_and_updated(d, worker)
         # a task that dies is replaced
-        os.kill(d.inspect(d.docker("ps", "-q").ok().out.split()[0])["State"]["Pid"], signal.SIGKILL)
-        eventually(lambda: "Failed" in [t[1] for t in tasks(d, "web")] and len(running(d, "web")) == 2, "a replacement", 60)
-        node = d.docker("node", "ls", "-q").ok().out.strip()
+        os.kill(next(iter(d.records() + worker.records()))["pid"], signal.SIGKILL)
+        eventually(lambda: "Failed" in [t[1] for t in tasks(d, "web")] and len(running(d, "web")) == 4, "a replacement", 60)
+        node = d.docker("node", "ls", "--filter", "role=worker", "-q").ok().out.strip()
         d.docker("node", "update", "--availability", "drain", node).ok()
-        eventually(lambda: not d.docker("ps", "-q").ok().out, "the node is empty", 60)
-        eventually(lambda: not d.records(), "hull has none")
-        d.docker("node", "update", "--availability", "active", node).ok()
-        eventually(lambda: len(running(d, "web")) == 2, "back", 60)
+        eventually(lambda: not worker.docker("ps", "-q").ok().out and len(running(d, "web")) == 4, "all are on one node", 60)
+        eventually(lambda: (len(d.records()), len(worker.records())) == (4, 0), "hull list on both nodes")
         d.docker("service", "rm", "web").ok()
         eventually(lambda: not d.docker("ps", "-aq").ok().out, "no container", 60)
     finally:
+        if worker:
+            worker.docker("swarm", "leave", "--force", limit=90)
         d.docker("swarm", "leave", "--force", limit=90)
-    d.alone()
+    for one in (worker, d):
+        one.docker("container", "prune", "-f").ok()  # what the drained node keeps to look at
+        one.alone()
+    worker.stop()
+
+
+def scaled_and_updated(d, worker):
+    """To five, to two, to four; then all new, one after the other."""
+    for replicas in (5, 2, 4):
+        d.docker("service", "scale", "--detach", f"web={replicas}").ok()
+        eventually(lambda: len(running(d, "web")) == replicas and len(  # pylint: disable=W0640
+            d.records() + worker.records()) == replicas, f"{replicas} replicas", 60)
+    before = {t[3] for t in running(d, "web")}
+    d.docker("service", "update", "--detach", "--env-add", "V=2", "--update-parallelism", "2", "web").ok()
+    eventually(lambda: len(running(d, "web")) == 4 and not before & {t[3] for t in running(d, "web")}, "all are new", 60)
+    eventually(lambda: logs(d, worker) == ["v2\n"] * 4, "what the new ones say")

@@ -182,7 +182,8 @@ def volumes(d, c):
                "echo kept >/data/file; grep ' /slave ' /proc/self/mountinfo | grep -o master:", "-v", f"{source}:/rw:rw", "-v",
                f"{source}:/ro:ro", "-v", f"{source}/file:/one:ro", "-v", "vol:/data", "-v", f"{source}:/slave:rslave")
     eq(out, "host\nRead-only\nhost\nhost\ndeep\nmaster:", "volumes")
-    eq(open(source + "/made", encoding="ascii").read(), "new\n", "what the container wrote")
+    with open(source + "/made", encoding="ascii") as f:
+        eq(f.read(), "new\n", "what the container wrote")
     eq(d.sh("cat /data/file", "-v", "vol:/data"), "kept", "the named volume")
     d.docker("volume", "rm", "vol").ok()
     call("umount", source).ok()

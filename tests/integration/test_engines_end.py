@@ -4,6 +4,7 @@
 import os
 import re
 
+import engines
 import tap
 from tap import eq, eventually, need, test
 
@@ -35,7 +36,7 @@ def end(c):
     with open("/proc/self/mountinfo", encoding="utf-8") as f:
         mounts = [line.split()[4] for line in f]
     boxes = tuple(engine.box + "/" for engine in c.engines.values())
-    eq([m for m in mounts if m.startswith(boxes) and not m.endswith(("/data", "/exec/netns/default"))], [], "mounts")
+    eq([m for m in mounts if m.startswith(boxes) and not engines.OWN.search(m)], [], "mounts")
     # the groups of engines and pods belong to who named them: the engine, the kubelet
     groups = [d for engine in c.engines.values() for d in tap.cgroup_below(engine.group)]
     eq([d for d in groups if re.search(r"/([0-9a-f]{64}|c[0-9]+)$", d)], [], "cgroups of containers")
