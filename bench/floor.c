@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * bench/floor ROOTFS HOSTS CGROUP PROGRAM: the kernel's share of `run`. It makes the container of
- * bench/run's base configuration with everything hard-coded: no parsing, no state, no messages, no
- * checks of what is mounted where, no undo. What hull costs above it is hull's own.
+ * bench/floor ROOTFS CGROUP CAPS FILTER BINDS PROGRAM: the kernel's share of `run`. It makes the
+ * container of bench/bundle.py with everything hard-coded: no parsing, no state, no messages, no
+ * checks of what is mounted where, no undo. CAPS: a hexadecimal set; FILTER: a file of compiled
+ * seccomp instructions or "-"; BINDS: "SOURCE:NAME,..." , each mounted read-only. What hull costs
+ * above it is hull's own.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -132,7 +136,7 @@ static const struct {
 	{ "tmpfs", "run", MS_NOSUID | MS_NODEV, "mode=755" },
 };
 
-static void filesystems(const char *rootfs, const char *hosts)
+static void filesystems(const char *rootfs, char *binds)
 {
 	need("slave", mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL));
 	need("rootfs", mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL));
@@ -143,9 +147,15 @@ static void filesystems(const char *rootfs, const char *hosts)
 		need(mounts[i].where, mount(mounts[i].type, mounts[i].where, mounts[i].type,
 					    mounts[i].flags, mounts[i].data));
 	}
-	need("hosts", mount(hosts, "etc/hosts", NULL, MS_BIND, NULL));
-	need("hosts",
-	     mount(NULL, "etc/hosts", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID, NULL));
+	for (char *one; (one = strsep(&binds, ","));) {
+		char *where = strchr(one, ':');
+
+		*where++ = '\0';
+		mknod(where, S_IFREG | 0644, 0); /* in a fresh tmpfs it is not there yet */
+		need(where, mount(one, where, NULL, MS_BIND, NULL));
+		need(where,
+		     mount(NULL, where, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID, NULL));
+	}
 }
 
 static void devices(void)
@@ -188,15 +198,17 @@ static void hide(void)
 					      "nr_inodes=2,size=4096"));
 }
 
-static void lock_down(void)
+static void lock_down(uint64_t keep)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	const uint32_t keep = 1u << CAP_KILL | 1u << CAP_NET_BIND_SERVICE | 1u << CAP_AUDIT_WRITE;
-	struct __user_cap_data_struct caps[2] = { { .effective = keep, .permitted = keep } };
+	struct __user_cap_data_struct caps[2] = {
+		{ .effective = (uint32_t)keep, .permitted = (uint32_t)keep },
+		{ .effective = (uint32_t)(keep >> 32), .permitted = (uint32_t)(keep >> 32) }
+	};
 	struct rlimit files = { 1024, 1024 };
 
 	for (int cap = 0; cap <= 40; cap++)
-		if (cap > 31 || !(keep >> cap & 1))
+		if (!(keep >> cap & 1))
 			prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
 	need("setgroups", syscall(SYS_setgroups, 0, NULL));
 	need("setresgid", syscall(SYS_setresgid, 0, 0, 0));
@@ -205,6 +217,28 @@ static void lock_down(void)
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	need("no_new_privs", prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 	setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static struct sock_filter insns[4096];
+static struct sock_fprog filter = { .filter = insns };
+
+static void read_filter(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	long n = fd < 0 ? -1 : read(fd, insns, sizeof(insns));
+
+	need(path, n);
+	filter.len = (unsigned short)(n / (long)sizeof(insns[0]));
+	close(fd);
+}
+
+static uint64_t hex(const char *s)
+{
+	uint64_t v = 0;
+
+	for (; *s; s++)
+		v = v << 4 | (uint64_t)(*s <= '9' ? *s - '0' : *s - 'a' + 10);
+	return v;
 }
 
 static void child(char **argv)
@@ -218,7 +252,7 @@ static void child(char **argv)
 	s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	need("lo", ioctl(s, SIOCSIFFLAGS, &lo));
 	close(s);
-	filesystems(argv[1], argv[2]);
+	filesystems(argv[1], argv[5]);
 	devices();
 	need("pivot_root", syscall(SYS_pivot_root, ".", "."));
 	need("umount", umount2(".", MNT_DETACH));
@@ -226,10 +260,12 @@ static void child(char **argv)
 	hide();
 	need("hostname", sethostname("bench", 5));
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "bench");
-	lock_down();
+	lock_down(hex(argv[3]));
 	umask(022);
-	execve(argv[4], argv + 4, env);
-	need(argv[4], -1);
+	if (filter.len)
+		need("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
+	execve(argv[6], argv + 6, env);
+	need(argv[6], -1);
 }
 
 int main(int argc, char **argv)
@@ -239,10 +275,12 @@ int main(int argc, char **argv)
 	siginfo_t end = { 0 };
 	long pid;
 
-	if (argc < 5)
+	if (argc < 7)
 		return 2;
-	need("mkdir", mkdir(argv[3], 0755));
-	dir = open(argv[3], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (strcmp(argv[4], "-"))
+		read_filter(argv[4]);
+	need("mkdir", mkdir(argv[2], 0755));
+	dir = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	need("cgroup", dir);
 	device_program(dir);
 	args.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | CLONE_NEWNS |
@@ -254,6 +292,6 @@ int main(int argc, char **argv)
 	if (pid == 0)
 		child(argv);
 	need("wait", waitid(P_PIDFD, (id_t)pidfd, &end, WEXITED));
-	need("rmdir", rmdir(argv[3]));
+	need("rmdir", rmdir(argv[2]));
 	return end.si_code == CLD_EXITED ? end.si_status : 128 + end.si_status;
 }

@@ -4,6 +4,7 @@
  * instructions that the kernel executes for a call; hull beside libseccomp with and without its
  * binary tree. usage: bench-seccomp [PROFILE.json]   the value of linux.seccomp; without it the
  * shape of an engine's default
+ *                     bench-seccomp --emit PROFILE.json FILE   hull's instructions, for bench/floor
  */
 #include <fcntl.h>
 #include <spawn.h>
@@ -176,6 +177,23 @@ static void steps(const struct spec_seccomp *s)
 	arena_free(&a);
 }
 
+static int emit(const char *path, const char *out)
+{
+	struct seccomp_program p;
+	struct spec_seccomp s;
+	struct err e = { 0 };
+	struct arena a;
+	int fd;
+
+	arena_init(&a);
+	s = profile(path, &a);
+	fd = open(out, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || seccomp_compile(&s, &a, &p, NULL, &e) < 0 ||
+	    io_write_all(fd, p.insns, p.n * sizeof(p.insns[0])) < 0)
+		die("--emit failed");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	bool child = argc > 2 && streq(argv[1], "--once");
@@ -183,6 +201,8 @@ int main(int argc, char **argv)
 	struct spec_seccomp s;
 	struct arena a;
 
+	if (argc == 4 && streq(argv[1], "--emit"))
+		return emit(argv[2], argv[3]);
 	arena_init(&a);
 	s = profile(path, &a);
 	if (child) {
