@@ -341,6 +341,11 @@ class Docker(Engine):
         return {"PATH": os.environ["PATH"], "HOME": self.box, "DOCKER_CONFIG": self.box, "LC_ALL": "C.UTF-8",
                 "DOCKER_BUILDKIT": "0", "TERM": "dumb", "TMPDIR": self.box}
 
+    def version(self):
+        """Of dockerd, as numbers."""
+        text = self.docker("version", "--format", "{{.Server.Version}}").ok().out
+        return tuple(int(n) for n in re.match(r"(\d+)\.(\d+)", text).groups())
+
     def run(self, *command, opts=(), net="none", **kw):
         """docker run of a command, removed at its end unless it has a name or goes on."""
         rm = [] if {"-d", "--name"} & set(opts) else ["--rm"]
@@ -448,12 +453,7 @@ def make_usual(context):
         return
     os.makedirs(top)
     tap.call("ip", "link", "set", "lo", "up").ok()
-    with open("/proc/self/cgroup", encoding="ascii") as f:
-        names = [line.split(":")[1] for line in f]
-    with open("/proc/self/mountinfo", encoding="utf-8") as f:
-        mounted = {word for line in f if " - cgroup " in line for word in line.split()[-1].split(",")}
-    for name in names:
-        if name and not set(name.split(",")) & mounted:
-            path = os.path.join(top, name)
-            os.makedirs(path)
-            tap.call("mount", "-t", "cgroup", "-o", name, "none", path)
+    for name in tap.unmounted_hierarchies():
+        path = os.path.join(top, name)
+        os.makedirs(path)
+        tap.call("mount", "-t", "cgroup", "-o", name, "none", path)

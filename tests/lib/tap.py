@@ -138,6 +138,23 @@ def remove_cgroups(name):
                     time.sleep(0.01)
 
 
+def unmounted_hierarchies():
+    """v1 hierarchies that /proc names and nobody has mounted here."""
+    with open("/proc/self/cgroup", encoding="ascii") as f:
+        names = [line.split(":")[1] for line in f]
+    with open("/proc/self/mountinfo", encoding="utf-8") as f:
+        mounted = {word for line in f if " - cgroup " in line for word in line.split()[-1].split(",")}
+    return [name for name in names if name and not set(name.split(",")) & mounted]
+
+
+def remove_unmounted(name, where):
+    """The box's groups in hierarchies that only the box had mounted (tests/lib/engines.py does that)."""
+    script = 'at=$1 name=$2; shift 2; for h; do mount -t cgroup -o "$h" none "$at" || continue; ' \
+             '[ ! -d "$at/$name" ] || find "$at/$name" -depth -type d -exec rmdir {} +; umount "$at"; done'
+    subprocess.run(["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", where, name,
+                    *unmounted_hierarchies()], check=False)
+
+
 def signal_holder(proc):
     """Ends the box when the run is ended."""
     def end(number, _):
@@ -167,6 +184,7 @@ def outside(options):
                 break
         thaw(cgroup)
         remove_cgroups(cgroup)
+        remove_unmounted(cgroup, scratch)
         if options.keep:
             print(f"# kept: {scratch}")
         else:
