@@ -33,6 +33,11 @@ static const char *colour(enum doctor_verdict v, bool on)
 	return on ? codes[v] : "";
 }
 
+static const char *plural(size_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static void print_table(const struct doctor_finding *f, size_t n, bool quiet)
 {
 	const char *no_color = getenv("NO_COLOR");
@@ -49,8 +54,9 @@ static void print_table(const struct doctor_finding *f, size_t n, bool quiet)
 		if (*f[i].fix)
 			printf("         %-24s fix: %s\n", "", f[i].fix);
 	}
-	printf("%zu ok, %zu notes, %zu warnings, %zu failures\n", sum[DOCTOR_OK], sum[DOCTOR_NOTE],
-	       sum[DOCTOR_WARNING], sum[DOCTOR_FAILURE]);
+	printf("%zu ok, %zu note%s, %zu warning%s, %zu failure%s\n", sum[DOCTOR_OK],
+	       sum[DOCTOR_NOTE], plural(sum[DOCTOR_NOTE]), sum[DOCTOR_WARNING],
+	       plural(sum[DOCTOR_WARNING]), sum[DOCTOR_FAILURE], plural(sum[DOCTOR_FAILURE]));
 }
 
 static void print_json(struct ctx *c, const struct doctor_finding *f, size_t n, bool quiet)

@@ -54,7 +54,8 @@ static void look_keys(struct doctor *d)
 					    "sysctl -w kernel.keys.%smaxkeys=%" PRIu64
 					    " kernel.keys.%smaxbytes=%" PRIu64
 					    ", or create with --no-new-keyring",
-					    prefix, keys_max * 10, prefix, bytes_max * 10),
+					    prefix, MAX(keys, keys_max) * 10, prefix,
+					    MAX(bytes, bytes_max) * 10),
 			       "%" PRIu64 " of %" PRIu64 " keys, %" PRIu64 " of %" PRIu64
 			       " bytes are used: no session keyring "
 			       "can be made",
@@ -64,7 +65,8 @@ static void look_keys(struct doctor *d)
 			       arena_printf(d->a,
 					    "sysctl -w kernel.keys.%smaxkeys=%" PRIu64
 					    " kernel.keys.%smaxbytes=%" PRIu64,
-					    prefix, keys_max * 10, prefix, bytes_max * 10),
+					    prefix, MAX(keys, keys_max) * 10, prefix,
+					    MAX(bytes, bytes_max) * 10),
 			       "%" PRIu64 " of %" PRIu64 " keys, %" PRIu64 " of %" PRIu64
 			       " bytes are used; each container takes one",
 			       keys, keys_max, bytes, bytes_max);

@@ -256,6 +256,8 @@ ill("all keys are used", "limit.keys", "failure", keys(FEW, "200/200 4000/20000"
     mends=False)
 ill("all bytes are used", "limit.keys", "failure", keys(FEW, "20/200 20000/20000"), who="user", fix="maxbytes=200000",
     mends=False)
+ill("far more keys are used than the limit is now", "limit.keys", "failure", keys(FEW, "120/2 40/20000"), who="user",
+    fix="kernel.keys.maxkeys=1200", mends=False)
 ill("most keys are used", "limit.keys", "warning", keys(FEW, "160/200 4000/20000"), who="user", mends=False)
 ill("all keys of root are used", "limit.keys", "failure", keys("1000000/1000000 9/25000000", FEW),
     fix="kernel.keys.root_maxkeys=10000000", mends=False)

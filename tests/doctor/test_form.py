@@ -21,7 +21,8 @@ def table(clinic):
         assert re.search(rf"^{verdict} +{re.escape(name)} +{re.escape(shown)}$", text, re.MULTILINE), (name, subject)
         assert not fix or re.search(rf"^ +fix: {re.escape(fix)}$", text, re.MULTILINE), fix
     sums = [sum(r[2] == v for r in rows) for v in ("ok", "note", "warning", "failure")]
-    has(text, "{} ok, {} notes, {} warnings, {} failures\n".format(*sums))
+    words = [f"{n} {v}" + "s" * (v != "ok" and n != 1) for n, v in zip(sums, ("ok", "note", "warning", "failure"))]
+    has(text, ", ".join(words) + "\n")
     host.close()
 
 
