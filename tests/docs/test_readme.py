@@ -105,6 +105,15 @@ def numbers(_):
             eq([re.search(r"\(([\d.]+)\)", cell)[1] for cell in measured[name]], shown, f"{name}, fastest")
 
 
+@test("doc: every package that tools/need installs is argued in doc/dependencies.md")
+def packages(_):
+    table = re.search(r"^table='\n(.*?)^'", read("tools/need"), re.DOTALL | re.MULTILINE)[1]
+    text = read("doc/dependencies.md").lower()
+    aliases = {"ninja-build": "ninja", "python3": "python 3"}
+    for name in sorted({line.split()[1] for line in table.splitlines()}):
+        assert re.search(rf"(?<![\w-]){re.escape(aliases.get(name, name))}(?![\w-])", text), f"{name} is not there"
+
+
 @test("doc: the targets of make that pages name are those of the Makefile")
 def targets(_):
     made = set(re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE))
