@@ -12,7 +12,7 @@ LIBC ?= auto
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := all
-.PHONY: all help need demo test install uninstall clean asan clang tidy coverage format docs reproducible bench
+.PHONY: all help need demo test test-vm install uninstall clean asan clang tidy coverage format docs reproducible bench
 
 all: need $(B)/build.ninja
 	@$(NINJA) -C $(B) -j $(JOBS) --quiet hull
@@ -22,6 +22,7 @@ help:
 	@echo "make              build $(B)/hull"
 	@echo "make demo         set up, build, run a busybox container and show every step"
 	@echo "make test         set up, then every test layer this machine can run (LAYERS='unit conform' for some)"
+	@echo "make test-vm      the layers that need a whole system: systemd, cgroup v2, LSMs, in a machine (LAYERS=vm-matrix)"
 	@echo "make install      into $(PREFIX) (PREFIX=, DESTDIR=)"
 	@echo "make asan         the unit tests under AddressSanitizer and UBSan"
 	@echo "make clang        the whole tree with clang, warnings are errors"
@@ -48,6 +49,10 @@ demo:
 test:
 	@tools/need build demo test clang clients
 	@tools/run-tests --build $(B) $(LAYERS)
+
+test-vm:
+	@tools/need build test
+	@tools/run-tests --build $(B) --vm $(LAYERS)
 
 install: all
 	@DESTDIR="$(DESTDIR)" $(MESON) install -C $(B) --no-rebuild --strip --quiet

@@ -26,6 +26,11 @@ static int kill_all(struct subject *s, int sig, struct err *e)
 
 	if (r == 0 && g->n && cgroup_is_own(g))
 		return g->ops->kill(g, sig, 0, e);
+	if (r == 0 && s->st.pidfd >= 0 && s->rec.shared_pidns)
+		return err_set(e, ERR_CGR_KILL, ENOTSUP,
+			       "container \"%s\" has neither a cgroup nor a pid namespace of its "
+			       "own: which processes are its own is not known",
+			       s->rec.id);
 	if (r == 0 && s->st.pidfd >= 0)
 		r = sys_pidfd_send_signal(s->st.pidfd, sig);
 	return r;

@@ -137,7 +137,7 @@ def pytest_runtest_setup(item):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item):
     """No test may hang the suite."""
-    limit = int(120 * rt.SLOW)
+    limit = int(min(120 * rt.SLOW, 300))
 
     def stop(signum, frame):
         raise AssertionError(f"the test takes longer than {limit} s")

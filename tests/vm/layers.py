@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The test layers that run in the machine of tools/vm: what runs where, two machines at a time, within a time.
+
+Where KVM works all of it runs. Under TCG a test takes 20 to 40 times as long as on the host: a core is chosen, and what is
+left out is said. A layer that does not fit into the time any more is left out too, the last ones first.
+"""
+
+import concurrent.futures
+import os
+import re
+import subprocess
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUDGET = 22 * 60  # seconds for all, images and boots included
+LAYER_LIMIT = 12 * 60
+MEMORY = 5 << 20  # KiB that two machines want
+# what depends on cgroups, on systemd or on an LSM; the rest has been tested on the host, by the same files
+CORE = """test_apparmor test_blockio test_cgown test_cgroups test_cpu test_create test_delete test_devcg test_exec test_hugepages
+    test_kill test_lifecycle test_lsm test_memory test_netcg test_pids test_rdma test_start test_state test_unified
+    test_update""".split()
+LEGACY = ["systemd.unified_cgroup_hierarchy=0", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
+
+
+class Layer:
+    """One command in one machine. command: words; HULL and PROBE are put in."""
+
+    def __init__(self, name, title, command, append=(), user=False, optional=False):
+        self.name, self.title, self.command, self.append = name, title, command, append
+        self.user, self.optional = user, optional
+
+    def options(self):
+        return [o for a in self.append for o in ("--append", a)] + (["--user"] if self.user else [])
+
+    def words(self, build, core):
+        files = [f + ".py" for f in CORE if os.path.exists(f"{ROOT}/tests/conform/{f}.py")] if core else []
+        slow = ["--slow", "4"] if core else []
+        known = {"HULL": [build + "/hull"], "PROBE": ["--probe", build + "/conform-probe", *slow], "FILES": files}
+        return [word for w in self.command.split() for word in known.get(w, [w])]
+
+
+# in the order of their weight: under TCG the last ones may be left out
+LAYERS = (
+    Layer("vm-systemd", "systemd as manager, root", "tests/systemd/run HULL"),
+    Layer("vm-controllers", "every controller, both managers, root", "tests/vm/controllers --runtime HULL"),
+    Layer("vm-matrix", "manager and verb: v2, root", "tests/vm/matrix --runtime HULL"),
+    Layer("vm-conform-systemd", "the specification, systemd as manager",
+          "tests/conform/run --root-args=--systemd-cgroup --runtime HULL PROBE FILES"),
+    Layer("vm-conform", "the specification, cgroupfs on pure v2, AppArmor", "tests/conform/run --runtime HULL PROBE FILES"),
+    Layer("vm-user-systemd", "systemd as manager, a user", "tests/systemd/run HULL", user=True),
+    Layer("vm-user-controllers", "every delegated controller, a user", "tests/vm/controllers --runtime HULL", user=True),
+    Layer("vm-user-matrix", "manager and verb: v2, a user", "tests/vm/matrix --runtime HULL", user=True),
+    Layer("vm-selinux", "SELinux, a permissive policy", "tests/conform/run --runtime HULL PROBE test_lsm.py test_lineage.py",
+          append=["security=selinux"]),
+    Layer("vm-matrix-legacy", "manager and verb: cgroup v1 with systemd", "tests/vm/matrix --runtime HULL", append=LEGACY),
+    Layer("vm-user-conform", "the specification, a user, cgroupfs", "tests/conform/run --runtime HULL PROBE FILES", user=True),
+    Layer("vm-user-conform-systemd", "the specification, a user, his own systemd",
+          "tests/conform/run --root-args=--systemd-cgroup --runtime HULL PROBE FILES", user=True, optional=True),
+)
+
+
+def why_not():
+    """Why no machine can run here, or none."""
+    if os.geteuid():
+        return "needs root, to make the machine's image"
+    with open("/proc/meminfo", encoding="ascii") as f:
+        free = int(re.search(r"MemAvailable:\s+(\d+)", f.read())[1])
+    if free < MEMORY:
+        return f"two machines want {MEMORY >> 20} GiB of memory, {free >> 20} are free"
+    need = subprocess.run(["tools/need", "vm"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if need.returncode:
+        return "QEMU or mmdebstrap cannot be installed: " + " ".join(need.stdout.split())[-300:]
+    return None
+
+
+def vm(options, *words, **kw):
+    return subprocess.run(["tools/vm", *options, *words], cwd=ROOT, stdin=subprocess.DEVNULL, check=False, **kw)
+
+
+class Run:
+    """All layers in the background; finish(name) waits for one."""
+
+    def __init__(self, build, chosen):
+        self.build, self.end = os.path.relpath(os.path.join(ROOT, build), ROOT), time.monotonic() + BUDGET
+        self.reason, self.core, self.left_out = why_not(), True, []
+        self.dir = tempfile.mkdtemp(prefix="hull-test-vm-")
+        self.pool = concurrent.futures.ThreadPoolExecutor(2)
+        self.jobs = {}
+        if not self.reason:
+            self.prepare()
+        for layer in chosen:
+            self.jobs[layer.name] = self.pool.submit(self.one, layer)
+
+    def prepare(self):
+        """The image and the first state: whether and how fast a machine can run."""
+        made = vm([], "--prepare", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        if made.returncode:
+            self.reason = "no machine: " + " ".join(made.stderr.split())[-600:]
+            return
+        self.core = made.stdout.strip() != "kvm"
+        if self.core:
+            self.left_out = ["KVM does not work here, so the conformance suite runs in part: " + " ".join(CORE)]
+        subprocess.run(["cc", "-static", "-O1", "-o", f"{self.build}/conform-probe",
+                        *(f"tests/conform/{f}" for f in sorted(os.listdir(f"{ROOT}/tests/conform")) if re.match(r"probe.*\.c$", f))],
+                       cwd=ROOT, check=True)
+
+    def one(self, layer):
+        """Runs in a thread: (exit status or none, file of its output, why it was left out, seconds)."""
+        left = self.end - time.monotonic()
+        out = os.path.join(self.dir, layer.name)
+        if self.reason:
+            return None, out, self.reason, 0
+        if self.core and (layer.optional or left < 90):
+            return None, out, f"left out under TCG, {max(0, left):.0f} s of {BUDGET} are left: {layer.title}", 0
+        started = time.monotonic()
+        with open(out, "wb") as f:
+            limit = min(LAYER_LIMIT, left) if self.core else 3 * LAYER_LIMIT
+            done = vm([*layer.options(), "--timeout", str(int(limit))], *layer.words(self.build, self.core), stdout=f, stderr=f)
+        return done.returncode, out, None, time.monotonic() - started
+
+    def finish(self, name):
+        return self.jobs[name].result()
+
+
+def table(texts):
+    """doc/cgroups-matrix.md of the lines that tests/vm/matrix printed."""
+    rows, refused = {}, {}
+    hosts, verbs = [], []
+    for line in (line for text in texts for line in text.splitlines() if line.startswith("# matrix ") and "|" in line):
+        host, manager, verb, result = line.removeprefix("# matrix ").split(" | ", 3)
+        for known, one in ((hosts, host), (verbs, verb)):
+            if one not in known:
+                known.append(one)
+        word, _, why = result.partition(": ")
+        if why:
+            word += f" [{refused.setdefault(why, len(refused) + 1)}]"
+        rows[host, manager, verb] = word
+    lines = ["| host | manager | " + " | ".join(verbs) + " |", "|---" * (len(verbs) + 2) + "|"]
+    for host in hosts:
+        for manager in ("cgroupfs", "systemd", "disabled"):
+            lines.append(f"| {host} | {manager} | " + " | ".join(rows.get((host, manager, v), "-") for v in verbs) + " |")
+    return "\n".join(lines + [""] + [f"{n}. `{why}`" for why, n in refused.items()]) + "\n"
