@@ -12,7 +12,7 @@ LIBC ?= auto
 JOBS ?= $(shell nproc)
 
 .DEFAULT_GOAL := all
-.PHONY: all help need demo test test-vm install uninstall clean asan clang tidy coverage format docs reproducible bench
+.PHONY: all help need demo test test-vm install uninstall clean asan clang tidy coverage format docs reproducible bench prove-security
 
 all: need $(B)/build.ninja
 	@$(NINJA) -C $(B) -j $(JOBS) --quiet hull
@@ -30,6 +30,7 @@ help:
 	@echo "make coverage     line coverage of the unit tests (a lower bound: children are not counted)"
 	@echo "make format       clang-format on the files that were formatted with it"
 	@echo "make bench        hull beside crun, runc and the floor (BENCH='--peer crun=PATH --runs 200')"
+	@echo "make prove-security  builds without one defence each: the tests of tests/security must fail on them"
 	@echo "make docs         manual pages, completions, doc/errors.md, doc/kernel.md: what is printed from the sources"
 	@echo "make reproducible two builds in two places, one hash"
 	@echo "make clean        remove every build directory"
@@ -86,6 +87,7 @@ docs: all
 	@tools/errors-doc doc/errors.md
 	@tools/kernel-facts doc/kernel.md
 	@tools/choreography-doc
+	@tools/security-doc
 	@tools/man-page $(B)/hull man
 	@tools/completions $(B)/hull contrib/completion
 	@tools/doctor-doc $(B)/hull doc/doctor.md
@@ -93,6 +95,11 @@ docs: all
 # Needs root and meson's bench targets; shows medians, ratios, memory, system calls. See doc/performance.md.
 bench: all
 	@bench/run --build $(B) $(BENCH)
+
+# By hand, as root: what it finds is written to tests/security/proof.tsv and doc/security-tests.md.
+prove-security: all
+	@tests/security/prove
+	@tools/security-doc
 
 reproducible:
 	@tools/need build

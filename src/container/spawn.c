@@ -187,8 +187,8 @@ static int step_trace(struct spawn *sp, struct err *e)
 	if (sp->trace_fd < 0)
 		return err_sys(e, ERR_STA_WRITE, sp->trace_fd, "make the flight recorder");
 	r = trace_open(sp->trace_fd);
-	if (r == 0 && flock(sp->trace_fd, LOCK_EX | LOCK_NB) < 0)
-		r = -errno;
+	while (r == 0 && flock(sp->trace_fd, LOCK_EX | LOCK_NB) < 0)
+		r = errno == EINTR ? 0 : -errno;
 	if (r < 0)
 		return err_sys(e, ERR_STA_WRITE, r, "map the flight recorder");
 	if (before)

@@ -22,6 +22,8 @@ LOADER.exec_module(SUITE)
 
 environment, runtime, bundle = SUITE.environment, SUITE.runtime, SUITE.bundle
 pytest_runtest_call = SUITE.pytest_runtest_call
+SLOW = ("test_exec_holds_nothing_of_the_host", "test_exec_of_proc_self_exe", "test_create_with_proc_self_exe",
+        "test_rootless_owner_cannot_overwrite")
 ATTACKER = os.environ.get("SECURITY_ATTACKER", "")
 
 
@@ -36,6 +38,8 @@ def pytest_itemcollected(item):
     if not ids:
         raise pytest.UsageError(f"{item.nodeid}: no @threat(...)")
     item.extra_keyword_matches.update(ids)
+    if {"step", "race"} & set(item.fixturenames) or item.originalname in SLOW:
+        item.extra_keyword_matches.add("slow")
 
 
 def pytest_runtest_setup(item):
@@ -89,6 +93,14 @@ def host_facts(path):
     return facts
 
 
+def restore(before, after):
+    """A runtime that fails a test must not leave the machine unusable."""
+    name = "/proc/sys/kernel/core_pattern"
+    if before[name] != after[name]:
+        with open(name, "wb") as f:
+            f.write(before[name])
+
+
 @pytest.fixture
 def canary(environment, request):
     """Checked at the end of the test."""
@@ -104,6 +116,7 @@ def host_clean(environment):
     before, facts = snapshot(f"hc{os.getpid()}-"), host_facts(path)
     yield
     after = host_facts(path)
+    restore(facts, after)
     assert facts == after, "the host was changed: " + ", ".join(n for n in facts if facts[n] != after[n])
     left = differences(before, snapshot(f"hc{os.getpid()}-"))
     assert not left, f"left on the host: {left}"
@@ -183,7 +196,7 @@ def rounds():
 def step(environment, rounds):
     """step(ctr, a, b, judge, side="init"): STEP of threats.md. Runs the container again and again; at the
     n-th look-up of init (or runtime) the names are exchanged, for good and for one call. judge(result)
-    looks at each outcome; the names are put back between rounds."""
+    looks at each outcome (result.exchanged: the names were not back at its end); they are put back between."""
     def run(ctr, a, b, judge, side="init", points=40, holds=(0, 1)):
         first = os.lstat(a).st_ino
         total = traced(ctr, side, 0, 0, a, b)[1]
@@ -193,7 +206,8 @@ def step(environment, rounds):
             for at in sorted({1 + i * (total - 1) // (n - 1) for i in range(n)}):
                 result, _ = traced(ctr, side, at, hold, a, b)
                 rt.note(f"exchanged at look-up {at} of {side}, hold {hold}: exit {result.code}: {result.stdout[:300]!r}")
-                if os.lstat(a).st_ino != first:
+                result.exchanged = os.lstat(a).st_ino != first
+                if result.exchanged:
                     exchange(a, b)
                 if result.code:
                     result.failed()

@@ -75,16 +75,19 @@ def test_parents_exchanged(ctr, step, canary, field):
             f.write("secret\n")
     ctr.config["mounts"].append({"destination": "/volume", "type": "bind", "source": volume, "options": ["bind", "rw"]})
     ctr.bundle.linux[field] = ["/volume/a/dir"]
-    # whoever has the name now: one of the two is covered, or the container did not start
     ctr.sh("for d in a b; do (echo x >/volume/$d/dir/new) 2>/dev/null && echo open || echo closed; done")
 
-    def judge(result):
+    def judge(result, words=(["closed", "open"], ["open", "closed"])):
         if result.code == 0:
-            assert "closed" in result.stdout.split(), result.stdout
+            assert result.stdout.split() in words, result.stdout
         for name in ("a", "b"):
             if os.path.exists(f"{volume}/{name}/dir/new"):
                 os.unlink(f"{volume}/{name}/dir/new")
-    assert step(ctr, volume + "/a", volume + "/b", judge, points=20)
+    # for good: whoever has the name now, one of the two is covered
+    assert step(ctr, volume + "/a", volume + "/b", judge, points=20, holds=(0,))
+    # for one look-up: the names are what they were, and what the config names is covered
+    assert step(ctr, volume + "/a", volume + "/b", points=100, holds=(1,),
+                judge=lambda r: judge(r) if r.exchanged else judge(r, (["closed", "open"],)))
 
 
 @threat("CVE-2025-52565", "D4")

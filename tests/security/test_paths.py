@@ -211,19 +211,27 @@ def test_entries_of_dev(make_ctr, canary, what, terminal):
                                          "options": ["newinstance", "ptmxmode=0666"]})
         place_thing(ctr.bundle.file("/dev/" + name), what, canary)
         ctr.process["terminal"] = terminal
-        ctr.sh("echo x >/dev/null; echo ran")
+        ctr.sh("for d in null zero full random urandom; do stat -c '%t:%T %F' /dev/$d; done;"
+               "stat -L -c '%t %T' /dev/console /proc/self/fd/0; echo x >/dev/null; echo ran")
         if terminal:
             console = ConsoleSocket(os.path.join(ctr.top, "con"))
             result = ctr.create("--console-socket", console.path, timeout=15)
+            text = ""
             if result.code == 0:
                 console.receive()
                 ctr.start()
-                console.read_all()
+                text = console.read_all()
             console.close()
         else:
             result = ctr.run(timeout=15)
+            text = result.stdout if result.code == 0 else ""
         if result.code:
             result.failed()
+        elif "ran" in text:
+            lines = text.splitlines()
+            assert lines[:5] == [f"1:{n} character special file" for n in (3, 5, 7, 8, 9)], (name, lines)
+            if terminal:  # the terminal is on /dev/console, whatever the image had there
+                assert lines[5] == lines[6], (name, lines)
         canary.check()
 
 
