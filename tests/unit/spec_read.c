@@ -378,6 +378,26 @@ TEST(parts_have_their_own_pointers)
 	arena_free(&arena);
 }
 
+/* As `docker update` writes what it leaves alone; pids and huge pages can be 0. */
+TEST(zero_is_no_limit_where_none_can_be_zero)
+{
+	static const char text[] =
+		"{\"memory\":{\"limit\":0,\"reservation\":0,\"swap\":0,\"kernel\":0,\"kernelTCP\":"
+		"0},"
+		"\"cpu\":{\"shares\":0,\"quota\":0,\"period\":0,\"burst\":0,\"idle\":0},"
+		"\"pids\":{\"limit\":0},\"blockIO\":{\"weight\":0,\"leafWeight\":0}}";
+	struct spec_resources r = { 0 };
+
+	begin();
+	CHECK_INT(spec_read_resources(text, sizeof(text) - 1, &arena, &r, &err), 0);
+	CHECK(!r.memory.limit.set && !r.memory.reservation.set && !r.memory.swap.set);
+	CHECK(!r.memory.kernel.set && !r.memory.kernel_tcp.set);
+	CHECK(!r.cpu.shares.set && !r.cpu.quota.set && !r.cpu.period.set);
+	CHECK(!r.block_io.weight.set && !r.block_io.leaf_weight.set);
+	CHECK(r.cpu.burst.set && r.cpu.idle.set && r.pids_limit.set);
+	arena_free(&arena);
+}
+
 static int read_from(const char *text, size_t n, size_t max)
 {
 	int fds[2], r;
