@@ -379,7 +379,8 @@ static int step_serve(struct exec *x, struct err *e)
 
 	while (!ready || x->forked != x->init.fork) {
 		struct sync_msg m;
-		int r = spawn_wait(x->chan, x->signals, e);
+		/* a paused container may stay so */
+		int r = spawn_wait(x->chan, x->signals, false, e);
 
 		if (r == 0)
 			r = sync_recv(x->chan, 0, &m, e);

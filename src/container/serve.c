@@ -258,18 +258,36 @@ int spawn_died(struct subject *s, int pidfd, struct err *e)
 }
 
 /*
+ * Faults E3: one step of init; below the 240 s that engines wait for create. A mount over the
+ * network may take long.
+ */
+enum { STALL_SECONDS = 180 };
+
+/*
  * Faults K8: TERM, INT, HUP or QUIT to the command is an error like any other; nothing is left
  * behind.
  */
-int spawn_wait(int chan, int signals, struct err *e)
+int spawn_wait(int chan, int signals, bool bounded, struct err *e)
 {
 	struct pollfd p[2] = { { .fd = chan, .events = POLLIN },
 			       { .fd = signals, .events = POLLIN } };
+	const struct trace_page *trace = trace_page();
+	uint32_t steps = trace ? trace->n[TRACE_INIT] : 0;
 	struct signalfd_siginfo si;
+	int r;
 
-	while (poll(p, 2, -1) < 0)
-		if (errno != EINTR)
+	while ((r = poll(p, 2, bounded ? STALL_SECONDS * 1000 : -1)) <= 0) {
+		if (r < 0 && errno != EINTR)
 			return err_sys(e, ERR_GEN_SYS, -errno, "poll the channel");
+		if (r < 0 || streq(trace_last(TRACE_INIT), "create-container-hooks"))
+			continue; /* a hook has a deadline of its own */
+		if (!trace || trace->n[TRACE_INIT] == steps)
+			return err_set(e, ERR_GEN_TIMEOUT, ETIMEDOUT,
+				       "init has been at step %s for %d s: does a file system in "
+				       "the root or below it not answer?",
+				       trace_last(TRACE_INIT), STALL_SECONDS);
+		steps = trace->n[TRACE_INIT];
+	}
 	/*
 	 * What init said comes first: a program that was started ahead may be READY by now, and
 	 * the signal is for it.
@@ -307,7 +325,7 @@ int spawn_serve(struct spawn *sp, struct err *e)
 
 	for (;;) {
 		struct sync_msg m;
-		int r = spawn_wait(sp->chan, sp->signals, e);
+		int r = spawn_wait(sp->chan, sp->signals, true, e);
 
 		if (r == 0)
 			r = sync_recv(sp->chan, 0, &m, e);

@@ -80,8 +80,11 @@ int spawn_await_exec(struct ctx *c, struct subject *s, int conn, int pidfd, pid_
  * Signals that would end the command half-way wait until init is asked about, or until it is done.
  */
 int spawn_block_signals(sigset_t *ret_mask, int *ret, struct err *e);
-/* Wait for a message of init or one of those signals, which is ERR_GEN_INTERRUPTED (faults K8). */
-int spawn_wait(int chan, int signals, struct err *e);
+/*
+ * Wait for a message of init or one of those signals, which is ERR_GEN_INTERRUPTED (faults K8).
+ * @bounded: a step that takes minutes is ERR_GEN_TIMEOUT (faults E3).
+ */
+int spawn_wait(int chan, int signals, bool bounded, struct err *e);
 /* The pid of a pidfd, asked of the kernel (rule X8); 0 when it has none. */
 pid_t spawn_pid_of(int pidfd);
 /* Shell convention: the status, or 128 + signal. */

@@ -103,6 +103,9 @@ void status_fill(struct ctx *c, const struct record *rec, enum spec_status s,
 	};
 	if (rec->cgroup.unit[0])
 		x[n++] = (struct spec_state_extra){ "systemd-scope", rec->cgroup.unit, false };
+	/* a user namespace, or no cgroup: the rules of the config are nobody's */
+	if (s != STATUS_CREATING && !rec->cgroup.devices_enforced)
+		x[n++] = (struct spec_state_extra){ "devicesEnforced", "false", true };
 	ret->n_extra = n;
 }
 

@@ -128,6 +128,8 @@ int spec_write_features(FILE *out)
 	write_linux(&w);
 	jw_object(&w, "annotations");
 	jw_string(&w, "run.hull.version", HULL_VERSION);
+	/* doc/decisions.md: what becomes of device rules where the kernel takes no filter */
+	jw_string(&w, "run.hull.deviceRules.unprivileged", "not-enforced");
 	jw_end(&w);
 	jw_strings(&w, "potentiallyUnsafeConfigAnnotations", unsafe, ARRAY_LEN(unsafe));
 	jw_end(&w);

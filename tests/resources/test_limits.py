@@ -269,3 +269,51 @@ def record_lost(h):
     h.nothing_left(name)
     h.hull("delete", "--force", "--cgroup", path, name).ok()
     h.delete(other)
+
+
+def own_cgroups(config):
+    config["linux"]["namespaces"].append({"type": "cgroup"})
+    config["mounts"] += [{"destination": "/sys", "type": "tmpfs", "source": "tmpfs"},
+                         {"destination": "/sys/fs/cgroup", "type": "cgroup2", "source": "cgroup2"}]
+
+
+@test("exec into a container that has passed its controllers down joins the cgroup of its init, and the log says so")
+def passed_down(h):
+    roots = [d for d in cgroup_dirs("") if os.path.exists(f"{d}/cgroup.controllers") and read(f"{d}/cgroup.controllers")]
+    need(roots, "needs cgroup v2 with a controller")
+    controller = next((c for c in ("pids", "memory", "hugetlb") if c in read(f"{roots[0]}/cgroup.controllers").split()), None)
+    need(controller, "needs a domain controller in cgroup v2")
+    name = h.create("sh", "-c", f"cd /sys/fs/cgroup && mkdir own && echo 0 >own/cgroup.procs && "
+                    f"echo +{controller} >cgroup.subtree_control && exec sleep 1000", change=own_cgroups)
+    h.hull("start", name).ok()
+    group = next(d for d in h.groups(name) if d.startswith(roots[0]))
+    if not read(f"{group}/cgroup.controllers"):
+        h.delete(name)
+        need(False, "the controllers of cgroup v2 do not reach this box")
+    eventually(lambda: read(f"{group}/cgroup.subtree_control"), "the controllers are passed down")
+    log = h.path("exec.log")
+    out = h.hull("--log", log, "--log-level", "info", "exec", name, "cat", "/proc/self/cgroup").ok().out
+    has(out, "/own\n")
+    has(read(log), "joining that of its init")
+    eq(h.hull("exec", name, "true").ok().err, "", "what is said without asking")
+    h.delete(name)
+    h.nothing_left(name)
+
+
+@test("device rules: `state` says when nobody enforces them; with the right to, they are enforced and it is silent")
+def device_rules(h):
+    name = h.create("sh", "-c", "exec cat /dev/full >/dev/null || exit 3", change=resources(devices=[
+        {"allow": False, "access": "rwm"}, {"allow": False, "type": "c", "major": 1, "minor": 7, "access": "rwm"}]))
+    eq("devicesEnforced" in h.state(name), False, "a word about the rules")
+    h.delete(name)
+
+    def change(config):
+        config["linux"].pop("cgroupsPath")
+        config["annotations"] = {"run.oci.keep_original_groups": "1"} # setgroups(2) is denied there
+    path, name = h.bundle("sleep", "1000", change=change)
+    root = h.path("nested-root")
+    inside = ("unshare", "--user", "--map-root-user", h.runtime, "--root", root, "--cgroup-manager", "disabled")
+    call(*inside, "create", "--bundle", path, name, env={"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": h.path("xdg")}).ok()
+    eq(json.loads(call(*inside, "state", name).ok().out)["devicesEnforced"], False, "enforced")
+    call(*inside, "delete", "--force", name).ok()
+    has(json.loads(h.hull("features").ok().out)["annotations"]["run.hull.deviceRules.unprivileged"], "not-enforced")
