@@ -34,6 +34,29 @@ void cmd_help_print(const struct cmd *c)
 	printf("\n`hull help` lists the global options; `man hull-%s` says more.\n", c->name);
 }
 
+/* The overview in the order a person asks. Who is in no group stands in the last one. */
+static const struct {
+	const char *title, *verbs;
+} groups[] = {
+	{ "life of a container",
+	  " create start run exec kill stop delete wait pause resume update checkpoint restore " },
+	{ "a look at containers", " state list ps top events audit " },
+	{ "configurations", " spec validate plan " },
+	{ "this host, and hull itself", "" },
+};
+enum { LAST_GROUP = ARRAY_LEN(groups) - 1 };
+
+static size_t group_of(const struct cmd *c)
+{
+	char word[64];
+
+	if (str_format(word, sizeof(word), " %s ", c->name) == 0)
+		for (size_t g = 0; g < LAST_GROUP; g++)
+			if (strstr(groups[g].verbs, word))
+				return g;
+	return LAST_GROUP;
+}
+
 void cmd_help_overview(void)
 {
 	size_t width = 0;
@@ -41,9 +64,14 @@ void cmd_help_overview(void)
 	for (size_t i = 0; i < cmd_table_n; i++)
 		width = MAX(width, strlen(cmd_table[i]->name));
 	printf("hull: an OCI container runtime\n\n"
-	       "usage: hull [global options] COMMAND [options] [operands]\n\ncommands:\n");
-	for (size_t i = 0; i < cmd_table_n; i++)
-		printf("  %-*s  %s\n", (int)width, cmd_table[i]->name, cmd_table[i]->summary);
+	       "usage: hull [global options] COMMAND [options] [operands]\n");
+	for (size_t g = 0; g <= LAST_GROUP; g++) {
+		printf("\n%s:\n", groups[g].title);
+		for (size_t i = 0; i < cmd_table_n; i++)
+			if (group_of(cmd_table[i]) == g)
+				printf("  %-*s  %s\n", (int)width, cmd_table[i]->name,
+				       cmd_table[i]->summary);
+	}
 	printf("\nglobal options:\n");
 	for (size_t i = 0; i < cmd_n_global_opts; i++)
 		print_opt(&cmd_global_opts[i]);
@@ -79,6 +107,7 @@ static void put_command(struct jw *w, const struct cmd *c)
 	jw_string(w, "name", c->name);
 	jw_string(w, "operands", c->operands);
 	jw_string(w, "summary", c->summary);
+	jw_string(w, "group", groups[group_of(c)].title);
 	jw_bool(w, "stopAtOperand", c->stop_at_operand);
 	put_options(w, c->opts, c->n_opts);
 	jw_end(w);

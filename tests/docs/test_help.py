@@ -24,8 +24,10 @@ def same(desk):
 @test("help: the overview has every verb and every global option")
 def overview(desk):
     text = desk.hull("help").ok().out
-    eq(re.findall(r"^  ([a-z]+)  ", text, re.MULTILINE), list(desk.verbs), "verbs")
-    eq(options_of(text), [o["name"] for o in desk.tables["options"]], "global options")
+    eq(sorted(re.findall(r"^  ([a-z]+)  ", text, re.MULTILINE)), sorted(desk.verbs), "verbs")
+    for verb in desk.verbs.values():
+        assert re.search(rf"^{verb['group']}:\n(?:  .*\n)*  {verb['name']} ", text, re.MULTILINE), f"{verb['name']}: its group"
+    eq(options_of(text.split("global ", 1)[-1]), [o["name"] for o in desk.tables["options"]], "global options")
 
 
 @test("help: no line is longer than 120 columns, no line of text ends with a full stop")
