@@ -303,23 +303,30 @@ def sweep_mounts(prefix):
                 pass
 
 
+def children():
+    """Processes whose parent is the suite."""
+    me, found = os.getpid(), []
+    for name in os.listdir("/proc"):
+        stat = read(f"/proc/{name}/stat") if name.isdigit() else ""
+        if stat and int(stat.rsplit(")", 1)[1].split()[1]) == me:
+            found.append((int(name), stat.split(")")[0]))
+    return found
+
+
 def reap_strays():
-    """Kills and reaps what a test left as children of the suite: hooks, containers, sleeps."""
-    count = 0
+    """Kills and reaps what a test left as children of the suite: hooks, containers, sleeps. In no
+    order: the first process of a pid namespace ends when all others of it have been reaped."""
+    strays = set()
     while True:
         try:
             done = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG)
         except ChildProcessError:
-            return count
-        if done is None:
-            me, found = os.getpid(), False
-            for name in os.listdir("/proc"):
-                stat = read(f"/proc/{name}/stat") if name.isdigit() else ""
-                if stat and int(stat.rsplit(")", 1)[1].split()[1]) == me:
-                    found = True
-                    count += 1
-                    rt.note(f"stray process {name}: {stat.split(')')[0]})")
-                    os.kill(int(name), signal.SIGKILL)
-                    os.waitpid(int(name), 0)
-            if not found:
-                return count
+            return len(strays)
+        if done is not None:
+            continue
+        for pid, stat in children():
+            if pid not in strays:
+                strays.add(pid)
+                rt.note(f"stray process {stat})")
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.001)
