@@ -241,7 +241,7 @@ static int clone_once(struct exec *x)
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
 		.pidfd = (uint64_t)(uintptr_t)&x->pidfd,
-		.exit_signal = SIGCHLD,
+		.exit_signal = 0, /* see pidfd_reap_clones */
 	};
 
 	if (g->v2_fd >= 0) {
@@ -504,40 +504,18 @@ static int foreground(struct exec *x, int *ret_status, struct err *e)
 	return 0;
 }
 
-/* The newcomer may fail before the intermediate has said that there is one: it is ours to reap. */
-static void undo_fork(struct exec *x)
-{
-	const uint64_t deadline = io_now() + SECONDS(2);
-	struct sync_msg m = { .fd = -1 };
-	siginfo_t end;
-	int r;
-
-	do {
-		struct err drop = { 0 };
-
-		fd_close(&m.fd);
-		r = sync_recv(x->chan, deadline, &m, &drop);
-		err_drop(&drop, "the first failure is the one to tell");
-	} while ((r == 1 && m.kind != SYNC_FORKED) || (r < 0 && io_now() < deadline));
-	if (m.fd >= 0) {
-		sys_pidfd_send_signal(m.fd, SIGKILL);
-		if (pidfd_reap(m.fd, &end) < 0)
-			log_debug("the forked process was reaped already");
-	}
-	fd_close(&m.fd);
-}
-
 static void undo(struct exec *x)
 {
 	siginfo_t end;
 
 	if (x->pidfd < 0)
 		return;
-	if (x->init.fork && !x->forked)
-		undo_fork(x);
 	sys_pidfd_send_signal(x->pidfd, SIGKILL);
 	if (pidfd_reap(x->pidfd, &end) < 0)
 		log_debug("the process was reaped already");
+	/* nobody else can reap it in time, and the init of its pid namespace waits for that */
+	if (x->init.fork && !x->forked)
+		spawn_undo_fork(x->chan);
 }
 
 static void release(struct exec *x)

@@ -425,7 +425,7 @@ static int step_seal(struct spawn *sp, struct err *e)
 static int step_clone(struct spawn *sp, struct err *e)
 {
 	struct record *rec = &sp->s.rec;
-	struct clone_args args = { .exit_signal = SIGCHLD };
+	struct clone_args args = { .exit_signal = 0 }; /* see pidfd_reap_clones */
 	uint64_t flags = 0;
 	int pair[2], r, back;
 
@@ -656,6 +656,8 @@ void spawn_undo(struct spawn *sp, struct err *e)
 	if (sp->pidfd >= 0) {
 		sys_pidfd_send_signal(sp->pidfd, SIGKILL);
 		pidfd_reap(sp->pidfd, &end);
+		if (sp->bp.plan.ns.forks)
+			spawn_undo_fork(sp->chan);
 	}
 	if (sp->sources_open)
 		mount_sources_undo(&sp->sources);

@@ -62,6 +62,11 @@ void spawn_log_init(void);
 int spawn_adjust(struct spawn *sp, struct err *e);
 int spawn_start_ahead(struct spawn *sp, struct err *e);
 int spawn_serve(struct spawn *sp, struct err *e);
+/*
+ * The intermediate process is gone and has or has not forked: kill and reap whom it forked. @chan:
+ * the runtime's end, of no use afterwards.
+ */
+void spawn_undo_fork(int chan);
 /* Undo what a spawn made: also for a `run` that failed later. @e keeps its first error. */
 void spawn_undo(struct spawn *sp, struct err *e);
 /* Release everything that is only open. */

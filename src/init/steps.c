@@ -45,23 +45,35 @@ static int place_once(struct init *in, struct err *e)
 	return ask(in, SYNC_PLACE, -1, SYNC_PLACED, e);
 }
 
+/*
+ * The newcomer says itself that it is there, before anything else: the intermediate may be killed
+ * at any moment with the whole cgroup, and nobody would know whom to reap.
+ */
+static int introduce(struct init *in, struct err *e)
+{
+	_cleanup_fd_ int pidfd = sys_pidfd_open(getpid(), 0);
+
+	if (pidfd < 0)
+		return err_sys(e, ERR_PRO_CLONE, pidfd, "pidfd_open");
+	return sync_send(in->chan, SYNC_FORKED, pidfd, e);
+}
+
 int init_fork_next(struct init *in, uint64_t flags, struct err *e)
 {
-	int pidfd = -1, r;
 	struct clone_args args = {
-		.flags = flags | CLONE_PARENT | CLONE_PIDFD,
-		.pidfd = (uint64_t)(uintptr_t)&pidfd,
+		.flags = flags | CLONE_PARENT,
 		/* KERNEL: must be 0 with CLONE_PARENT; the parent's is inherited. clone(2) */
 		.exit_signal = 0,
 	};
+	int r = sys_clone3(&args);
 
-	r = sys_clone3(&args);
 	if (r < 0)
 		return err_sys(e, ERR_PRO_CLONE, r, "clone3 in the joined namespaces");
-	if (r > 0) {
-		r = sync_send(in->chan, SYNC_FORKED, pidfd, e);
-		_exit(r < 0);
-	}
+	if (r > 0)
+		_exit(0);
+	r = introduce(in, e);
+	if (r < 0)
+		return r;
 	if (setsid() < 0) /* the session is the one that ended: a terminal needs its leader */
 		return err_sys(e, ERR_CRD_LOCK, -errno, "setsid");
 	r = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -111,8 +112,25 @@ int pidfd_exit_status(int pidfd, pid_t pid, int *ret)
 int pidfd_reap(int pidfd, siginfo_t *ret)
 {
 	*ret = (siginfo_t){ 0 };
-	while (waitid(P_PIDFD, (id_t)pidfd, ret, WEXITED) < 0)
+	while (waitid(P_PIDFD, (id_t)pidfd, ret, WEXITED | __WALL) < 0)
 		if (errno != EINTR)
 			return -errno;
 	return 0;
+}
+
+void pidfd_reap_clones(uint64_t deadline)
+{
+	struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (;;) {
+		siginfo_t end = { 0 };
+
+		if (waitid(P_ALL, 0, &end, WEXITED | WNOHANG | __WCLONE) < 0)
+			return; /* ECHILD */
+		if (end.si_pid)
+			continue;
+		if (io_now() >= deadline)
+			return;
+		nanosleep(&pause, NULL);
+	}
 }

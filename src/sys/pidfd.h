@@ -27,7 +27,18 @@ int pidfd_wait_exit(int pidfd, uint64_t deadline); /* 1 exited, 0 deadline passe
  * -EAGAIN while it lives.
  */
 int pidfd_exit_status(int pidfd, pid_t pid, int *ret);
-/* waitid(P_PIDFD) of a child; 0 and *ret as CLD_* codes of siginfo, or -errno. */
+/*
+ * waitid(P_PIDFD) of a child, whatever its exit signal is; 0 and *ret as CLD_* codes of siginfo, or
+ * -errno.
+ */
 int pidfd_reap(int pidfd, siginfo_t *ret);
+
+/*
+ * Reap children that were cloned without an exit signal and have executed nothing yet, until there
+ * are none or @deadline has passed: what a killed intermediate process forked for its parent, which
+ * heard nothing of it. KERNEL: execve and a new parent make the exit signal SIGCHLD, so that no
+ * other child is meant. waitpid(2), __WCLONE; waitid takes it since 4.7.
+ */
+void pidfd_reap_clones(uint64_t deadline);
 
 #endif
