@@ -143,7 +143,7 @@ def slurm(desk):
             line = line.replace(pattern, value)
         if wait:
             return call("sh", "-c", line)
-        return subprocess.Popen(["sh", "-c", "exec " + line], stdin=subprocess.DEVNULL)
+        return subprocess.Popen(["sh", "-c", "exec " + line], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     run("RunTimeQuery").failed()
     run("RunTimeRun").failed(3)
