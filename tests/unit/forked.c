@@ -91,6 +91,29 @@ TEST_IN_CHILD(one_that_was_killed_before)
 	CHECK(no_child_left());
 }
 
+/* One that takes longer than hull waits for it must not come to run its program later. */
+TEST_IN_CHILD(nobody_introduces_himself_afterwards)
+{
+	int pair[2], go[2], said[2];
+	char byte = '?';
+
+	CHECK(sock_pair(pair) == 0 && pipe(go) == 0 && pipe(said) == 0);
+	signal(SIGPIPE, SIG_IGN);
+	if (newcomer(0) == 0) {
+		close(pair[0]);
+		if (read(go[0], &byte, 1) != 1)
+			_exit(1);
+		byte = introduce(pair[1]) ? 'y' : 'n';
+		_exit(write(said[1], &byte, 1) != 1);
+	}
+	close(pair[1]);
+	spawn_undo_fork(pair[0]);
+	CHECK(write(go[1], "x", 1) == 1);
+	CHECK_INT(read(said[0], &byte, 1), 1);
+	CHECK_INT(byte, 'n');
+	CHECK(waitpid(-1, NULL, __WALL) > 0);
+}
+
 TEST_IN_CHILD(children_of_another_kind_stay)
 {
 	int pair[2];
