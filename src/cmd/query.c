@@ -46,11 +46,21 @@ static void add_phases(struct ctx *c, const struct subject *s, struct spec_state
 	struct spec_state_extra *x =
 		arena_new_array(&c->a, st->n_extra + 1, struct spec_state_extra);
 
-	if (trace_map(s->en.dir) < 0)
+	struct trace_page *page = trace_copy(s->en.dir, &c->a);
+
+	if (!page)
 		return;
 	memcpy(x, st->extra, st->n_extra * sizeof(*x));
-	x[st->n_extra++] = (struct spec_state_extra){ "phases", phases(c, trace_page()), true };
+	x[st->n_extra++] = (struct spec_state_extra){ "phases", phases(c, page), true };
 	st->extra = x;
+}
+
+/* All of it with one write, when the command ends. */
+static void print_at_once(void)
+{
+	static char buf[16384];
+
+	setvbuf(stdout, buf, _IOFBF, sizeof(buf));
 }
 
 static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err *e)
@@ -61,6 +71,7 @@ static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err 
 	int r;
 
 	(void)ret_status;
+	print_at_once();
 	r = subject_open(c, a->v[0], false, &s, e);
 	if (r < 0)
 		return r;
@@ -154,6 +165,7 @@ static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *
 	int r, json = cmd_format(a, false, e);
 
 	(void)ret_status;
+	print_at_once();
 	if (json < 0)
 		return json;
 	r = store_list(c, &ids, &n, e);

@@ -22,7 +22,7 @@ static void *work(void *arg)
 	struct err e = { 0 };
 
 	init_image_ahead();
-	if (a->decision) /* nothing else can come */
+	if (!a->waits) /* nothing else can come */
 		return NULL;
 	while (sem_wait(&a->decided) < 0)
 		;
@@ -39,7 +39,7 @@ void ahead_begin(struct ahead *a, bool network)
 	static char stack[64 * 1024] __attribute__((aligned(16))); /* a page or two are touched */
 	pthread_attr_t attr;
 
-	*a = (struct ahead){ .netns = -1, .decision = !network };
+	*a = (struct ahead){ .netns = -1, .waits = network };
 	if (sem_init(&a->decided, 0, 0) < 0 || pthread_attr_init(&attr) != 0)
 		return;
 	a->running = pthread_attr_setstack(&attr, stack, sizeof(stack)) == 0 &&
@@ -60,7 +60,7 @@ void ahead_end(struct ahead *a)
 	if (!a->running)
 		return;
 	a->running = false;
-	if (!a->decision)
+	if (a->waits && !a->decision)
 		sem_post(&a->decided);
 	pthread_join(a->thread, NULL);
 }

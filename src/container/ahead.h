@@ -12,7 +12,7 @@
 struct ahead {
 	pthread_t thread;
 	sem_t decided;
-	bool running, decision;
+	bool running, waits, decision;
 	bool network, loopback; /* what the runtime decided */
 	int netns; /* what came of it, the caller's to close; valid after ahead_end, -1: nothing */
 };

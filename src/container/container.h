@@ -142,6 +142,8 @@ int store_write_file(int dir, const char *name, mode_t mode, const void *p, size
 
 /* Map the flight recorder of an entry: trace_page() is its own then. */
 int trace_map(int dir);
+/* Only to look at: what it holds now, in @a; NULL when there is none. */
+struct trace_page *trace_copy(int dir, struct arena *a);
 
 /* ---- status (status.c): computed from facts, never stored ---- */
 struct status_info {

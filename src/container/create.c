@@ -215,6 +215,15 @@ static void destroy_after_hook(struct ctx *c, struct subject *s, struct err *e)
 		log_warn("destroying the container after the failed hook: %s", second.msg);
 }
 
+struct trace_page *trace_copy(int dir, struct arena *a)
+{
+	_cleanup_fd_ int fd = sys_openat(dir, "trace", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	struct trace_page *page = arena_new(a, struct trace_page);
+	ssize_t n = fd < 0 ? fd : io_read_some(fd, page, sizeof(*page));
+
+	return n == sizeof(*page) ? page : NULL;
+}
+
 int trace_map(int dir)
 {
 	_cleanup_fd_ int fd = sys_openat(dir, "trace", O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
