@@ -97,6 +97,7 @@ int record_draft(const struct entry *en, const struct record *r, struct arena *a
 		 struct record_draft *d, struct err *e);
 int record_commit(const struct entry *en, const struct record *r, struct arena *a,
 		  struct record_draft *d, struct err *e);
+/* On failure *ret is an empty record. */
 int record_read(const struct entry *en, struct arena *a, struct record *ret, struct err *e);
 /* The same when the record's id is not the name of its directory (a retired entry). */
 int record_read_as(const struct entry *en, const char *id, struct arena *a, struct record *ret,
