@@ -191,11 +191,16 @@ int proc_start_time(const struct procfs *p, pid_t pid, uint64_t *ret_start, char
 
 int proc_boot_id(char ret[static 37])
 {
+	static char known[37]; /* it cannot change while this process lives */
 	_cleanup_fd_ int fd = -1;
 	char buf[64];
 	ssize_t n;
 	long magic;
 
+	if (known[0]) {
+		memcpy(ret, known, sizeof(known));
+		return 0;
+	}
 	/* Inside another container /proc/sys is a mount of its own: the file system is checked, not
 	 * the mount. */
 	fd = sys_openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_NOCTTY, 0);
@@ -211,6 +216,7 @@ int proc_boot_id(char ret[static 37])
 		return (int)n;
 	if (n != 36)
 		return -EBADMSG;
-	memcpy(ret, buf, 37);
+	memcpy(known, buf, sizeof(known));
+	memcpy(ret, buf, sizeof(known));
 	return 0;
 }
