@@ -15,6 +15,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "container/container.h"
 #include "sys/call.h"
@@ -45,21 +46,46 @@ int store_check_id(const char *id, struct err *e)
 	return 0;
 }
 
-/* SECURITY: S1: the directory is ours alone, judged by its fd. */
-static int check_private(int fd, const char *path, struct err *e)
+/*
+ * Root that looks at the containers of a user (Slurm's daemon does) becomes that user for good.
+ * SECURITY: S1: what the records of a user name is done with no more than the user's rights.
+ */
+static int become_owner(struct ctx *c, const struct stat *st, struct err *e)
+{
+	int r = sys_setgroups(0, NULL);
+
+	if (r == 0)
+		r = sys_setresgid(st->st_gid, st->st_gid, st->st_gid);
+	if (r == 0)
+		r = sys_setresuid(st->st_uid, st->st_uid, st->st_uid);
+	if (r < 0)
+		return err_sys(e, ERR_STA_ROOT, r, "the state root %s: become its owner, uid %u",
+			       c->root, st->st_uid);
+	log_debug("acting as uid %u, who owns %s", st->st_uid, c->root);
+	if (!c->facts_read)
+		return 0;
+	c->facts_read = false;
+	return facts_read(c, e);
+}
+
+/* SECURITY: S1: the directory is ours alone, judged by its fd. @take: or becomes so. */
+static int check_private(struct ctx *c, int fd, bool take, struct err *e)
 {
 	struct stat st;
+	uid_t self = geteuid();
 
 	if (fstat(fd, &st) < 0)
-		return err_sys(e, ERR_STA_ROOT, -errno, "stat %s", path);
-	if (st.st_uid != geteuid())
-		return err_set(e, ERR_STA_ROOT, EPERM, "the state root %s belongs to uid %u", path,
-			       st.st_uid);
+		return err_sys(e, ERR_STA_ROOT, -errno, "stat %s", c->root);
 	if (st.st_mode & 022)
 		return err_set(e, ERR_STA_ROOT, EPERM,
-			       "the state root %s may be written by others (mode %04o)", path,
+			       "the state root %s may be written by others (mode %04o)", c->root,
 			       st.st_mode & 07777);
-	return 0;
+	if (st.st_uid == self)
+		return 0;
+	if (take && self == 0)
+		return become_owner(c, &st, e);
+	return err_set(e, ERR_STA_ROOT, EPERM, "the state root %s belongs to uid %u", c->root,
+		       st.st_uid);
 }
 
 int store_open(struct ctx *c, bool make, struct err *e)
@@ -81,7 +107,7 @@ int store_open(struct ctx *c, bool make, struct err *e)
 		return -ENOENT;
 	if (fd < 0)
 		return err_sys(e, ERR_STA_ROOT, fd, "open the state root %s", c->root);
-	r = check_private(fd, c->root, e);
+	r = check_private(c, fd, !make, e);
 	if (r < 0) {
 		fd_close(&fd);
 		return r;
