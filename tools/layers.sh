@@ -7,7 +7,7 @@ cd "${1:-.}/src"
 layer() {
 	case $1 in
 	base) echo 0 ;; spec | sys) echo 1 ;; plan) echo 2 ;;
-	ns | mount | cgroup | seccomp | cred | net | tune | hook | console | sync) echo 3 ;;
+	ns | mount | cgroup | seccomp | cred | net | tune | hook | console | sync | checkpoint) echo 3 ;;
 	init) echo 4 ;; container | doctor) echo 5 ;; api | audit) echo 6 ;; cmd) echo 7 ;;
 	*) echo "layers: $1 is no room" >&2; exit 1 ;;
 	esac

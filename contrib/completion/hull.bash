@@ -60,6 +60,25 @@ __hull_value() {
 	update:--mem-bw-schema) echo "@nothing" ;;
 	update:--format | update:-f) echo "table json" ;;
 	events:--interval) echo "@nothing" ;;
+	checkpoint:--image-path) echo "@dirs" ;;
+	checkpoint:--work-path) echo "@dirs" ;;
+	checkpoint:--manage-cgroups-mode) echo "soft full strict ignore" ;;
+	checkpoint:--network-lock) echo "iptables nftables skip" ;;
+	checkpoint:--empty-ns) echo "network" ;;
+	checkpoint:--parent-path) echo "@dirs" ;;
+	checkpoint:--page-server) echo "@nothing" ;;
+	checkpoint:--status-fd) echo "@nothing" ;;
+	restore:--image-path) echo "@dirs" ;;
+	restore:--work-path) echo "@dirs" ;;
+	restore:--manage-cgroups-mode) echo "soft full strict ignore" ;;
+	restore:--network-lock) echo "iptables nftables skip" ;;
+	restore:--empty-ns) echo "network" ;;
+	restore:--bundle | restore:-b) echo "@dirs" ;;
+	restore:--config | restore:-f) echo "@files" ;;
+	restore:--console-socket) echo "@files" ;;
+	restore:--pid-file | restore:-p) echo "@files" ;;
+	restore:--lsm-profile) echo "apparmor selinux" ;;
+	restore:--lsm-mount-context) echo "@nothing" ;;
 	top:--interval) echo "@nothing" ;;
 	top:--count) echo "@nothing" ;;
 	top:--sort) echo "cpu memory io pids name" ;;
@@ -83,6 +102,7 @@ __hull_value() {
 	*:--log-level) echo "error warning info debug" ;;
 	*:--cgroup-manager) echo "cgroupfs systemd disabled" ;;
 	*:--rootless) echo "true false auto" ;;
+	*:--criu) echo "@files" ;;
 	*:--public-state-dir) echo "@dirs" ;;
 	*:--trace) echo "@files" ;;
 	*) return 1 ;;
@@ -105,6 +125,7 @@ __hull_operand() {
 	resume:0) echo "@ids" ;;
 	update:0) echo "@ids" ;;
 	events:0) echo "@ids" ;;
+	checkpoint:0) echo "@ids" ;;
 	validate:0) echo "@dirs" ;;
 	plan:0) echo "@dirs" ;;
 	audit:0) echo "@ids" ;;
@@ -130,6 +151,8 @@ __hull_options() {
 	resume) echo "" ;;
 	update) echo "--resources -r --blkio-weight --cpu-period --cpu-quota --cpu-burst --cpu-share --cpu-idle --cpu-rt-period --cpu-rt-runtime --cpuset-cpus --cpuset-mems --memory --memory-reservation --memory-swap --kernel-memory --kernel-memory-tcp --pids-limit --l3-cache-schema --mem-bw-schema --format -f" ;;
 	events) echo "--interval --stats" ;;
+	checkpoint) echo "--image-path --work-path --tcp-established --tcp-close --ext-unix-sk --shell-job --file-locks --manage-cgroups-mode --network-lock --empty-ns --auto-dedup --lazy-pages --leave-running -R --pre-dump -P --parent-path --page-server --status-fd --tcp-skip-in-flight --link-remap" ;;
+	restore) echo "--image-path --work-path --tcp-established --tcp-close --ext-unix-sk --shell-job --file-locks --manage-cgroups-mode --network-lock --empty-ns --auto-dedup --lazy-pages --bundle -b --config -f --console-socket --pid-file -p --lsm-profile --lsm-mount-context --detach -d --keep --no-pivot --no-subreaper" ;;
 	top) echo "--interval --count --sort --format -f" ;;
 	spec) echo "--bundle -b --file -f --rootless" ;;
 	validate) echo "--bundle -b --config --format -f" ;;
@@ -141,7 +164,7 @@ __hull_options() {
 	explain) echo "" ;;
 	version) echo "" ;;
 	help) echo "--format -f" ;;
-	*) echo "--root --log --log-format --log-level --debug --systemd-cgroup -s --cgroup-manager --rootless --public-state-dir --allow-systemd-properties --strict --trace --help -h --version -v" ;;
+	*) echo "--root --log --log-format --log-level --debug --systemd-cgroup -s --cgroup-manager --rootless --criu --public-state-dir --allow-systemd-properties --strict --trace --help -h --version -v" ;;
 	esac
 }
 
@@ -154,7 +177,7 @@ __hull_candidates() {
 	@dirs) compgen -d -- "$2" ;;
 	@ids) compgen -W "$("$3" "${options[@]}" list --quiet 2>/dev/null)" -- "$2" ;;
 	@errors) compgen -W "$("$3" explain 2>/dev/null | grep -o '^HULL-[A-Z]*-[0-9]*')" -- "$2" ;;
-	@verbs) compgen -W "create start run exec state list ps kill stop delete wait pause resume update events top spec validate plan features doctor audit gc explain version help" -- "$2" ;;
+	@verbs) compgen -W "create start run exec state list ps kill stop delete wait pause resume update events checkpoint restore top spec validate plan features doctor audit gc explain version help" -- "$2" ;;
 	@*) ;;
 	*) compgen -W "$1" -- "$2" ;;
 	esac

@@ -54,20 +54,6 @@ int trace_open(int fd)
 	return 0;
 }
 
-int trace_detach(void)
-{
-	struct trace_page copy;
-
-	if (!page)
-		return 0;
-	copy = *page;
-	if (mmap(page, sizeof(*page), PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
-		return -errno;
-	*page = copy;
-	return 0;
-}
-
 struct trace_page *trace_page(void)
 {
 	return page;

@@ -29,11 +29,6 @@ struct trace_page {
  */
 int trace_open(int fd);
 struct trace_page *trace_page(void);
-/*
- * From now on the page is this process's own copy. KERNEL: a mapping holds the open file, and with
- * it a lock of the file, after its last descriptor is closed. mmap(2), flock(2). -errno.
- */
-int trace_detach(void);
 /* Which side this process is; the runtime by default. */
 void trace_set_side(enum trace_side side);
 /* Begin a step. Async-signal-safe, cheap (one clock read), a no-op before trace_open. */

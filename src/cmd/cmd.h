@@ -17,7 +17,7 @@
 struct args {
 	/* global */
 	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless,
-		*public_state_dir, *trace;
+		*public_state_dir, *trace, *criu;
 	bool debug, systemd_cgroup, strict, allow_systemd_properties, help, version;
 	/* verbs */
 	const char *bundle, *config, *pid_file, *console_socket, *pidfd_socket, *preserve_fds,
@@ -31,6 +31,12 @@ struct args {
 			*memory, *memory_reservation, *memory_swap, *kernel_memory,
 			*kernel_memory_tcp, *pids_limit, *l3_cache_schema, *mem_bw_schema;
 	} limits;
+	/* of checkpoint and restore */
+	const char *image_path, *work_path, *parent_path, *page_server, *status_fd,
+		*manage_cgroups_mode, *network_lock, *lsm_profile, *lsm_mount_context;
+	bool leave_running, pre_dump, tcp_established, tcp_close, tcp_skip_in_flight, ext_unix_sk,
+		shell_job, file_locks, lazy_pages, auto_dedup, link_remap;
+	struct strv empty_ns;
 	struct strv env, caps, gids, cgroups;
 	bool no_stop; /* audit */
 	bool detach, keep, no_pivot, no_new_keyring, no_subreaper, force, all, quiet, del, pretty,
@@ -87,6 +93,7 @@ extern const struct cmd cmd_create, cmd_run, cmd_exec, cmd_start, cmd_state, cmd
 	cmd_validate, cmd_plan, cmd_explain, cmd_gc, cmd_update, cmd_events, cmd_version, cmd_help,
 	cmd_top;
 extern const struct cmd cmd_doctor, cmd_audit;
+extern const struct cmd cmd_checkpoint, cmd_restore;
 extern const struct cmd *const cmd_table[];
 extern const size_t cmd_table_n;
 extern const struct opt cmd_global_opts[];

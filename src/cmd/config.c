@@ -10,6 +10,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "checkpoint/checkpoint.h"
 #include "cmd/cmd.h"
 #include "sys/call.h"
 
@@ -50,7 +51,7 @@ static int run_features(struct ctx *c, struct args *a, int *ret_status, struct e
 	(void)a;
 	(void)ret_status;
 	(void)e;
-	return spec_write_features(stdout);
+	return spec_write_features(criu_installed(), stdout);
 }
 
 /* The bundle may stand alone or behind --bundle. */

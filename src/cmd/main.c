@@ -20,11 +20,11 @@
 extern char **environ;
 
 const struct cmd *const cmd_table[] = {
-	&cmd_create,  &cmd_start,    &cmd_run,	  &cmd_exec,   &cmd_state, &cmd_list,
-	&cmd_ps,      &cmd_kill,     &cmd_stop,	  &cmd_delete, &cmd_wait,  &cmd_pause,
-	&cmd_resume,  &cmd_update,   &cmd_events, &cmd_top,    &cmd_spec,  &cmd_validate,
-	&cmd_plan,    &cmd_features, &cmd_doctor, &cmd_audit,  &cmd_gc,	   &cmd_explain,
-	&cmd_version, &cmd_help,
+	&cmd_create, &cmd_start,    &cmd_run,	  &cmd_exec,	   &cmd_state,	 &cmd_list,
+	&cmd_ps,     &cmd_kill,	    &cmd_stop,	  &cmd_delete,	   &cmd_wait,	 &cmd_pause,
+	&cmd_resume, &cmd_update,   &cmd_events,  &cmd_checkpoint, &cmd_restore, &cmd_top,
+	&cmd_spec,   &cmd_validate, &cmd_plan,	  &cmd_features,   &cmd_doctor,	 &cmd_audit,
+	&cmd_gc,     &cmd_explain,  &cmd_version, &cmd_help,
 };
 const size_t cmd_table_n = ARRAY_LEN(cmd_table);
 

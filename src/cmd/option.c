@@ -20,6 +20,7 @@ const struct opt cmd_global_opts[] = {
 	OPT_T("cgroup-manager", 0, cgroup_manager, "MANAGER", "cgroupfs, systemd or disabled"),
 	OPT_T("rootless", 0, rootless, "BOOL",
 	      "accepted for other runtimes' sake: hull looks at its rights"),
+	OPT_T("criu", 0, criu, "PATH", "the program criu, where it is in no usual directory"),
 	OPT_T("public-state-dir", 0, public_state_dir, "DIR",
 	      "where state.json of each container can be read by everybody; empty: nowhere"),
 	OPT_F("allow-systemd-properties", 0, allow_systemd_properties,

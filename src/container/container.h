@@ -113,7 +113,7 @@ struct entry {
 int store_check_id(const char *id, struct err *e);
 /*
  * Open (and with @make, create 0700) the root; SECURITY: S1: owner, mode and type are proved.
- * -ENOENT without @make.
+ * -ENOENT without @make. Without it root becomes the owner of a user's root, for good.
  */
 int store_open(struct ctx *c, bool make, struct err *e);
 int store_claim(struct ctx *c, const char *id, struct entry *ret, struct err *e); /* mkdir + lock */
@@ -187,6 +187,26 @@ struct create_options {
 	bool run, detach, keep; /* hull run */
 	bool delete_on_exit;	/* S-21 */
 };
+/* checkpoint and restore: what both tell CRIU. NULL, 0, false: not given. */
+struct checkpoint_options {
+	const char *id;		 /* of checkpoint */
+	const char *criu;	 /* the program; NULL: in the usual directories */
+	const char *image_path;	 /* NULL: "checkpoint" in the current directory */
+	const char *work_path;	 /* logs; NULL: as image_path */
+	const char *parent_path; /* relative to image_path */
+	const char *page_server; /* ADDRESS:PORT */
+	const char *status_fd;	 /* a number */
+	const char *manage_cgroups_mode, *network_lock;
+	const char *lsm_profile, *lsm_mount_context;
+	struct strv empty_ns;
+	bool leave_running, pre_dump, tcp_established, tcp_close, tcp_skip_in_flight, ext_unix_sk,
+		shell_job, file_locks, lazy_pages, auto_dedup, link_remap;
+};
+/* Write the container to images and, unless leave_running or pre_dump, end it. */
+int container_checkpoint(struct ctx *c, const struct checkpoint_options *o, struct err *e);
+/* Make container @o->id from images, in the bundle's config; then as container_run. */
+int container_restore(struct ctx *c, const struct create_options *o,
+		      const struct checkpoint_options *images, int *ret_status, struct err *e);
 int container_create(struct ctx *c, const struct create_options *o, struct err *e);
 int container_run(struct ctx *c, const struct create_options *o, int *ret_status, struct err *e);
 int container_start(struct ctx *c, const char *id, const char *process_file, struct err *e);

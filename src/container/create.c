@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "console/console.h"
+#include "container/carry.h"
 #include "container/spawn.h"
 #include "sys/call.h"
 #include "sys/pidfd.h"
@@ -337,10 +338,32 @@ static int run_foreground(struct ctx *c, struct spawn *sp, int *ret_status, stru
 	return 0;
 }
 
+/* The program runs: wait for its end, then delete the container or keep how it ended. */
+static int attend(struct ctx *c, struct spawn *sp, int *ret_status, struct err *e)
+{
+	struct err second = { 0 };
+	int r;
+
+	trace_step("relay");
+	/* Others may pause, kill or exec meanwhile. */
+	store_unlock(&sp->s.en);
+	r = run_foreground(c, sp, ret_status, e);
+	fd_close(&sp->pidfd);
+	if (sp->o->keep && r == 0) {
+		r = exit_record_write(&sp->s, *ret_status, e);
+		r = r < 0 ? r : status_publish(c, &sp->s.rec, STATUS_STOPPED, e);
+	} else if (store_lock(&sp->s.en, io_now() + LOCK_DEADLINE, &second) == 0) {
+		sp->s.rec.pid = 0;
+		r = r < 0 ? r : container_destroy(c, &sp->s, true, true, e);
+	} else {
+		err_drop(&second, "somebody else deleted it meanwhile");
+	}
+	return r;
+}
+
 int container_run(struct ctx *c, const struct create_options *o, int *ret_status, struct err *e)
 {
 	_cleanup_fd_ int notify = -1;
-	struct err second = { 0 };
 	struct spawn sp;
 	int r;
 
@@ -356,29 +379,35 @@ int container_run(struct ctx *c, const struct create_options *o, int *ret_status
 	if (r == 0)
 		r = sp.started ? spawn_await_exec(c, &sp.s, sp.chan, sp.pidfd, 0, e)
 			       : spawn_start(c, &sp.s, sp.chan, sp.pidfd, 0, -1, e);
-	if (r == 0) {
-		/* init's lock, which says that it waits, is gone with execve but for our mapping */
-		r = trace_detach();
-		r = r < 0 ? err_sys(e, ERR_GEN_SYS, r, "let go of the flight recorder") : 0;
-	}
 	if (r == 0)
 		r = started(c, &sp.s, sp.pidfd, notify, e);
-	if (r == 0 && !o->detach) {
-		trace_step("relay");
-		/* Others may pause, kill or exec meanwhile. */
-		store_unlock(&sp.s.en);
-		r = run_foreground(c, &sp, ret_status, e);
-		fd_close(&sp.pidfd);
-		if (o->keep && r == 0) {
-			r = exit_record_write(&sp.s, *ret_status, e);
-			r = r < 0 ? r : status_publish(c, &sp.s.rec, STATUS_STOPPED, e);
-		} else if (store_lock(&sp.s.en, io_now() + LOCK_DEADLINE, &second) == 0) {
-			sp.s.rec.pid = 0;
-			r = r < 0 ? r : container_destroy(c, &sp.s, true, true, e);
-		} else {
-			err_drop(&second, "somebody else deleted it meanwhile");
-		}
-	}
+	if (r == 0 && !o->detach)
+		r = attend(c, &sp, ret_status, e);
+	if (r < 0)
+		spawn_undo(&sp, e);
+out:
+	spawn_close(&sp);
+	return r;
+}
+
+int container_restore(struct ctx *c, const struct create_options *o,
+		      const struct checkpoint_options *images, int *ret_status, struct err *e)
+{
+	struct spawn sp;
+	int r;
+
+	*ret_status = 0;
+	r = store_check_id(o->id, e);
+	if (r == 0)
+		r = carry_allowed(c, "restore", e);
+	if (r < 0)
+		return r;
+	r = spawn_restore(&sp, c, o, images, e);
+	if (r < 0)
+		goto out;
+	r = started(c, &sp.s, sp.pidfd, -1, e);
+	if (r == 0 && !o->detach)
+		r = attend(c, &sp, ret_status, e);
 	if (r < 0)
 		spawn_undo(&sp, e);
 out:

@@ -22,6 +22,7 @@
 #include "base/str.h"
 #include "base/trace.h"
 #include "console/console.h"
+#include "container/restore.h"
 #include "hook/hook.h"
 #include "net/net.h"
 #include "sys/call.h"
@@ -178,15 +179,21 @@ static int step_trace(struct spawn *sp, struct err *e)
 {
 	struct trace_page *before = trace_page();
 	struct trace_page saved = { 0 };
+	_cleanup_fd_ int mapped = -1;
 	int r;
 
 	if (before)
 		saved = *before;
-	sp->trace_fd =
-		sys_openat(sp->s.en.dir, "trace", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-	if (sp->trace_fd < 0)
-		return err_sys(e, ERR_STA_WRITE, sp->trace_fd, "make the flight recorder");
-	r = trace_open(sp->trace_fd);
+	mapped = sys_openat(sp->s.en.dir, "trace", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	if (mapped < 0)
+		return err_sys(e, ERR_STA_WRITE, mapped, "make the flight recorder");
+	r = trace_open(mapped);
+	/* KERNEL: a mapping keeps the open file, and with it its lock: of a `run` in the foreground
+	 * as long as it waits. So another open file has the lock. flock(2), mmap(2) */
+	if (r == 0) {
+		sp->trace_fd = sys_openat(sp->s.en.dir, "trace", O_RDONLY | O_NOFOLLOW, 0);
+		r = sp->trace_fd < 0 ? sp->trace_fd : 0;
+	}
 	while (r == 0 && flock(sp->trace_fd, LOCK_EX | LOCK_NB) < 0)
 		r = errno == EINTR ? 0 : -errno;
 	if (r < 0)
@@ -397,7 +404,7 @@ static int step_close_inherited(struct spawn *sp, struct err *e)
 	return 0;
 }
 
-static void close_doors(struct spawn *sp)
+void spawn_close_doors(struct spawn *sp)
 {
 	for (size_t i = 0; i < ARRAY_LEN(sp->doors); i++)
 		fd_close(&sp->doors[i]);
@@ -461,7 +468,7 @@ static int step_clone(struct spawn *sp, struct err *e)
 	if (rec->cgroup.v2_placed)
 		cgroup_settle(&rec->cgroup);
 	fd_close(&sp->init_chan);
-	close_doors(sp);
+	spawn_close_doors(sp);
 	fd_close(&sp->start_sock);
 	fd_close(&sp->trace_fd); /* init alone holds the lock now */
 	return 0;
@@ -543,144 +550,23 @@ const struct spawn_step spawn_steps[] = {
 };
 const size_t spawn_n_steps = ARRAY_LEN(spawn_steps);
 
-int spawn_block_signals(sigset_t *ret_mask, int *ret, struct err *e)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &set, ret_mask);
-	*ret = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return *ret < 0 ? err_sys(e, ERR_GEN_SYS, -errno, "signalfd") : 0;
-}
-
-void spawn_log_init(void)
-{
-	const struct trace_page *p = trace_page();
-
-	if (!log_enabled(LOG_LEVEL_DEBUG) || !p)
-		return;
-	for (uint32_t i = 0; i < MIN(p->n[TRACE_INIT], (uint32_t)TRACE_MAX); i++)
-		log_debug("init: step %.*s", TRACE_NAME, p->rec[TRACE_INIT][i].name);
-}
-
-int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, struct err *e)
-{
-	int r;
-
-	*sp = (struct spawn){ .c = c, .o = o };
-	sp->s = (struct subject){ .en.dir = -1,
-				  .st = { .pidfd = -1, .corpse = -1 },
-				  .rec.cgroup.v2_fd = -1 };
-	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock =
-		sp->pidfd_sock = -1;
-	sp->userns_fd = sp->pidfd = sp->master = sp->signals = sp->draft.fd = sp->ahead.netns =
-		sp->proc.fd = -1;
-	ns_fds_init(&sp->ns);
-	memset(sp->doors, 0xff, sizeof(sp->doors)); /* -1 */
-	if (!trace_page() && trace_open(-1) < 0)
-		log_debug("no memory for the flight recorder");
-	sp->seals = init_can_seal();
-	if (!sp->seals) {
-		trace_step("seal");
-		r = init_reexec_sealed(c->argv, c->env, e);
-		if (r < 0)
-			return err_step(e, r, "seal");
-	}
-	r = spawn_block_signals(&sp->mask, &sp->signals, e);
-	if (r < 0)
-		return r;
-	if (sp->seals)
-		ahead_begin(&sp->ahead, true);
-	trace_step("read-config");
-	r = blueprint_make(c, o, &sp->bp, e);
-	for (size_t i = 0; r >= 0 && i < sp->bp.plan.n_warnings; i++)
-		log_warn("%s", sp->bp.plan.warnings[i]);
-	for (size_t i = 0; r >= 0 && i < sp->bp.plan.n_remarks; i++)
-		log_info("%s", sp->bp.plan.remarks[i]);
-	for (size_t i = 0; r >= 0 && i < spawn_n_steps; i++) {
-		trace_step(spawn_steps[i].name);
-		log_debug("step %s", spawn_steps[i].name);
-		r = spawn_steps[i].run(sp, e);
-		/* what init says about itself has init's own step */
-		if (r < 0)
-			err_step(e, r, spawn_steps[i].name);
-	}
-	spawn_log_init();
-	if (r < 0)
-		spawn_undo(sp, e);
-	else
-		net_move_keep(&sp->net);
-	return r;
-}
-
-/* All descriptors that only a start needs. */
-static void release(struct spawn *sp)
-{
-	fd_close(&sp->chan);
-	fd_close(&sp->init_chan);
-	fd_close(&sp->trace_fd);
-	fd_close(&sp->start_sock);
-	fd_close(&sp->console_sock);
-	fd_close(&sp->pidfd_sock);
-	close_doors(sp);
-	fd_close(&sp->userns_fd);
-	fd_close(&sp->pidfd);
-	fd_close(&sp->master);
-	fd_close(&sp->draft.fd);
-	proc_close(&sp->proc);
-	ahead_end(&sp->ahead);
-	fd_close(&sp->ahead.netns);
-	ns_close(&sp->ns);
-	if (sp->sources_open)
-		mount_sources_close(&sp->sources);
-	sp->sources_open = false;
-}
-
-void spawn_undo(struct spawn *sp, struct err *e)
-{
-	struct err second = { 0 };
-	struct signalfd_siginfo si;
-	siginfo_t end;
-	bool hooks = e->id >= ERR_HOK_EXEC && e->id <= ERR_HOK_TIMEOUT;
-
-	/*
-	 * The signal that ended the command has done its work: it must not end the way back or the
-	 * message too.
-	 */
-	while (sp->signals >= 0 && read(sp->signals, &si, sizeof(si)) == sizeof(si))
-		;
-	if (sp->pidfd >= 0) {
-		sys_pidfd_send_signal(sp->pidfd, SIGKILL);
-		pidfd_reap(sp->pidfd, &end);
-		if (sp->bp.plan.ns.forks)
-			spawn_undo_fork(sp->chan);
-	}
-	if (sp->sources_open)
-		mount_sources_undo(&sp->sources);
-	net_move_undo(&sp->net); /* before their namespace ends, which takes virtual ones along */
-	/* what failed may have been the next descriptor: the way back needs some (faults R3) */
-	release(sp);
-	if (!sp->claimed)
-		return;
-	sp->s.rec.pid = 0;
-	if (container_destroy(sp->c, &sp->s, true, hooks, &second) < 0) {
-		char line[512];
-
-		err_format(&second, line, sizeof(line));
-		log_warn("cleaning up after the failure: %s", line);
-	}
-	sp->claimed = false;
-}
-
-void spawn_close(struct spawn *sp)
-{
-	release(sp);
-	if (sp->signals >= 0)
-		sigprocmask(SIG_SETMASK, &sp->mask, NULL);
-	fd_close(&sp->signals);
-	subject_close(&sp->s);
-}
+/* A restore: CRIU makes the processes and their mounts, all around them is made as by create. */
+const struct spawn_step spawn_restore_steps[] = {
+	{ "open-images", restore_open },
+	{ "claim", step_claim },
+	{ "intent", step_intent },
+	{ "flight-recorder", step_trace },
+	{ "open-namespaces", step_namespaces },
+	{ "open-sources", step_sources },
+	{ "console-socket", step_console },
+	{ "cgroup", step_cgroup },
+	{ "devices", step_devices },
+	{ "rdt", step_rdt },
+	{ "close-inherited", step_close_inherited },
+	{ "criu", restore_begin },
+	{ "publish", step_publish },
+	{ "config-copy", step_config_copy },
+	{ "restore", restore_serve },
+	{ "record", step_record },
+};
+const size_t spawn_n_restore_steps = ARRAY_LEN(spawn_restore_steps);

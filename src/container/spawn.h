@@ -42,6 +42,8 @@ struct spawn {
 	bool claimed, sources_open;
 	bool started; /* START was said ahead */
 	bool seals;   /* moves its image; if not, it runs from a sealed copy */
+	const struct checkpoint_options *images; /* of a restore; NULL: create or run */
+	struct restore *restore;		 /* restore.c */
 };
 
 struct spawn_step {
@@ -50,12 +52,19 @@ struct spawn_step {
 };
 extern const struct spawn_step spawn_steps[];
 extern const size_t spawn_n_steps;
+extern const struct spawn_step spawn_restore_steps[];
+extern const size_t spawn_n_restore_steps;
+/* The doors of the cgroup: cgroup_doors_open. */
+void spawn_close_doors(struct spawn *sp);
 
 /*
  * Run all steps. On error everything is undone, poststop hooks included when a hook had run
  * (runtime.md#lifecycle).
  */
 int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, struct err *e);
+/* The same from images: the container runs then. */
+int spawn_restore(struct spawn *sp, struct ctx *c, const struct create_options *o,
+		  const struct checkpoint_options *images, struct err *e);
 /* Debug lines of the steps that init took, from the flight recorder. */
 void spawn_log_init(void);
 /* serve.c: note who init is, set what only the runtime may; answer init until it is READY. */

@@ -4,6 +4,7 @@
  * the contract (rules M6, C2, C4); each function above it is one step.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -193,6 +194,26 @@ static int step_mounts(struct init *in, struct err *e)
 static int step_devices(struct init *in, struct err *e)
 {
 	return mount_devices(&in->tree, e);
+}
+
+/*
+ * Streams on the host's /dev/null move to the container's own, so that nothing open leads to a
+ * mount of the host (and CRIU finds the file where its name says). SECURITY: only what hull made.
+ */
+static int step_null_streams(struct init *in, struct err *e)
+{
+	_cleanup_fd_ int null = -1;
+
+	(void)e;
+	for (int fd = 0; in->tree.dev_own && fd <= 2; fd++) {
+		if (!path_is_device(fd, S_IFCHR, 1, 3))
+			continue;
+		if (null < 0)
+			null = sys_openat(in->tree.dev.fd, "null", O_RDWR | O_NOFOLLOW, 0);
+		if (null < 0 || dup2(null, fd) < 0)
+			break; /* the stream works as it is */
+	}
+	return 0;
 }
 
 static int step_runtime_hooks(struct init *in, struct err *e)
@@ -469,6 +490,7 @@ const struct init_step init_steps[] = {
 	{ "root-attach", STAGE_ROOTFS, step_root_attach },
 	{ "mounts", STAGE_ROOTFS, step_mounts },
 	{ "devices", STAGE_ROOTFS, step_devices },
+	{ "null-streams", STAGE_ROOTFS, step_null_streams },
 	{ "runtime-hooks", STAGE_HOOKS, step_runtime_hooks },
 	{ "create-container-hooks", STAGE_HOOKS, step_create_container_hooks },
 	{ "verify-mounts", STAGE_HOOKS, step_verify_mounts },

@@ -132,6 +132,13 @@ int mount_console(struct mount_tree *t, int pty_slave, struct err *e);
 int mount_root_finish(struct mount_tree *t, struct err *e);
 void mount_tree_close(struct mount_tree *t);
 
+/*
+ * In the mount namespace of a container that was made by another program (CRIU): add the
+ * attributes that the plan has for its mounts, masks and root where they are missing. What is not
+ * mounted any more is passed over. ERR_MNT_ATTR with the pointer.
+ */
+int mount_confine_again(const struct plan *p, struct err *e);
+
 /* Undo for a container without a mount namespace: detach the rootfs clone at @path whose unique
  * mount id is @mnt_id. */
 int mount_host_detach(const char *path, uint64_t mnt_id, struct err *e);

@@ -25,6 +25,7 @@ enum {
 /* FEAT-16: every annotation of a config that changes what hull does. A dot at the end makes a
  * prefix. */
 static const char *const unsafe[] = {
+	"org.criu.config",
 	"org.opencontainers.image.stopSignal",
 	"org.systemd.property.",
 	"run.hull.landlock",
@@ -112,7 +113,7 @@ static void write_linux(struct jw *w)
 	jw_end(w);
 }
 
-int spec_write_features(FILE *out)
+int spec_write_features(bool checkpoint, FILE *out)
 {
 	struct arena a;
 	struct jw w;
@@ -130,6 +131,8 @@ int spec_write_features(FILE *out)
 	jw_string(&w, "run.hull.version", HULL_VERSION);
 	/* doc/decisions.md: what becomes of device rules where the kernel takes no filter */
 	jw_string(&w, "run.hull.deviceRules.unprivileged", "not-enforced");
+	/* the name that clients know */
+	jw_string(&w, "org.opencontainers.runc.checkpoint.enabled", checkpoint ? "true" : "false");
 	jw_end(&w);
 	jw_strings(&w, "potentiallyUnsafeConfigAnnotations", unsafe, ARRAY_LEN(unsafe));
 	jw_end(&w);

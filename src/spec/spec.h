@@ -69,6 +69,6 @@ int spec_validate(const struct spec *s, struct err *e);
 int spec_write_template(FILE *out, bool rootless, uid_t uid, gid_t gid);
 
 /* features.md: printed from the same tables. */
-int spec_write_features(FILE *out);
+int spec_write_features(bool checkpoint, FILE *out);
 
 #endif

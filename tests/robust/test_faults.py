@@ -270,6 +270,26 @@ def closed_stdout(h):
     h.delete(name)
 
 
+@test("S1: root on the state root of a user acts as that user: what a record names is done with the user's rights")
+def other_owner(h):
+    root, said = h.path("of-user"), h.path("said")
+    os.mkdir(said)
+    os.chmod(said, 0o777)
+
+    def change(config):
+        config["hooks"] = {"poststop": [{"path": "/bin/sh", "args": ["sh", "-c", f"id -u > {said}/uid"]}]}
+    path, name = h.bundle("true", change=change)
+    h.hull("--cgroup-manager", "disabled", "--public-state-dir=", "run", "--keep", "--bundle", path, name, root=root).ok()
+    call("chown", "-R", "65534:65534", root).ok()
+    for d in (h.box, os.path.dirname(h.box)):
+        os.chmod(d, 0o755)
+    eq(h.state(name, root=root)["status"], "stopped", "status")
+    h.hull("delete", name, root=root).ok()
+    with open(said + "/uid", encoding="ascii") as f:
+        eq(f.read(), "65534\n", "who ran the hook")
+    eq(os.listdir(root), [], "left")
+
+
 @test("S1: a state root of somebody else, behind a link, writable by others, or no directory is refused")
 def hostile_root(h):
     def other(root):
@@ -295,8 +315,9 @@ def hostile_root(h):
         root = h.path("hostile-" + make.__name__)
         make(root)
         path, name = h.bundle()
-        for command in (("create", "--bundle", path, name), ("run", "--bundle", path, name), ("list",), ("state", name),
-                        ("delete", "--force", name)):
+        looking = (("list",), ("state", name), ("delete", "--force", name))
+        for command in (("create", "--bundle", path, name), ("run", "--bundle", path, name),
+                        *(looking if make != other else ())):
             h.error_line(h.hull(*command, root=root), "state root", root)
         eq(os.listdir(root) if os.path.isdir(root) else [], [], make.__name__)
         h.nothing_left(name, root=root)

@@ -90,8 +90,8 @@ static char *written(bool features, bool rootless)
 	size_t n = 0;
 	FILE *f = open_memstream(&text, &n);
 
-	if (!f ||
-	    (features ? spec_write_features(f) : spec_write_template(f, rootless, 1000, 1001)) < 0)
+	if (!f || (features ? spec_write_features(true, f)
+			    : spec_write_template(f, rootless, 1000, 1001)) < 0)
 		return NULL;
 	fclose(f);
 	copy = arena_memdup(&arena, text, n);
