@@ -64,10 +64,10 @@ int spawn_start_ahead(struct spawn *sp, struct err *e)
 	const struct spec_hooks *h = &sp->bp.spec.hooks;
 	const struct spec_process *p = &sp->bp.spec.process;
 
-	if (!o->run || in->place || sp->bp.plan.process.terminal || h->n[HOOK_PRESTART] ||
-	    h->n[HOOK_CREATE_RUNTIME] || sp->bp.plan.ns.created & CLONE_NEWUSER ||
-	    sp->bp.plan.ns.forks || p->scheduler.set || o->pidfd_socket || o->pid_file ||
-	    sp->s.rec.notify)
+	if (!o->run || in->place || sp->bp.plan.cgroup.leaf || sp->bp.plan.process.terminal ||
+	    h->n[HOOK_PRESTART] || h->n[HOOK_CREATE_RUNTIME] ||
+	    sp->bp.plan.ns.created & CLONE_NEWUSER || sp->bp.plan.ns.forks || p->scheduler.set ||
+	    o->pidfd_socket || o->pid_file || sp->s.rec.notify)
 		return 0;
 	return sync_send_ahead(sp->chan, SYNC_START, -1, &sp->started, e);
 }
@@ -124,9 +124,6 @@ static int serve_place(struct spawn *sp, struct sync_msg *m, struct err *e)
 	(void)m;
 	if (rec->cgroup.manager == CGROUP_SYSTEMD) /* a scope is made for a process that exists */
 		r = rec->cgroup.ops->join(&rec->cgroup, sp->pid, e);
-	/* the container's cgroup namespace, if it is new, has the group above as its root by now */
-	if (r == 0 && sp->bp.plan.cgroup.leaf)
-		r = cgroup_leaf_enter(&rec->cgroup, sp->bp.plan.cgroup.leaf, sp->pid, e);
 	if (r == 0 && os->rdt.set)
 		r = tune_rdt_join(&rec->rdt, sp->pid, e);
 	if (r == 0 && os->n_net_devices) {

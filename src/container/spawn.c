@@ -376,7 +376,6 @@ static void prepare_init(struct spawn *sp)
 	arena_init(&in->arena);
 	/* The runtime has to act on the pid before init goes on. */
 	in->place = p->os->n_net_devices || p->os->rdt.set;
-	in->place |= p->cgroup.leaf != NULL;
 	in->place |= rec->cgroup.manager == CGROUP_SYSTEMD &&
 		     (rec->cgroup.layout != HOST_CGROUP_V2 || rec->cgroup.v2_no_clone);
 	in->loopback = p->loopback_up;
@@ -495,6 +494,17 @@ static int step_devices(struct spawn *sp, struct err *e)
 	return cgroup_devices(&sp->s.rec.cgroup, &sp->bp.plan.cgroup, e);
 }
 
+/*
+ * Init waits for its start: its cgroup namespace, if that is new, has the group above as its root,
+ * as clients of crun expect.
+ */
+static int step_leaf(struct spawn *sp, struct err *e)
+{
+	const char *leaf = sp->bp.plan.cgroup.leaf;
+
+	return leaf ? cgroup_leaf_enter(&sp->s.rec.cgroup, leaf, sp->pid, e) : 0;
+}
+
 static int step_scheduler(struct spawn *sp, struct err *e)
 {
 	const struct spec_process *p = &sp->bp.spec.process;
@@ -545,6 +555,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "draft-record", step_draft },
 	{ "start-ahead", spawn_start_ahead },
 	{ "serve", spawn_serve },
+	{ "leaf", step_leaf },
 	{ "scheduler", step_scheduler },
 	{ "record", step_record },
 };
