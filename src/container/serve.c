@@ -104,8 +104,11 @@ static int serve_forked(struct spawn *sp, struct sync_msg *m, struct err *e)
 	pid_t pid = spawn_pid_of(m->fd);
 	int r;
 
-	if (pid <= 0)
-		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "the next init has no pid");
+	/* SECURITY: X8: only where the plan has a fork; another process is never taken for init. */
+	if (pid <= 0 || !sp->bp.plan.ns.forks)
+		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"",
+			       sync_name(m->kind));
+	sp->forked = true;
 	r = pidfd_reap(sp->pidfd, &end);
 	if (r < 0)
 		return err_sys(e, ERR_PRO_DIED, r, "reap the intermediate process");
@@ -316,11 +319,13 @@ static int explain_memory(struct spawn *sp, int r, struct err *e)
 	return err_at(e, r, "/linux/resources/memory/limit");
 }
 
+/* What comes of a fork may be READY before the intermediate has said that there was one. */
 int spawn_serve(struct spawn *sp, struct err *e)
 {
+	bool ready = false;
 	unsigned seen = 0;
 
-	for (;;) {
+	while (!ready || sp->forked != sp->bp.plan.ns.forks) {
 		struct sync_msg m;
 		int r = spawn_wait(sp->chan, sp->signals, true, e);
 
@@ -330,10 +335,13 @@ int spawn_serve(struct spawn *sp, struct err *e)
 			return r;
 		if (r == 0)
 			return explain_memory(sp, spawn_died(&sp->s, sp->pidfd, e), e);
-		if (m.kind == SYNC_READY)
-			return 0;
+		if (m.kind == SYNC_READY) {
+			ready = true;
+			continue;
+		}
 		r = serve_one(sp, &m, &seen, e);
 		if (r < 0)
 			return r;
 	}
+	return 0;
 }

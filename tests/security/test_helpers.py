@@ -215,8 +215,7 @@ def test_hooks_run_where_the_spec_says(ctr):
 
 @threat("M6")
 def test_every_row_has_its_test():
-    """The table, the tests, the proofs and the page that is printed from them agree."""
+    """The table and the tests agree, and what the table says is tested elsewhere is."""
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    for words in (["tools/security-doc", "--check"], ["tests/security/prove", "--check"]):
-        done = subprocess.run([os.path.join(root, words[0]), *words[1:]], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run([root + "/tools/security-doc", "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
