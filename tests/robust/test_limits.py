@@ -126,23 +126,6 @@ def little_memory(h):
         h.nothing_left(name)
 
 
-@test("R6: no more mounts: a plain error, nothing left")
-def no_mounts(h):
-    limit = "/proc/sys/fs/mount-max"
-    need(writable(limit), f"{limit} cannot be written")
-    with open(limit, encoding="ascii") as f:
-        before = f.read()
-    path, name = h.bundle("true")
-    try:
-        with open(limit, "w", encoding="ascii") as f:
-            f.write("10")
-        has(h.error_line(h.hull("run", "--bundle", path, name)), "o space left")
-    finally:
-        with open(limit, "w", encoding="ascii") as f:
-            f.write(before)
-    h.nothing_left(name)
-
-
 @test("P1: another process has the pid of an init that ended: stopped, and the stranger is left alone")
 def pid_reused(h):
     last = "/proc/sys/kernel/ns_last_pid"
