@@ -48,6 +48,7 @@ LAYERS = (
     Layer("vm-conform-systemd", "the specification, systemd as manager",
           "tests/conform/run --root-args=--systemd-cgroup --runtime HULL PROBE FILES"),
     Layer("vm-conform", "the specification, cgroupfs on pure v2, AppArmor", "tests/conform/run --runtime HULL PROBE FILES"),
+    Layer("vm-checkpoint", "checkpoint and restore through CRIU", "tests/checkpoint/run --runtime HULL"),
     Layer("vm-user-systemd", "systemd as manager, a user", "tests/systemd/run HULL", user=True),
     Layer("vm-user-controllers", "every delegated controller, a user", "tests/vm/controllers --runtime HULL", user=True),
     Layer("vm-user-matrix", "manager and verb: v2, a user", "tests/vm/matrix --runtime HULL", user=True),
