@@ -7,7 +7,7 @@ import shutil
 import subprocess
 
 import desk as room
-from tap import ROOT, call, test
+from tap import ROOT, Skip, call, test
 
 
 def run(desk, example):
@@ -25,6 +25,9 @@ def run(desk, example):
 def add(example):
     @test(f"example: {example['file']}:{example['line']}: {example['title']}")
     def one(desk):
+        if example["elsewhere"]:
+            assert os.path.exists(os.path.join(ROOT, example["elsewhere"])), f"{example['elsewhere']} is not there"
+            raise Skip(f"tested by {example['elsewhere']}")
         for path in ("/srv/batch", "/srv/wrong"):
             shutil.rmtree(path, ignore_errors=True)
         try:
