@@ -377,8 +377,7 @@ int container_run(struct ctx *c, const struct create_options *o, int *ret_status
 	trace_step("start");
 	r = notify_listen(&sp.s, &notify, e);
 	if (r == 0)
-		r = sp.started ? spawn_await_exec(c, &sp.s, sp.chan, sp.pidfd, 0, e)
-			       : spawn_start(c, &sp.s, sp.chan, sp.pidfd, 0, -1, e);
+		r = spawn_start(c, &sp.s, sp.chan, sp.pidfd, 0, -1, e);
 	if (r == 0)
 		r = started(c, &sp.s, sp.pidfd, notify, e);
 	if (r == 0 && !o->detach)

@@ -326,7 +326,7 @@ static int step_adjust(struct exec *x, struct err *e)
 	return x->init.fork ? 0 : adjust(x, e);
 }
 
-/* As for run: START ahead of READY where nothing else has to be said or done in between. */
+/* START ahead of READY where nothing else has to be said or done in between. */
 static int step_start_ahead(struct exec *x, struct err *e)
 {
 	const struct spec_process *p = &x->spec.process;

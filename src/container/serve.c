@@ -53,25 +53,6 @@ int spawn_adjust(struct spawn *sp, struct err *e)
 	return r < 0 ? r : adjust_oom(sp, e);
 }
 
-/*
- * A run need not wait for READY to say START, when nothing else has to be said or done in between:
- * init finds it when it comes so far.
- */
-int spawn_start_ahead(struct spawn *sp, struct err *e)
-{
-	const struct create_options *o = sp->o;
-	const struct init *in = &sp->init;
-	const struct spec_hooks *h = &sp->bp.spec.hooks;
-	const struct spec_process *p = &sp->bp.spec.process;
-
-	if (!o->run || in->place || sp->bp.plan.cgroup.leaf || sp->bp.plan.process.terminal ||
-	    h->n[HOOK_PRESTART] || h->n[HOOK_CREATE_RUNTIME] ||
-	    sp->bp.plan.ns.created & CLONE_NEWUSER || sp->bp.plan.ns.forks || p->scheduler.set ||
-	    o->pidfd_socket || o->pid_file || sp->s.rec.notify)
-		return 0;
-	return sync_send_ahead(sp->chan, SYNC_START, -1, &sp->started, e);
-}
-
 static int serve_idmap(struct spawn *sp, struct sync_msg *m, struct err *e)
 {
 	int r = ns_write_idmaps(&sp->bp.plan.ids, sp->pid, e);

@@ -553,7 +553,6 @@ const struct spawn_step spawn_steps[] = {
 	{ "publish", step_publish },
 	{ "config-copy", step_config_copy },
 	{ "draft-record", step_draft },
-	{ "start-ahead", spawn_start_ahead },
 	{ "serve", spawn_serve },
 	{ "leaf", step_leaf },
 	{ "scheduler", step_scheduler },

@@ -40,9 +40,8 @@ struct spawn {
 	struct mount_hierarchy *hierarchies;
 	size_t n_hierarchies;
 	bool claimed, sources_open;
-	bool forked;  /* the init that is recorded is a child of the first */
-	bool started; /* START was said ahead */
-	bool seals;   /* moves its image; if not, it runs from a sealed copy */
+	bool forked; /* the init that is recorded is a child of the first */
+	bool seals;  /* moves its image; if not, it runs from a sealed copy */
 	const struct checkpoint_options *images; /* of a restore; NULL: create or run */
 	struct restore *restore;		 /* restore.c */
 };
@@ -70,7 +69,6 @@ int spawn_restore(struct spawn *sp, struct ctx *c, const struct create_options *
 void spawn_log_init(void);
 /* serve.c: note who init is, set what only the runtime may; answer init until it is READY. */
 int spawn_adjust(struct spawn *sp, struct err *e);
-int spawn_start_ahead(struct spawn *sp, struct err *e);
 int spawn_serve(struct spawn *sp, struct err *e);
 /*
  * The intermediate process is gone and has or has not forked: kill and reap whom it forked. @chan:
