@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/str.h"
@@ -23,6 +25,51 @@ static int open_fs(int *fs, struct err *e)
 	if (*fs < 0)
 		*fs = mnt_new_simple("tmpfs", "hull-nodes", "mode=0755", 0, e);
 	return MIN(*fs, 0);
+}
+
+/* In a process and a mount namespace of its own: errno, or 0 and the clone is descriptor @place. */
+static int clone_attached(int fs, const char *name, int place)
+{
+	struct mount_attr own = { .propagation = MS_PRIVATE };
+	int r = sys_mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &own);
+
+	if (r == 0)
+		r = sys_move_mount(fs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
+	if (r == 0)
+		r = mnt_clone(fs, name, false, true);
+	if (r >= 0) {
+		int clone = r;
+
+		r = dup3(clone, place, O_CLOEXEC) < 0 ? -errno : 0;
+		(void)close(clone);
+	}
+	return -r;
+}
+
+/*
+ * KERNEL: part of a file system that is mounted nowhere can be cloned. Since 6.15. Before, it
+ * must be mounted in the caller's namespace: that of a child, which shares the descriptors and
+ * then is gone, and @fs with it. open_tree(2).
+ */
+static int clone_by_child(int fs, const char *name)
+{
+	struct clone_args args = { .flags = CLONE_NEWNS | CLONE_FILES };
+	_cleanup_fd_ int place = fcntl(fs, F_DUPFD_CLOEXEC, 3);
+	int status, pid;
+
+	if (place < 0)
+		return -errno;
+	pid = sys_clone3(&args);
+	if (pid == 0)
+		_exit(clone_attached(fs, name, place));
+	if (pid < 0)
+		return pid;
+	while (waitpid(pid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (!WIFEXITED(status))
+		return -ECHILD;
+	return WEXITSTATUS(status) ? -WEXITSTATUS(status) : fd_take(&place);
 }
 
 int mnt_node(const struct plan_device *d, size_t i, int *fs, int *ret, struct err *e)
@@ -44,6 +91,10 @@ int mnt_node(const struct plan_device *d, size_t i, int *fs, int *ret, struct er
 	if (r < 0)
 		return err_sys(e, ERR_DEV_NODE, r, "owner of %s", d->path);
 	r = mnt_clone(*fs, name, false, true);
+	if (r == -EINVAL) {
+		r = clone_by_child(*fs, name);
+		fd_close(fs);
+	}
 	if (r < 0)
 		return err_sys(e, ERR_DEV_NODE, r, "clone %s", d->path);
 	*ret = r;

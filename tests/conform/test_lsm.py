@@ -60,6 +60,29 @@ def test_mount_label(ctr):
     assert seen["do"][0]["value"] == label
 
 
+@req("S-31", needs=["root", "selinux"])
+@pytest.mark.hull_only
+@pytest.mark.parametrize("kind", ["context", "fscontext", "rootcontext"])
+def test_mount_context_type(ctr, kind):
+    """run.oci.mount_context_type says by which of the mount options the label is given."""
+    label = "system_u:object_r:container_file_t:s0:c1,c2"
+    ctr.config["annotations"] = {"run.oci.mount_context_type": kind}
+    ctr.bundle.linux["mountLabel"] = label
+    mounts = ctr.probe("mounts")["mounts"].splitlines()
+    options = next(m for m in mounts if m.split(" ")[4] == "/dev/shm").rpartition(" - ")[2]
+    assert [w for w in options.replace(" ", ",").split(",") if "context=" in w] == [
+        f'{kind}="{label.split(",", maxsplit=1)[0]}']
+
+
+@req("S-31", needs=["root", "selinux"])
+@pytest.mark.hull_only
+def test_default_context(ctr):
+    """KERNEL: defcontext is only for file systems that keep labels, which tmpfs does not count as."""
+    ctr.config["annotations"] = {"run.oci.mount_context_type": "defcontext"}
+    ctr.bundle.linux["mountLabel"] = "system_u:object_r:container_file_t:s0"
+    ctr.create_fails(naming="mounts[1]")
+
+
 @req("LNX-LABEL-02")
 def test_mount_label_without_selinux(ctr):
     skip_unless(not facts.selinux, "this host has SELinux")
