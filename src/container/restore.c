@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -19,6 +21,7 @@
 #include "container/spawn.h"
 #include "hook/hook.h"
 #include "sys/call.h"
+#include "sys/path.h"
 #include "sys/pidfd.h"
 #include "sys/proc.h"
 
@@ -212,6 +215,31 @@ static int private_root(void *data, struct err *e)
 	return y->work < 0 ? err_sys(e, ERR_CHK_IMAGE, y->work, "open %s", y->work_path) : 0;
 }
 
+/*
+ * A root file system that never had this container lacks the places that create would have made for
+ * binds. What cannot be made CRIU names itself.
+ */
+static void make_mount_points(struct spawn *sp)
+{
+	const struct plan *p = &sp->bp.plan;
+
+	for (size_t i = 0; p->root.create_mountpoints && i < p->n_mounts; i++) {
+		const struct plan_mount *m = &p->mounts[i];
+		_cleanup_fd_ int source = -1, made = -1;
+		struct stat st;
+
+		if (m->kind != MOUNT_BIND)
+			continue;
+		source = path_open_host(m->source, 0);
+		if (source < 0 || fstat(source, &st) < 0)
+			continue;
+		made = path_make(&sp->sources.rootfs, m->destination,
+				 S_ISDIR(st.st_mode) ? PATH_MAKE_DIR : PATH_MAKE_FILE, false, NULL);
+		if (made < 0)
+			log_debug("mount point %s: %s", m->destination, strerror(-made));
+	}
+}
+
 int restore_begin(struct spawn *sp, struct err *e)
 {
 	struct restore *rs = sp->restore;
@@ -239,6 +267,8 @@ int restore_begin(struct spawn *sp, struct err *e)
 		r = streams(sp, e);
 	launch.n_keep = rs->y.n_keep;
 	children(&sp->c->a, &rs->others, &rs->n_others);
+	if (r == 0)
+		make_mount_points(sp);
 	if (r == 0)
 		r = criu_start(&launch, rs->y.from, &rs->criu, e);
 	v->work_dir_fd = rs->y.work;
