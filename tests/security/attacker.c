@@ -64,8 +64,8 @@ enum {
 };
 
 struct step {
-	pid_t side[2]; /* the command itself, and its first child */
-	int target, entry[2], executed, done;
+	pid_t side[3]; /* the command itself, its first child, its thread */
+	int target, entry[3], executed, done;
 	unsigned long want, hold, count;
 	const char *a, *b;
 };
@@ -110,10 +110,28 @@ static int at_call(struct step *s)
 	return s->done;
 }
 
+/* A thread of the command shows that one's pid as its thread group. */
+static int is_thread(pid_t pid, pid_t of)
+{
+	char path[64], line[128];
+	int tgid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "Tgid: %d", &tgid) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return tgid == of;
+}
+
 /* One stop; returns the request to go on with, and the signal to pass. */
 static int on_stop(struct step *s, pid_t pid, int status, int *sig)
 {
-	int who = pid == s->side[0] ? 0 : pid == s->side[1] ? 1 : -1, event = status >> 16;
+	int who = pid == s->side[0] ? 0 : pid == s->side[1] ? 1 : pid == s->side[2] ? 2 : -1;
+	int event = status >> 16;
 	int go = s->done ? PTRACE_DETACH : PTRACE_SYSCALL;
 
 	*sig = 0;
@@ -122,14 +140,16 @@ static int on_stop(struct step *s, pid_t pid, int status, int *sig)
 		unsigned long child = 0;
 
 		ptrace(PTRACE_GETEVENTMSG, pid, 0, &child);
-		if (!s->side[1] && who == 0)
+		if (who == 0 && is_thread((pid_t)child, s->side[0]))
+			s->side[2] = (pid_t)child;
+		else if (!s->side[1] && who == 0)
 			s->side[1] = (pid_t)child;
 	} else if (event == PTRACE_EVENT_EXEC) {
 		s->executed |= who == 0;
 		if (who == 1)
 			return PTRACE_DETACH; /* the program of the container */
 	} else if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
-		if (who >= 0 && (s->entry[who] = !s->entry[who]) && who == s->target &&
+		if (who >= 0 && (s->entry[who] = !s->entry[who]) && who % 2 == s->target &&
 		    s->executed && looks_up(pid) && at_call(s))
 			return PTRACE_DETACH;
 	} else if (event != PTRACE_EVENT_STOP) {
