@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -221,14 +222,23 @@ int init_step_descriptors(struct init *in, struct err *e)
 	return 0;
 }
 
+static bool sets_nofile(const struct plan_process *p)
+{
+	for (size_t i = 0; p->set && i < p->spec->n_rlimits; i++)
+		if (p->spec->rlimits[i].resource == RLIMIT_NOFILE)
+			return true;
+	return false;
+}
+
 int init_step_rlimits(struct init *in, struct err *e)
 {
 	/*
 	 * hull raised the soft limit for itself; the program gets what the caller had, or what the
 	 * config says. Late, because a limit may be too low for hull; hard limits that need rights
-	 * were raised by the runtime.
+	 * were raised by the runtime, and a hard limit that is lowered here could not be raised.
 	 */
-	setrlimit(RLIMIT_NOFILE, &in->nofile);
+	if (!sets_nofile(&in->plan->process))
+		setrlimit(RLIMIT_NOFILE, &in->nofile);
 	return in->plan->process.set ? tune_rlimits(in->plan->process.spec, 0, e) : 0;
 }
 

@@ -98,7 +98,11 @@ def test_priorities(ctr, kind, value):
 
 
 @req("CFG-RLIM-11")
-def test_above_the_limit_of_the_caller(ctr):
+@pytest.mark.parametrize("caps", ["kept", "dropped"])
+def test_above_the_limit_of_the_caller(ctr, caps):
+    """The runtime is the one with the privilege: the program needs none."""
+    if caps == "dropped":
+        ctr.process["capabilities"] = {}
     skip_unless(facts.has_cap("SYS_RESOURCE"), "the caller has no CAP_SYS_RESOURCE")
     with open("/proc/sys/fs/nr_open", encoding="ascii") as f:
         value = min(2000000, int(f.read()))
