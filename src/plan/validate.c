@@ -88,8 +88,10 @@ static void walk(const struct spec *s, struct jv v, const char *pointer, struct 
 
 /* ---- what the plan cannot do ---- */
 
-/* A property that cannot be applied replaces the rows at and below it; one inside a row comes
- * behind that. */
+/*
+ * A property that cannot be applied replaces the rows at and below it, but for what is unknown
+ * there; one inside a row comes behind that.
+ */
 static void merge_one(struct arena *a, struct findings *rows, const struct plan_finding *bad)
 {
 	struct findings out = { 0 };
@@ -97,7 +99,9 @@ static void merge_one(struct arena *a, struct findings *rows, const struct plan_
 
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct plan_finding *row = &rows->v[i];
-		bool covered = *bad->pointer && plan_path_below(row->pointer, bad->pointer);
+		bool known = row->verdict == VERDICT_APPLIED || row->verdict == VERDICT_CANNOT;
+		bool covered =
+			known && *bad->pointer && plan_path_below(row->pointer, bad->pointer);
 		bool holds = !covered && plan_path_below(bad->pointer, row->pointer);
 
 		if (!covered)

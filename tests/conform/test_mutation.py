@@ -292,6 +292,7 @@ def test_words_and_features_agree(ctr, validate):
 def test_annotations_in_the_program_are_listed(ctr):
     """Every annotation whose name the program has, and that changes what it does."""
     harmless = {  # shown, warned about or written, with no other effect
+        "org.opencontainers.runc.checkpoint.enabled",  # of features itself
         "org.opencontainers.image.os", "org.opencontainers.image.architecture", "run.hull.version",
         "run.hull.deviceRules.unprivileged"}
     with open(ctr.rt.path, "rb") as f:
