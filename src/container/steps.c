@@ -92,7 +92,7 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	sp->seals = init_can_seal();
 	if (!sp->seals) {
 		trace_step("seal");
-		r = init_reexec_sealed(c->argv, c->env, e);
+		r = init_reexec_sealed(c->argv, c->env, c->inherited, c->n_inherited, e);
 		if (r < 0)
 			return err_step(e, r, "seal");
 	}

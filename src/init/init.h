@@ -103,9 +103,10 @@ void init_image_ahead(void);
 bool init_can_seal(void);
 /*
  * Seal by executing a sealed copy of the whole program: for builds and kernels where init_seal
- * cannot work.
+ * cannot work. @kept: what the caller left open for the container, which stays open.
  */
-int init_reexec_sealed(char *const argv[], char *const envp[], struct err *e);
+int init_reexec_sealed(char *const argv[], char *const envp[], const int *kept, size_t n_kept,
+		       struct err *e);
 
 /* init/program.c: PATH look-up, HOME, cwd; all inside, as the final user. */
 int init_find_program(struct init *in, struct err *e);

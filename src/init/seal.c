@@ -141,7 +141,8 @@ int init_seal(bool whole, struct err *e)
 	return 0;
 }
 
-int init_reexec_sealed(char *const argv[], char *const envp[], struct err *e)
+int init_reexec_sealed(char *const argv[], char *const envp[], const int *kept, size_t n_kept,
+		       struct err *e)
 {
 	_cleanup_fd_ int self = -1, copy = -1;
 	struct stat st;
@@ -174,6 +175,9 @@ int init_reexec_sealed(char *const argv[], char *const envp[], struct err *e)
 	}
 	if (fcntl(copy, F_ADD_SEALS, seals) < 0)
 		return err_sys(e, ERR_PRO_SEAL, -errno, "seal the copy of hull");
+	/* the copy notes them as inherited once more, and takes care of them as this one has */
+	for (size_t i = 0; i < n_kept; i++)
+		(void)fd_set_cloexec(kept[i], 0);
 	r = sys_execveat(copy, "", argv, envp, AT_EMPTY_PATH);
 	return err_sys(e, ERR_PRO_SEAL, r, "execute the sealed copy of hull");
 }
