@@ -223,7 +223,7 @@ static int begin_seal(struct exec *x, struct err *e)
 
 	x->seals = init_can_seal() && host_can(&c->host, CAP_SYS_ADMIN);
 	if (!x->seals)
-		return init_reexec_sealed(c->argv, c->env, c->inherited, c->n_inherited, e);
+		return spawn_reexec(c, e);
 	return 0;
 }
 

@@ -65,6 +65,8 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 /* The same from images: the container runs then. */
 int spawn_restore(struct spawn *sp, struct ctx *c, const struct create_options *o,
 		  const struct checkpoint_options *images, struct err *e);
+/* init_reexec_sealed for the command as it was called; 0: this is the copy already. */
+int spawn_reexec(struct ctx *c, struct err *e);
 /* Debug lines of the steps that init took, from the flight recorder. */
 void spawn_log_init(void);
 /* serve.c: note who init is, set what only the runtime may; answer init until it is READY. */

@@ -84,6 +84,19 @@ static int run_steps(struct spawn *sp, const struct spawn_step *steps, size_t n,
 	return r;
 }
 
+int spawn_reexec(struct ctx *c, struct err *e)
+{
+	struct rlimit raised;
+	int r;
+
+	/* the copy is to see the limit of the caller, not the one that hull raised for itself */
+	getrlimit(RLIMIT_NOFILE, &raised);
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ c->nofile.rlim_cur, raised.rlim_max });
+	r = init_reexec_sealed(c->argv, c->env, c->inherited, c->n_inherited, e);
+	setrlimit(RLIMIT_NOFILE, &raised);
+	return r;
+}
+
 int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, struct err *e)
 {
 	int r;
@@ -92,7 +105,7 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	sp->seals = init_can_seal();
 	if (!sp->seals) {
 		trace_step("seal");
-		r = init_reexec_sealed(c->argv, c->env, c->inherited, c->n_inherited, e);
+		r = spawn_reexec(c, e);
 		if (r < 0)
 			return err_step(e, r, "seal");
 	}

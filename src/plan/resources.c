@@ -550,14 +550,24 @@ static int make_unified(struct maker *m, struct err *e)
 	return 0;
 }
 
+/*
+ * KERNEL: a process is born in its group (CLONE_INTO_CGROUP), and counts there like a fork; one
+ * that is moved in does not. cgroup-v2.rst, "PID". So on v2 the limit that stops every fork of the
+ * container is 1, its first process.
+ */
 static int make_pids(struct maker *m, struct err *e)
 {
 	const struct spec_resources *s = &m->spec->os.resources;
+	int64_t limit = s->pids_limit.v;
 
 	(void)e;
-	if (s->pids_set && s->pids_limit.set)
-		put(m, RES "/pids/limit", "pids", "pids.max",
-		    s->pids_limit.v < 0 ? "max" : num(m, s->pids_limit.v));
+	if (!s->pids_set || !s->pids_limit.set)
+		return 0;
+	if (limit == 0 && v2(m)) {
+		limit = 1;
+		plan_remark(m, RES "/pids/limit: 0 is written as 1: no fork works, as was asked");
+	}
+	put(m, RES "/pids/limit", "pids", "pids.max", limit < 0 ? "max" : num(m, limit));
 	return 0;
 }
 

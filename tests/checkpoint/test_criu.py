@@ -384,28 +384,3 @@ def hooks(h):
     eq([(k, s["status"], s.get("pid")) for k, s in states],
        [("createRuntime", "creating", pid), ("poststart", "running", pid), ("poststop", "stopped", None)], "hooks")
     h.nothing_left(name)
-
-
-@test("a connection that is open needs --tcp-established, and goes on then")
-def tcp(h):
-    h.need_criu()
-
-    def change(config):
-        config["linux"]["namespaces"].append({"type": "network"})
-        config["process"]["args"] = ["sh", "-c", "cd /tmp; mkfifo $NAME.a $NAME.in; exec 8<>$NAME.a 9<>$NAME.in; "
-                                     "nc -l -p 99 <&8 >$NAME.out & sleep 1; nc 127.0.0.1 99 <&9 >/dev/null & "
-                                     "echo one >&9; " + COUNT]
-    path, name = h.counting(change)
-    out = f"{h.rootfs}/tmp/{name}.out"
-
-    def heard(word):
-        with open(out, encoding="ascii") as f:
-            return word in f.read()
-    eventually(lambda: os.path.exists(out) and heard("one"), "the connection")
-    image, said = h.checkpoint(name)
-    h.error_line(said, "onnected TCP socket")
-    h.there_and_back(path, name, "--tcp-established")
-    h.inside(name, "sh", "-c", f"echo two > /tmp/{name}.in")
-    eventually(lambda: heard("two"), "the connection still works")
-    h.delete(name)
-    h.nothing_left(name)

@@ -72,7 +72,8 @@ def test_resources_are_applied(ctr):
 @req("RT-CREATE-07", "RT-LIFE-03")
 def test_program_waits_for_start(ctr):
     ctr.sh("echo mark > /mark").created()
-    assert not os.readlink(f"/proc/{ctr.pid}/exe").endswith("busybox")
+    if os.geteuid() == 0:  # others may not look at a process that cannot be dumped
+        assert not os.readlink(f"/proc/{ctr.pid}/exe").endswith("busybox")
     assert not ctr.bundle.exists("/mark")
     ctr.start().ok()
     ctr.wait_exit()

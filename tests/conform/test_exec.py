@@ -102,7 +102,7 @@ def test_cwd_and_env(ctr):
     ctr.call("exec", "--cwd", "/nowhere", ctr.id, "/bin/true").failed()
 
 
-@req("S-26")
+@req("S-26", needs=["root"])
 def test_user(ctr):
     ctr.process["user"] = {"uid": 5, "gid": 6, "additionalGids": [7]}
     ctr.started()
@@ -156,7 +156,7 @@ def test_seccomp(ctr):
     assert not ctr.bundle.exists("x")
 
 
-@req("S-26")
+@req("S-26", needs=["root"])
 def test_process_file(ctr):
     ctr.started()
     path = process_file(ctr, args=["/bin/sh", "-c", "id -u; pwd; echo $X; ulimit -c"],
@@ -381,7 +381,7 @@ def test_filter_by_annotation(ctr):
     assert (done["ret"], done["errno"]) == (-1, 42)
 
 
-@req("S-26", needs=["root"])
+@req("S-26", needs=["root", "cgroupfs"])
 @pytest.mark.hull_only
 def test_created_without_privilege(ctr):
     """The waiting init may not be traced: whoever needs that right to join it is told."""
