@@ -55,7 +55,7 @@ def lacks(text, part):
     assert part not in text, f"{part!r} is in {text!r}"
 
 
-def eventually(condition, what, limit=20):
+def eventually(condition, what, limit=60):
     """Waits for something that has no event to wait for: the result of the condition, once it is true."""
     end = time.monotonic() + limit
     while not (value := condition()):

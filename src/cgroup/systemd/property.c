@@ -194,6 +194,9 @@ static bool put_row(struct dbus_out *o, const struct row *row, const char *value
 	}
 	if (!(row->kind == BYTES && streq(value, "max")) && (number(value, "", &v, &end) < 0))
 		return false;
+	/* A process of hull's is in the unit until the container is; its group has the limit. */
+	if (streq(row->property, "TasksMax"))
+		v = MAX(v, (uint64_t)2);
 	property_put_u64(o, row->property, v);
 	return true;
 }
