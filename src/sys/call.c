@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <time.h>
 #include <unistd.h>
 
 static long ret(long r)
@@ -109,9 +110,21 @@ int sys_statx(int dirfd, const char *path, int flags, unsigned mask, struct stat
 	return CALL(SYS_statx, dirfd, path, flags, mask, st);
 }
 
+/*
+ * KERNEL: a time namespace is joined by processes of one thread only, else EUSERS; one that was
+ * waited for (pthread_join) may still be on its way out of the kernel. setns(2).
+ */
 int sys_setns(int fd, int flags)
 {
-	return CALL(SYS_setns, fd, flags);
+	const struct timespec moment = { .tv_nsec = 100000 };
+
+	for (int tries = 0;; tries++) {
+		int r = CALL(SYS_setns, fd, flags);
+
+		if (r != -EUSERS || tries == 10000)
+			return r;
+		nanosleep(&moment, NULL);
+	}
 }
 
 int sys_unshare(int flags)
