@@ -3,12 +3,14 @@
  * cred/ids: user, group and additional groups, exactly as configured (rule C2), by raw calls that
  * act on the one thread there is.
  */
+#include <errno.h>
 #include <grp.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/str.h"
 #include "cred/cred.h"
 #include "sys/call.h"
 
@@ -64,18 +66,58 @@ static int verify_groups(const gid_t *want, size_t n)
 	return memcmp(w, got, n * sizeof(*w)) ? -EPERM : 0;
 }
 
+/* Does the user namespace that hull was started in deny it? user_namespaces(7) */
+static bool setgroups_is_denied(void)
+{
+	struct procfs proc = { .fd = -1 };
+	char text[16] = "";
+
+	if (proc_open(false, &proc) >= 0)
+		(void)proc_read(&proc, "self/setgroups", text, sizeof(text));
+	proc_close(&proc);
+	return streq(text, "deny");
+}
+
+/*
+ * KERNEL: the groups of the caller cannot be left then, nor others taken: access may have been
+ * denied to them. user_namespaces(7). A group that the process has all the same is granted.
+ */
+static int check_denied_groups(const struct plan_process *p, struct err *e)
+{
+	_cleanup_(arena_free) struct arena a = { 0 };
+	int n = getgroups(0, NULL);
+	gid_t *have;
+
+	if (n < 0)
+		return err_sys(e, ERR_CRD_IDS, -errno, "read the groups");
+	arena_init(&a);
+	have = arena_new_array(&a, (size_t)n + 1, gid_t);
+	n = getgroups(n, have);
+	for (size_t i = 0; i < p->n_groups; i++) {
+		bool found = p->groups[i] == p->gid;
+
+		for (int k = 0; k < n && !found; k++)
+			found = have[k] == p->groups[i];
+		if (!found)
+			return err_set(e, ERR_CRD_IDS, EPERM,
+				       "the user namespace denies setgroups, and the caller is not "
+				       "in group %u",
+				       p->groups[i]);
+	}
+	return 0;
+}
+
 static int set_groups(const struct plan_process *p, struct err *e)
 {
 	int r;
 
 	if (p->keep_groups)
 		return 0;
-	if (p->setgroups_denied) {
-		if (p->n_groups == 0)
-			return 0;
-		return err_set(e, ERR_CRD_IDS, EPERM, "the user namespace denies setgroups");
-	}
+	if (p->setgroups_denied)
+		return check_denied_groups(p, e);
 	r = sys_setgroups(p->n_groups, p->groups);
+	if (r == -EPERM && setgroups_is_denied())
+		return check_denied_groups(p, e);
 	/* KERNEL: EINVAL for an id that is not mapped, or more than NGROUPS_MAX (65536).
 	 * setgroups(2). */
 	if (r == -EINVAL)

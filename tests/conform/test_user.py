@@ -82,6 +82,19 @@ def test_additional_gids(ctr, groups):
     assert sorted(set(seen["groups"]) - {1001}) == groups
 
 
+@req("CFG-USER-07", needs=["root", "userns"])
+@pytest.mark.parametrize("groups", [[], [0], [7]])
+def test_groups_where_setgroups_is_denied(ctr, groups):
+    """The caller is in a user namespace of one id, where groups cannot be set: what it has is granted."""
+    ctr.bundle.mount_at("/dev/pts")["options"].remove("gid=5")
+    ctr.process["user"]["additionalGids"] = groups
+    wrap = 'exec unshare --user --map-root-user "$@"'
+    if groups == [7]:
+        assert_names("process.user.additionalGids", ctr.args("/bin/true").run(wrap=wrap).failed().stderr)
+    else:
+        assert ctr.probe("ids", wrap=wrap)["ids"]["gid"] == [0] * 4
+
+
 @req("CFG-USER-08")
 def test_names_are_refused(ctr):
     ctr.process["user"]["uid"] = "root"
