@@ -24,6 +24,7 @@
 #define SECONDS(n) ((uint64_t)(n)*1000000000u)
 #define LOCK_DEADLINE SECONDS(10)
 #define KILL_DEADLINE SECONDS(10)
+#define ENDING_DEADLINE SECONDS(5)
 
 /* One per command. */
 struct ctx {

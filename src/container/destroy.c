@@ -17,6 +17,7 @@
 #include "container/spawn.h"
 #include "sys/call.h"
 #include "sys/pidfd.h"
+#include "sys/proc.h"
 
 /*
  * The name an entry has between the end of the container and the end of its poststop hooks: the id
@@ -177,6 +178,22 @@ static int delete_unreadable(struct ctx *c, const char *id, struct err *why, boo
 	return r;
 }
 
+/*
+ * `kill ID KILL` and `delete ID` one after the other: what is killed already is stopped in a moment.
+ * Whoever is slower than the deadline is not, and delete says so.
+ */
+static void await_killed(struct subject *s)
+{
+	struct procfs proc;
+
+	if (s->st.pidfd < 0 || proc_open_ambient(&proc) < 0)
+		return;
+	if (proc_is_ending(&proc, (pid_t)s->rec.pid) &&
+	    pidfd_wait_exit(s->st.pidfd, io_now() + ENDING_DEADLINE) == 1)
+		s->st.status = STATUS_STOPPED;
+	proc_close(&proc);
+}
+
 int container_delete(struct ctx *c, const char *id, bool force, struct err *e)
 {
 	struct err why = { 0 };
@@ -199,6 +216,8 @@ int container_delete(struct ctx *c, const char *id, bool force, struct err *e)
 			*e = why;
 		return r == 0 && found ? container_delete(c, id, force, e) : r;
 	}
+	if (!force)
+		await_killed(&s);
 	if (!force && s.st.status != STATUS_STOPPED &&
 	    !(s.st.status == STATUS_CREATING && s.st.creator_dead))
 		r = err_set(e, ERR_STA_STATUS, 0,

@@ -151,9 +151,24 @@ int proc_write(const struct procfs *p, const char *path, const char *value, size
 	return (size_t)r == n ? 0 : -EIO;
 }
 
+/* @buf: the whole of PID/stat; the field that @field counts from 1, above 2, ended by a NUL. */
+static char *stat_field(char *buf, int field)
+{
+	/* The name in field 2 may hold blanks and brackets: fields are counted behind its last
+	 * bracket. */
+	char *s = strrchr(buf, ')');
+
+	for (int at = 2; s && at < field; at++)
+		s = strchr(s + 1, ' ');
+	if (!s)
+		return NULL;
+	s[1 + strcspn(s + 1, " ")] = '\0';
+	return s + 1;
+}
+
 int proc_start_time(const struct procfs *p, pid_t pid, uint64_t *ret_start, char *ret_state)
 {
-	char path[32], buf[1024], *s, state;
+	char path[32], buf[1024], *start, *state;
 	uint64_t v;
 	ssize_t n;
 	int r;
@@ -166,27 +181,43 @@ int proc_start_time(const struct procfs *p, pid_t pid, uint64_t *ret_start, char
 		return -ESRCH;
 	if (n < 0)
 		return (int)n;
-	/* The name in field 2 may hold blanks and brackets: fields are counted behind its last
-	 * bracket. */
-	s = strrchr(buf, ')');
-	if (!s || s[1] != ' ' || s[2] == '\0' || s[3] != ' ')
-		return -EBADMSG;
-	state = s[2];
-	s += 3;
-	for (int field = 4; field < 22; field++) {
-		s = strchr(s + 1, ' ');
-		if (!s)
-			return -EBADMSG;
-	}
-	s[1 + strcspn(s + 1, " ")] = '\0';
-	r = str_to_u64(s + 1, UINT64_MAX, &v);
-	if (r < 0)
+	start = stat_field(buf, 22); /* the last one first: a NUL ends what is searched */
+	state = stat_field(buf, 3);
+	if (!start || !state || !state[0] || state[1] || str_to_u64(start, UINT64_MAX, &v) < 0)
 		return -EBADMSG;
 	if (ret_start)
 		*ret_start = v;
 	if (ret_state)
-		*ret_state = state;
+		*ret_state = state[0];
 	return 0;
+}
+
+/* KERNEL: "%016llx", signal 1 is the lowest bit. fs/proc/array.c, render_sigset_t. */
+static bool kill_pending(const char *status, const char *name)
+{
+	const char *set = strstr(status, name);
+
+	set = set ? set + strlen(name) : "";
+	return strspn(set, "0123456789abcdef") == 16 && strchr("13579bdf", set[13]);
+}
+
+#define STAT_EXITING 0x4u /* PF_EXITING */
+
+bool proc_is_ending(const struct procfs *p, pid_t pid)
+{
+	char path[32], buf[4096], *flags;
+	uint64_t v;
+
+	if (str_format(path, sizeof(path), "%d/status", (int)pid) < 0 ||
+	    proc_read(p, path, buf, sizeof(buf)) < 0)
+		return false;
+	if (kill_pending(buf, "\nSigPnd:\t") || kill_pending(buf, "\nShdPnd:\t"))
+		return true;
+	if (str_format(path, sizeof(path), "%d/stat", (int)pid) < 0 ||
+	    proc_read(p, path, buf, sizeof(buf)) < 0)
+		return false;
+	flags = stat_field(buf, 9);
+	return flags && str_to_u64(flags, UINT64_MAX, &v) == 0 && (v & STAT_EXITING);
 }
 
 int proc_boot_id(char ret[static 37])

@@ -35,6 +35,12 @@ int proc_write(const struct procfs *p, const char *path, const char *value, size
 
 /* Start time of a process in clock ticks since boot (field 22 of stat) and its parent; -errno. */
 int proc_start_time(const struct procfs *p, pid_t pid, uint64_t *ret_start, char *ret_state);
+/*
+ * Whether @pid is certain to end: SIGKILL is pending for it, or it has begun to exit. A moment lies
+ * between the two in which neither shows. False where /proc cannot tell. proc_pid_status(5),
+ * PF_EXITING in field 9 of proc_pid_stat(5).
+ */
+bool proc_is_ending(const struct procfs *p, pid_t pid);
 /* boot_id of this boot, 36 characters + NUL. */
 int proc_boot_id(char ret[static 37]);
 

@@ -64,6 +64,24 @@ def churn(h):
     h.nothing_left(name)
 
 
+@test("a delete right behind kill ID KILL waits for the end; after a signal that the program ignores it is refused")
+def kill_then_delete(h):
+    for _ in range(25):
+        name = h.create("sleep", "1000")
+        h.hull("start", name).ok()
+        h.hull("kill", name, "KILL").ok()
+        r = h.hull("delete", name)
+        eq((r.code, r.err), (0, ""), "delete")
+        h.nothing_left(name)
+    name = h.create("sleep", "1000")
+    h.hull("start", name).ok()
+    h.hull("kill", name, "TERM").ok()  # the first process of a pid namespace has no default action
+    r = h.hull("delete", name)
+    eq(r.code, 1, "delete of a running container")
+    has(r.err, "not stopped")
+    h.delete(name)
+
+
 @test("C3: five starts at once: one succeeds, four say that it is started, the program runs once")
 def one_start(h):
     out = h.path("starts")

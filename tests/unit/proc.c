@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -106,10 +107,17 @@ TEST(start_time_and_state)
 	}
 	CHECK_INT(proc_start_time(&p, pid, &b, NULL), 0);
 	CHECK(b >= a);
+	CHECK(!proc_is_ending(&p, pid));
+	CHECK_INT(kill(pid, SIGSTOP), 0);
+	CHECK(!proc_is_ending(&p, pid));
+	CHECK_INT(kill(pid, SIGKILL), 0);
+	while (!proc_is_ending(&p, pid)) /* the moment in which neither shows */
+		usleep(1000);
 	close(pipefd[0]);
 	close(pipefd[1]);
 	CHECK(waitpid(pid, NULL, 0) == pid);
 	CHECK_INT(proc_start_time(&p, pid, &b, NULL), -ESRCH);
+	CHECK(!proc_is_ending(&p, pid));
 }
 
 TEST(boot_id)
