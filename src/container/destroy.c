@@ -179,8 +179,8 @@ static int delete_unreadable(struct ctx *c, const char *id, struct err *why, boo
 }
 
 /*
- * `kill ID KILL` and `delete ID` one after the other: what is killed already is stopped in a moment.
- * Whoever is slower than the deadline is not, and delete says so.
+ * `kill ID KILL` and `delete ID` one after the other: what is killed already is stopped in a
+ * moment. Whoever is slower than the deadline is not, and delete says so.
  */
 static void await_killed(struct subject *s)
 {
