@@ -194,8 +194,7 @@ static bool is_root_entry(struct mount_tree *t, const struct stat *st, const cha
 
 /* SECURITY: CVE-2019-16884, CVE-2019-19921, CVE-2023-27561: nothing may stand in for /proc or parts
  * of it. */
-static int guard(struct mount_tree *t, const struct plan_mount *m, int tree, int target,
-		 struct err *e)
+int mnt_guard(struct mount_tree *t, const struct plan_mount *m, int tree, int target, struct err *e)
 {
 	struct stat st;
 	long magic = sys_fs_magic(target);
@@ -260,11 +259,19 @@ int mnt_prove(struct mount_tree *t, const char *path, bool nofollow, int tree, u
 	return 0;
 }
 
+/* With src-nofollow a symlink may be what was mounted: it is looked at, not followed. */
+static bool is_link(int tree, const struct plan_mount *m)
+{
+	struct stat st;
+
+	return m->src_nofollow && fstat(tree, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 int mnt_attach(struct mount_tree *t, size_t i, int tree, int target, struct err *e)
 {
 	const struct plan_mount *m = &t->plan->mounts[i];
 	uint64_t *id = &t->sources->mnt_id[i];
-	int r = guard(t, m, tree, target, e);
+	int r = mnt_guard(t, m, tree, target, e);
 
 	if (r < 0)
 		return r;
@@ -275,6 +282,5 @@ int mnt_attach(struct mount_tree *t, size_t i, int tree, int target, struct err 
 		r = path_mount_id(tree, id);
 		return r < 0 ? err_sys(e, ERR_MNT_VERIFY, r, "mount id of %s", m->destination) : 0;
 	}
-	/* With src-nofollow a symlink may be what was mounted: it is looked at, not followed. */
-	return mnt_prove(t, m->destination, m->dest_nofollow || m->src_nofollow, tree, id, e);
+	return mnt_prove(t, m->destination, m->dest_nofollow || is_link(tree, m), tree, id, e);
 }

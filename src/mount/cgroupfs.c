@@ -104,6 +104,15 @@ static int add_hierarchy(struct mount_tree *t, const struct plan_mount *m, int d
 	return add_links(dir, h->name, e);
 }
 
+static int set_propagation(int fd, const struct plan_mount *m, struct err *e)
+{
+	int r = mnt_setattr(fd, true, 0, 0, m->rec_propagation);
+
+	if (r == 0)
+		r = mnt_setattr(fd, false, 0, 0, m->propagation);
+	return r < 0 ? err_sys(e, ERR_MNT_ATTR, r, "set the propagation of %s", m->destination) : 0;
+}
+
 static int build_v1(struct mount_tree *t, const struct plan_mount *m, size_t i, int target,
 		    struct err *e)
 {
@@ -122,15 +131,18 @@ static int build_v1(struct mount_tree *t, const struct plan_mount *m, size_t i, 
 	r = mnt_attach(t, i, dir, target, e);
 	for (size_t k = 0; r == 0 && k < t->n_hierarchies; k++)
 		r = add_hierarchy(t, m, dir, &t->hierarchies[k], e);
-	if (r < 0 || !(attrs & MOUNT_ATTR_RDONLY))
-		return r;
-	r = mnt_setattr(dir, false, MOUNT_ATTR_RDONLY, 0, 0);
-	return r < 0 ? err_sys(e, ERR_MNT_ATTR, r, "make %s read-only", m->destination) : 0;
+	if (r == 0 && attrs & MOUNT_ATTR_RDONLY) {
+		r = mnt_setattr(dir, false, MOUNT_ATTR_RDONLY, 0, 0);
+		if (r < 0)
+			err_sys(e, ERR_MNT_ATTR, r, "make %s read-only", m->destination);
+	}
+	return r < 0 ? r : set_propagation(dir, m, e);
 }
 
 int mnt_cgroup(struct mount_tree *t, const struct plan_mount *m, size_t i, struct err *e)
 {
 	_cleanup_fd_ int target = -1, tree = -1;
+	int r;
 
 	if (t->n_hierarchies == 0)
 		return err_set(e, ERR_MNT_NEW, ENODEV, "this host has no cgroup hierarchy mounted");
@@ -140,5 +152,6 @@ int mnt_cgroup(struct mount_tree *t, const struct plan_mount *m, size_t i, struc
 	if (t->n_hierarchies > 1 || !t->hierarchies[0].v2)
 		return build_v1(t, m, i, target, e);
 	tree = view(t, m, &t->hierarchies[0], e);
-	return tree < 0 ? tree : mnt_attach(t, i, tree, target, e);
+	r = tree < 0 ? tree : mnt_attach(t, i, tree, target, e);
+	return r < 0 ? r : set_propagation(tree, m, e);
 }

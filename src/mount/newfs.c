@@ -162,6 +162,17 @@ static bool has_option(const char *data, const char *name)
 
 /* ---- the instance ---- */
 
+/* What the kernel means by EPERM, which it does not say itself. */
+static const char *permission_hint(const char *fstype)
+{
+	if (streq(fstype, "sysfs"))
+		return ": it needs a network namespace that the container's user namespace owns";
+	if (streq(fstype, "proc"))
+		return ": in a user namespace it needs a pid namespace of its own, and a /proc "
+		       "outside that nothing covers";
+	return "";
+}
+
 static int open_fs(const char *fstype, const char *source, struct err *e)
 {
 	_cleanup_fd_ int fs = sys_fsopen(fstype, FSOPEN_CLOEXEC);
@@ -172,7 +183,8 @@ static int open_fs(const char *fstype, const char *source, struct err *e)
 		return fs;
 	}
 	if (fs < 0)
-		return err_sys(e, ERR_MNT_NEW, fs, "open file system type %s", fstype);
+		return err_sys(e, ERR_MNT_NEW, fs, "open file system type %s%s", fstype,
+			       fs == -EPERM ? permission_hint(fstype) : "");
 	if (source && *source) {
 		if (strlen(source) >= VALUE_MAX)
 			return -E2BIG;
@@ -181,17 +193,6 @@ static int open_fs(const char *fstype, const char *source, struct err *e)
 			return mnt_fs_error(fs, e, ERR_MNT_NEW, r, "source");
 	}
 	return fd_take(&fs);
-}
-
-/* What the kernel means by EPERM, which it does not say itself. */
-static const char *permission_hint(const char *fstype)
-{
-	if (streq(fstype, "sysfs"))
-		return ": it needs a network namespace that the container's user namespace owns";
-	if (streq(fstype, "proc"))
-		return ": in a user namespace it needs a pid namespace of its own, and a /proc "
-		       "outside that nothing covers";
-	return "";
 }
 
 static int create(int fs, const char *fstype, unsigned attrs, struct err *e)
@@ -264,14 +265,16 @@ static int copy_up(int fs, int tree, const struct plan_mount *m, int target, uns
 }
 
 /*
- * Options longer than fsconfig(2) takes (overlay with many layers): mount(2) puts it on the target
- * at once, with the strictest flags, and the real ones are set afterwards. Source and data go as
- * they are.
+ * Options longer than fsconfig(2) takes (overlay with many layers): mount(2) puts it on the target,
+ * with the strictest flags; a clone of it with the real ones goes the way of all others, and the
+ * mount is taken away again. Source and data go as they are.
  */
 static int mount_old_way(struct mount_tree *t, const struct plan_mount *m, int target,
 			 struct err *e)
 {
-	_cleanup_fd_ int fd = -1;
+	const uint64_t strict = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+		       attrs = mnt_fold_attrs(m);
+	_cleanup_fd_ int fd = -1, tree = -1;
 	char path[40];
 	uint64_t before, after;
 	int r;
@@ -279,6 +282,9 @@ static int mount_old_way(struct mount_tree *t, const struct plan_mount *m, int t
 	if (mnt_is_strict(m->destination) || m->copy_up)
 		return err_set(e, ERR_MNT_NEW, E2BIG,
 			       "%s: source or an option has more than 255 bytes", m->destination);
+	r = mnt_guard(t, m, -1, target, e);
+	if (r < 0)
+		return r;
 	r = path_mount_id(target, &before);
 	if (r < 0)
 		return err_sys(e, ERR_MNT_NEW, r, "mount %s", m->fstype);
@@ -293,12 +299,14 @@ static int mount_old_way(struct mount_tree *t, const struct plan_mount *m, int t
 	if (r < 0 || after == before)
 		return err_set(e, ERR_MNT_VERIFY, r < 0 ? -r : 0,
 			       "%s is not the mount that was just put there", m->destination);
-	r = mnt_setattr(fd, false, mnt_fold_attrs(m),
-			(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC) &
-				~(uint64_t)mnt_fold_attrs(m),
-			0);
+	tree = mnt_clone(fd, "", false, false);
+	r = tree < 0 ? tree : mnt_setattr(tree, false, attrs, strict & ~attrs, MS_PRIVATE);
+	if (r == 0) {
+		str_format(path, sizeof(path), "/proc/self/fd/%d", fd);
+		r = sys_umount2(path, MNT_DETACH);
+	}
 	return r < 0 ? err_sys(e, ERR_MNT_ATTR, r, "set the options of %s", m->destination)
-		     : fd_take(&fd);
+		     : fd_take(&tree);
 }
 
 /*
@@ -336,7 +344,7 @@ static int configure(int fs, const struct plan_mount *m, int target, struct err 
 }
 
 int mnt_new(struct mount_tree *t, const struct plan_mount *m, int userns_fd, int target,
-	    bool *ret_attached, struct err *e)
+	    struct err *e)
 {
 	_cleanup_fd_ int fs = -1, tree = -1;
 	unsigned late = m->ro_late ? MOUNT_ATTR_RDONLY : 0; /* mount_root_finish */
@@ -348,16 +356,12 @@ int mnt_new(struct mount_tree *t, const struct plan_mount *m, int userns_fd, int
 	if (fs == -ENODEV)
 		return err_at(e, fs, "%s/type", m->pointer);
 	r = fs < 0 ? fs : configure(fs, m, target, e);
-	if (r == -E2BIG && !err_is(e)) {
+	if (r == -E2BIG && !err_is(e))
 		tree = mount_old_way(t, m, target, e);
-		*ret_attached = tree >= 0;
-		return fd_take(&tree);
-	}
-	if (r < 0)
-		return r;
-	tree = create(fs, m->fstype, attrs & ~held_back, e);
+	else
+		tree = r < 0 ? r : create(fs, m->fstype, attrs & ~held_back, e);
 	if (tree < 0)
-		return tree;
+		return fd_take(&tree);
 	if (userns_fd >= 0) {
 		r = mnt_idmap(tree, userns_fd, false, e);
 		if (r < 0)

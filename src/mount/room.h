@@ -65,7 +65,10 @@ bool mnt_is_at(const char *path, const char *name);
 bool mnt_is_below(const char *path, const char *top);
 /* Resolve the destination of @m, making it when it is missing. O_PATH fd. */
 int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struct err *e);
-/* Refuse what would get around rule M5; then move @tree onto @target, prove that it is there (rule
+/* Refuse what would get around rule M5: @tree (-1: certainly no procfs) on @target. */
+int mnt_guard(struct mount_tree *t, const struct plan_mount *m, int tree, int target,
+	      struct err *e);
+/* As mnt_guard; then move @tree onto @target, prove that it is there (rule
  * M2) and note its id as that of mount @i. */
 int mnt_attach(struct mount_tree *t, size_t i, int tree, int target, struct err *e);
 /* move_mount(2) with empty paths. 0 or -errno. */
@@ -76,11 +79,9 @@ int mnt_prove(struct mount_tree *t, const char *path, bool nofollow, int tree, u
 	      struct err *e);
 
 /* ---- newfs.c ---- */
-/* A new detached instance for @m; @target gives a tmpfs its default mode. The fd, or -errno.
- * *@ret_attached: the options were too long for fsconfig(2), so mount(2) has put it on @target
- * already and the fd is of that. */
+/* A new detached instance for @m; @target gives a tmpfs its default mode. The fd, or -errno. */
 int mnt_new(struct mount_tree *t, const struct plan_mount *m, int userns_fd, int target,
-	    bool *ret_attached, struct err *e);
+	    struct err *e);
 /* fsopen(2), options ("a,b=c"), create, fsmount(2). @source may be NULL. */
 int mnt_new_simple(const char *fstype, const char *source, const char *data, unsigned attrs,
 		   struct err *e);

@@ -163,7 +163,7 @@ static int note_special(struct mount_tree *t, const struct plan_mount *m, int tr
 static int mount_tree_of(struct mount_tree *t, const struct plan_mount *m, size_t i, struct err *e)
 {
 	_cleanup_fd_ int target = -1, tree = -1;
-	bool attached = false, dir = true;
+	bool dir = true;
 	struct statx st;
 	int r;
 
@@ -182,16 +182,12 @@ static int mount_tree_of(struct mount_tree *t, const struct plan_mount *m, size_
 		int userns =
 			m->idmap == MOUNT_IDMAP_CONTAINER ? t->userns_fd : t->sources->userns[i];
 
-		tree = mnt_new(t, m, userns, target, &attached, e);
+		tree = mnt_new(t, m, userns, target, e);
 		if (tree < 0)
 			return tree;
 	}
-	if (!attached) {
-		r = mnt_attach(t, i, tree, target, e);
-		if (r < 0)
-			return r;
-	}
-	return note_special(t, m, tree, e);
+	r = mnt_attach(t, i, tree, target, e);
+	return r < 0 ? r : note_special(t, m, tree, e);
 }
 
 static int build_one(struct mount_tree *t, size_t i, struct err *e)

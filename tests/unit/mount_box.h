@@ -112,7 +112,7 @@ _unused_ static int write_errno(const char *path)
 /* ---- /proc/self/mountinfo ---- */
 
 struct mount_line {
-	char root[PATH_MAX], point[PATH_MAX], opts[256], tags[128], type[64], source[256], sb[1024];
+	char root[PATH_MAX], point[PATH_MAX], opts[256], tags[128], type[64], source[512], sb[1024];
 };
 
 _unused_ static void read_mountinfo(void)

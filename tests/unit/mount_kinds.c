@@ -247,6 +247,7 @@ static void inside_links(struct box *b)
 	CHECK_STR(get("/followed"), "zone");
 	CHECK_INT(lstat("/nofollow", &st), 0);
 	CHECK(S_ISLNK(st.st_mode));
+	CHECK_STR(get("/behind"), "zone");
 }
 
 BOX_TEST(symlinks_as_sources)
@@ -262,12 +263,15 @@ BOX_TEST(symlinks_as_sources)
 			make_dir(TOP "/l");
 			make_link("../zone", TOP "/l/link");
 			put(TOP "/root/nofollow", "");
+			put(TOP "/root/behind", "");
+			make_link("/behind", TOP "/root/before");
 		}
 		add_bind(&b, TOP "/l/link", "/etc/localtime", false)->copy_symlink = true;
 		add_bind(&b, TOP "/zone", "/plain", false)->copy_symlink = true;
 		add_bind(&b, TOP "/l/link", "/followed", false);
 		m = add_bind(&b, TOP "/l/link", "/nofollow", false);
 		m->src_nofollow = true;
+		add_bind(&b, TOP "/zone", "/before", false)->src_nofollow = true;
 		b.inside = inside_links;
 		RUN_OK(&b);
 	}
@@ -371,6 +375,56 @@ BOX_TEST(overlay_with_long_options)
 	add_fs(&b, "overlay", "/short", "lowerdir=" TOP "/s1:" TOP "/canary");
 	b.inside = inside_overlay;
 	RUN_OK(&b);
+}
+
+/* A name that is too long for fsconfig. */
+static const char *long_name(void)
+{
+	static char name[300];
+
+	memset(name, 'n', sizeof(name) - 1);
+	return name;
+}
+
+static void inside_long_kinds(struct box *b)
+{
+	struct mount_line m;
+
+	(void)b;
+	CHECK_INT(find_mount("/shared", &m), 1);
+	CHECK(strstr(m.tags, "shared:"));
+	CHECK_STR(m.source, long_name());
+	CHECK_INT(write_errno("/shared/new"), 0);
+}
+
+/* Such a mount is like any other: propagation, id map, and what may not be covered. */
+BOX_TEST(long_options_change_nothing_else)
+{
+	struct spec_idmaps map = { ranges, 1 };
+	struct plan_mount *m;
+	struct box b;
+
+	box_init(&b);
+	m = add_fs(&b, "tmpfs", "/shared", "");
+	m->source = long_name();
+	m->rec_propagation = MS_SHARED;
+	b.inside = inside_long_kinds;
+	RUN_OK(&b);
+
+	box_init(&b);
+	m = add_fs(&b, "ramfs", "/mapped", "");
+	m->source = long_name();
+	m->idmap = MOUNT_IDMAP_OWN;
+	m->uid_map = m->gid_map = map;
+	CHECK(box_run_with(&b, userns_of_map) < 0);
+	CHECK_INT(last_err.id, ERR_MNT_IDMAP);
+
+	make_dir(TOP "/root/proc");
+	make_link("/proc/sys", TOP "/root/link");
+	box_init(&b);
+	add_fs(&b, "proc", "/proc", "");
+	add_fs(&b, "tmpfs", "/link", "")->source = long_name();
+	RUN_REFUSED(&b, ERR_MNT_PROTECTED, "/mounts/1", "inside /proc");
 }
 
 /* ---- devices ---- */
@@ -531,19 +585,23 @@ static void inside_cgroup2(struct box *b)
 	CHECK_INT(find_mount("/sys/fs/cgroup", &m), 1);
 	CHECK_STR(m.type, "cgroup2");
 	CHECK_INT(has_word(m.opts, "ro"), !b->mounts[1].cgroup_rw);
+	CHECK_INT(strstr(m.tags, "shared:") != NULL, b->mounts[1].propagation == MS_SHARED);
 	CHECK_INT(access("/sys/fs/cgroup/cgroup.controllers", F_OK), 0);
 }
 
 BOX_TEST(cgroup2_with_a_namespace)
 {
 	for (int rw = 0; rw < 2; rw++) {
+		struct plan_mount *m;
 		struct box b;
 
 		box_init(&b);
 		b.flags = CLONE_NEWCGROUP;
 		b.plan.ns.created = CLONE_NEWCGROUP;
 		add_fs(&b, "sysfs", "/sys", "");
-		add_mount(&b, MOUNT_CGROUP, "/sys/fs/cgroup")->cgroup_rw = rw;
+		m = add_mount(&b, MOUNT_CGROUP, "/sys/fs/cgroup");
+		m->cgroup_rw = rw;
+		m->propagation = rw ? MS_SHARED : MS_PRIVATE;
 		b.hierarchies[0] =
 			(struct mount_hierarchy){ .name = "", .dir = -1, .tree = -1, .v2 = true };
 		b.n_hierarchies = 1;
@@ -567,6 +625,7 @@ static void inside_v1(struct box *b)
 	CHECK_STR(text, "cpu,cpuacct");
 	CHECK_INT(access("/sys/fs/cgroup/cpuacct/cgroup.procs", F_OK), 0);
 	CHECK_INT(find_mount("/sys/fs/cgroup/systemd", &m), 1);
+	CHECK(strstr(m.tags, "shared:"));
 	CHECK_INT(find_mount("/sys/fs/cgroup/unified", &m), 1);
 	CHECK_INT(write_errno("/sys/fs/cgroup/x"), EROFS);
 	CHECK_INT(write_errno("/sys/fs/cgroup/systemd/x"), EROFS);
@@ -580,7 +639,7 @@ BOX_TEST(cgroup_v1_without_a_namespace)
 	box_init(&b);
 	fake_v2(&b);
 	add_fs(&b, "sysfs", "/sys", "");
-	add_mount(&b, MOUNT_CGROUP, "/sys/fs/cgroup");
+	add_mount(&b, MOUNT_CGROUP, "/sys/fs/cgroup")->rec_propagation = MS_SHARED;
 	for (size_t i = 0; i < 3; i++)
 		b.hierarchies[i] = (struct mount_hierarchy){ .name = names[i],
 							     .controllers = names[i],
