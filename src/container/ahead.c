@@ -3,7 +3,8 @@
  * container/ahead: what a second processor can do while the runtime reads, plans, records and makes
  * the cgroup: the copy of hull's image, and the network namespace, which takes the kernel as long
  * as all the others together. Only ever a head start: who finds something not done does it itself
- * and has the error with its words.
+ * and has the error with its words. It may end while init is cloned: init never waits for a lock of
+ * libc (sys_munmap; tools/check-binary).
  */
 #include "container/ahead.h"
 

@@ -11,6 +11,7 @@
 
 #include "init/init.h"
 #include "init/steps.h"
+#include "sys/call.h"
 
 enum { PAGE = 4096, PIECES_MAX = 24 };
 
@@ -144,7 +145,7 @@ void init_image_ahead(void)
 
 static int unmap(uintptr_t from, uintptr_t to)
 {
-	return from < to && munmap((char *)from, to - from) < 0 ? -errno : 0;
+	return from < to ? sys_munmap((char *)from, to - from) : 0;
 }
 
 /*
@@ -167,9 +168,8 @@ int init_image_move(bool whole)
 		r = unmap(at, p->at.from);
 		if (r == 0 && !copy)
 			r = copy_piece(p, &copy);
-		if (r == 0 && mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
-				     (char *)p->at.from) == MAP_FAILED)
-			r = -errno;
+		if (r == 0)
+			r = sys_mremap_to(copy, len, (char *)p->at.from);
 		at = p->at.to;
 	}
 	return r < 0 ? r : unmap(at, im.all.to);

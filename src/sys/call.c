@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -248,6 +249,18 @@ void sys_signals_default(void)
 	for (int sig = 1; sig <= LAST; sig++)
 		if (sig != SIGKILL && sig != SIGSTOP)
 			(void)CALL(SYS_rt_sigaction, sig, action, NULL, LAST / 8);
+}
+
+int sys_munmap(void *at, size_t len)
+{
+	return CALL(SYS_munmap, at, len);
+}
+
+int sys_mremap_to(void *from, size_t len, void *to)
+{
+	unsigned long flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+
+	return syscall(SYS_mremap, from, len, len, flags, to) == -1 ? -errno : 0;
 }
 
 int sys_fchdir(int fd)

@@ -59,6 +59,12 @@ int sys_unlinkat(int dirfd, const char *name, int flags);
  * it keeps for itself.
  */
 void sys_signals_default(void);
+/*
+ * For init, which is a clone of one thread of perhaps two: libc's munmap and mremap wait until no
+ * thread ends at the moment (musl), for ever if the copied memory says that one does.
+ */
+int sys_munmap(void *at, size_t len);
+int sys_mremap_to(void *from, size_t len, void *to); /* over what lies at @to */
 int sys_fchdir(int fd);
 int sys_openat(int dirfd, const char *name, int flags, mode_t mode); /* O_CLOEXEC is added */
 int sys_fchownat(int dirfd, const char *name, uid_t uid, gid_t gid, int flags);
