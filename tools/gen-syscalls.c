@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_NAMES = 2048, MAX_NUMBER = 1024, NONE = 0xffff, PRIVATE = 0x8000 };
+#include "seccomp/name_hash.h"
+
+enum { MAX_NAMES = 2048, MAX_NUMBER = 1024, NONE = 0xffff, PRIVATE = 0x8000, SLOTS = 2048 };
 
 /* One row per table of numbers; architectures that differ in byte order only share one. */
 static const struct {
@@ -150,6 +152,25 @@ static int by_text(const void *a, const void *b)
 	return strcmp(((const struct name *)a)->text, ((const struct name *)b)->text);
 }
 
+static void print_slots(FILE *f)
+{
+	static uint16_t slots[SLOTS];
+
+	if (n_names > SLOTS / 2)
+		fail("too many names for the slots", "");
+	for (unsigned i = 0; i < n_names; i++) {
+		uint32_t at = seccomp_name_hash(names[i].text);
+
+		while (slots[at % SLOTS])
+			at++;
+		slots[at % SLOTS] = (uint16_t)(i + 1);
+	}
+	fprintf(f, "\nconst uint16_t seccomp_name_slots[SECCOMP_NAME_SLOTS] = {");
+	for (unsigned i = 0; i < SLOTS; i++)
+		fprintf(f, "%s%u,", i % 16 ? " " : "\n\t", slots[i]);
+	fprintf(f, "\n};\n");
+}
+
 static void print_tables(FILE *f)
 {
 	unsigned off = 0;
@@ -169,7 +190,9 @@ static void print_tables(FILE *f)
 	}
 	if (off > 0xffff)
 		fail("the name pool is too large", "");
-	fprintf(f, "\n};\n\nconst uint8_t seccomp_name_mux[%u] = {", n_names);
+	fprintf(f, "\n};\n");
+	print_slots(f);
+	fprintf(f, "\nconst uint8_t seccomp_name_mux[%u] = {", n_names);
 	for (unsigned i = 0; i < n_names; i++)
 		fprintf(f, "%s%u,", i % 32 ? " " : "\n\t", names[i].mux);
 	fprintf(f, "\n};\n");

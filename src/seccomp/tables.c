@@ -9,6 +9,7 @@
 
 #include "base/macro.h"
 #include "base/str.h"
+#include "seccomp/name_hash.h"
 #include "seccomp/seccomp.h"
 
 #define ARCH(audit_, table_, family_, be, wide_, mux_)                                             \
@@ -55,19 +56,12 @@ const struct seccomp_arch seccomp_archs[ARCHS] = {
 
 int seccomp_name_find(const char *name)
 {
-	unsigned lo = 0, hi = seccomp_names;
+	uint32_t at = seccomp_name_hash(name);
+	unsigned i;
 
-	while (lo < hi) {
-		unsigned mid = (lo + hi) / 2;
-		int r = strcmp(name, seccomp_name_text(mid));
-
-		if (r == 0)
-			return (int)mid;
-		if (r < 0)
-			hi = mid;
-		else
-			lo = mid + 1;
-	}
+	while ((i = seccomp_name_slots[at++ % SECCOMP_NAME_SLOTS]))
+		if (streq(name, seccomp_name_text(i - 1)))
+			return (int)i - 1;
 	return -1;
 }
 

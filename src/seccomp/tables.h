@@ -49,6 +49,9 @@ struct seccomp_table {
 extern const unsigned seccomp_names;
 extern const char seccomp_name_pool[];
 extern const uint16_t seccomp_name_at[]; /* offset in the pool, in the order of strcmp */
+/* Index of a name plus 1, 0: none; at its hash, or behind what was there before it. */
+enum { SECCOMP_NAME_SLOTS = 2048 };
+extern const uint16_t seccomp_name_slots[SECCOMP_NAME_SLOTS];
 /* Call number behind socketcall(2) (1..99) or ipc(2) (MUX_IPC + call), 0 for all others. */
 extern const uint8_t seccomp_name_mux[];
 enum { MUX_IPC = 100 };
