@@ -98,7 +98,7 @@ static int run_restore(struct ctx *c, struct args *a, int *ret_status, struct er
 {
 	struct checkpoint_options o = images(a);
 	struct create_options create;
-	int r = cmd_create_options(a, &create, e);
+	int r = cmd_create_options(c, a, &create, e);
 
 	if (r < 0)
 		return r;

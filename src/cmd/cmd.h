@@ -116,9 +116,13 @@ int cmd_duration(const char *text, const char *option, uint64_t *ret, struct err
 int cmd_signal(const char *text, int *ret, struct err *e);
 /* Write --trace. A trace that cannot be written is a warning. */
 void cmd_trace_write(const char *path);
-/* --preserve-fds plus those of LISTEN_FDS (sd_listen_fds(3)). */
-int cmd_fd_counts(const struct args *a, unsigned *ret_preserve, unsigned *ret_listen,
-		  struct err *e);
-int cmd_create_options(const struct args *a, struct create_options *ret, struct err *e);
+/*
+ * --preserve-fds and the descriptors of LISTEN_FDS (sd_listen_fds(3)). They must have been there
+ * before hull opened anything itself: a number that was free then is one of hull's own now.
+ */
+int cmd_passed_fds(const struct ctx *c, const struct args *a, unsigned *ret_preserve,
+		   unsigned *ret_listen, struct err *e);
+int cmd_create_options(const struct ctx *c, const struct args *a, struct create_options *ret,
+		       struct err *e);
 
 #endif

@@ -57,7 +57,8 @@ static unsigned listen_fds(void)
 	return owner == (uint64_t)getpid() ? (unsigned)count : 0;
 }
 
-int cmd_fd_counts(const struct args *a, unsigned *ret_preserve, unsigned *ret_listen, struct err *e)
+int cmd_passed_fds(const struct ctx *c, const struct args *a, unsigned *ret_preserve,
+		   unsigned *ret_listen, struct err *e)
 {
 	uint64_t fds = 0;
 
@@ -67,13 +68,23 @@ int cmd_fd_counts(const struct args *a, unsigned *ret_preserve, unsigned *ret_li
 			       a->preserve_fds);
 	*ret_preserve = (unsigned)fds;
 	*ret_listen = listen_fds();
+	for (unsigned i = 0; i < *ret_preserve + *ret_listen; i++) {
+		bool found = false;
+
+		for (size_t k = 0; k < c->n_inherited; k++)
+			found |= c->inherited[k] == (int)(3 + i);
+		if (!found)
+			return err_sys(e, ERR_CLI_VALUE, -EBADF,
+				       "--preserve-fds: unable to stat preserved-fd %u", 3 + i);
+	}
 	return 0;
 }
 
-int cmd_create_options(const struct args *a, struct create_options *ret, struct err *e)
+int cmd_create_options(const struct ctx *c, const struct args *a, struct create_options *ret,
+		       struct err *e)
 {
 	unsigned fds, listening;
-	int r = cmd_fd_counts(a, &fds, &listening, e);
+	int r = cmd_passed_fds(c, a, &fds, &listening, e);
 
 	if (r < 0)
 		return r;
@@ -98,39 +109,20 @@ int cmd_create_options(const struct args *a, struct create_options *ret, struct 
 	return 0;
 }
 
-/* What is to be passed on must have been there before hull opened anything itself. */
-static int check_fds(const struct ctx *c, const struct create_options *o, struct err *e)
-{
-	for (unsigned i = 0; i < o->preserve_fds + o->listen_fds; i++) {
-		bool found = false;
-
-		for (size_t k = 0; k < c->n_inherited; k++)
-			found |= c->inherited[k] == (int)(3 + i);
-		if (!found)
-			return err_sys(e, ERR_CLI_VALUE, -EBADF,
-				       "--preserve-fds: unable to stat preserved-fd %u", 3 + i);
-	}
-	return 0;
-}
-
 static int run_create(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
 	struct create_options o;
-	int r = cmd_create_options(a, &o, e);
+	int r = cmd_create_options(c, a, &o, e);
 
 	(void)ret_status;
-	if (r == 0)
-		r = check_fds(c, &o, e);
 	return r < 0 ? r : container_create(c, &o, e);
 }
 
 static int run_run(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
 	struct create_options o;
-	int r = cmd_create_options(a, &o, e);
+	int r = cmd_create_options(c, a, &o, e);
 
-	if (r == 0)
-		r = check_fds(c, &o, e);
 	if (r < 0)
 		return r;
 	o.run = true;

@@ -2,12 +2,7 @@
 /*
  * cmd/exec: `hull exec`: one more process in a container.
  */
-#include <errno.h>
-
-#include "base/fd.h"
-#include "base/str.h"
 #include "cmd/cmd.h"
-#include "sys/call.h"
 
 static const struct opt exec_opts[] = {
 	OPT_T("process", 'p', process, "FILE",
@@ -37,24 +32,6 @@ static const struct opt exec_opts[] = {
 	      "in a paused container: the process begins when it is resumed"),
 };
 
-/*
- * Nothing that the caller left open reaches the container unasked; what was asked for must be
- * there.
- */
-static int check_fds(const struct exec_options *o, struct err *e)
-{
-	unsigned n = o->preserve_fds + o->listen_fds;
-	int r = sys_close_range(3 + n, ~0u, CLOSE_RANGE_CLOEXEC);
-
-	if (r < 0)
-		return err_sys(e, ERR_GEN_KERNEL, r, "close_range");
-	for (unsigned i = 0; i < n; i++)
-		if (!fd_is_open((int)(3 + i)))
-			return err_sys(e, ERR_CLI_VALUE, -EBADF,
-				       "--preserve-fds: unable to stat preserved-fd %u", 3 + i);
-	return 0;
-}
-
 static int run_exec(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
 	struct exec_options o = {
@@ -80,10 +57,7 @@ static int run_exec(struct ctx *c, struct args *a, int *ret_status, struct err *
 	};
 	int r;
 
-	*ret_status = 255; /* what tells hull's own failure from the program's: features.md a.5 */
-	r = cmd_fd_counts(a, &o.preserve_fds, &o.listen_fds, e);
-	if (r == 0)
-		r = check_fds(&o, e);
+	r = cmd_passed_fds(c, a, &o.preserve_fds, &o.listen_fds, e);
 	return r < 0 ? r : container_exec(c, &o, ret_status, e);
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -108,7 +109,8 @@ static const char *absolute(struct arena *a, const char *path)
 static int choose_dirs(const struct args *a, struct ctx *c, struct err *e)
 {
 	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	bool root = geteuid() == 0 && (!runtime || facts_initial_userns());
+	uid_t self = (uid_t)getauxval(AT_EUID); /* geteuid without a system call */
+	bool root = self == 0 && (!runtime || facts_initial_userns());
 
 	if (a->root && !*a->root)
 		return err_set(e, ERR_CLI_VALUE, 0, "--root is empty");
@@ -119,7 +121,7 @@ static int choose_dirs(const struct args *a, struct ctx *c, struct err *e)
 	else if (runtime && *runtime == '/')
 		c->root = arena_printf(&c->a, "%s/hull", runtime);
 	else
-		c->root = arena_printf(&c->a, "/run/user/%u/hull", geteuid());
+		c->root = arena_printf(&c->a, "/run/user/%u/hull", self);
 	if (a->public_state_dir)
 		c->public_dir = *a->public_state_dir ? absolute(&c->a, a->public_state_dir) : NULL;
 	else if (root)
@@ -165,13 +167,17 @@ enum { INHERITED_MAX = 4096 };
  */
 static int note_inherited(const struct cmd *cmd, struct ctx *c, struct err *e)
 {
+	static const struct cmd *const passing[] = { &cmd_create, &cmd_run, &cmd_exec,
+						     &cmd_checkpoint, &cmd_restore };
 	static int fds[INHERITED_MAX];
+	bool wanted = false;
 	int n, r = sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 
 	if (r < 0)
 		return err_sys(e, ERR_GEN_KERNEL, r, "close_range");
-	if (cmd != &cmd_create && cmd != &cmd_run &&
-	    cmd != &cmd_exec) /* nobody to be born with them */
+	for (size_t i = 0; i < ARRAY_LEN(passing); i++)
+		wanted |= cmd == passing[i];
+	if (!wanted) /* nobody to be born with them */
 		return 0;
 	n = fd_list(3, fds, INHERITED_MAX);
 	if (n < 0)
@@ -199,7 +205,7 @@ static int fail(const struct cmd *cmd, const struct args *a, struct err *e)
 			   a->n ? a->v[0] : "");
 	fflush(stdout);
 	log_error(context, e);
-	return 1;
+	return cmd == &cmd_exec ? 255 : 1; /* what tells it from a status of the program */
 }
 
 int main(int argc, char **argv)
@@ -213,6 +219,8 @@ int main(int argc, char **argv)
 	if (fd_fill_stdio() < 0)
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
+	/* KERNEL: while it is ignored (by a careless caller) children leave no status. wait(2) */
+	signal(SIGCHLD, SIG_DFL);
 	arena_init(&c.a);
 	r = cmd_parse(argc, argv, &c.a, &cmd, &a, &e);
 	if (r == 0)
@@ -228,7 +236,7 @@ int main(int argc, char **argv)
 			cmd_help_overview();
 		return flush(0);
 	}
-	if (!cmd)
+	if (!cmd || a.version)
 		cmd = &cmd_version;
 	if (a.trace && trace_open(-1) < 0)
 		log_warn("--trace: no memory for the flight recorder");
@@ -237,8 +245,9 @@ int main(int argc, char **argv)
 	if (a.trace)
 		cmd_trace_write(a.trace);
 	if (r < 0) {
-		fail(cmd, &a, &e);
-		return status ? status : 1;
+		int failed = fail(cmd, &a, &e);
+
+		return status ? status : failed;
 	}
 	return flush(status);
 }

@@ -375,16 +375,8 @@ static int run_one(const struct hook_run *r, size_t i, struct err *e)
 
 int hook_run_all(const struct hook_run *r, struct err *e)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL }, saved;
 	int ret = 0;
 
-	if (!r->hooks->n[r->kind])
-		return 0;
-	/*
-	 * KERNEL: with SIGCHLD ignored (inherited from a careless caller) a child leaves no status.
-	 * wait(2).
-	 */
-	sigaction(SIGCHLD, &dfl, &saved);
 	for (size_t i = 0; i < r->hooks->n[r->kind]; i++) {
 		struct err one = { 0 };
 		char line[ERR_MSG_MAX + ERR_AT_MAX];
@@ -403,7 +395,6 @@ int hook_run_all(const struct hook_run *r, struct err *e)
 		err_drop(&one, "runtime.md#lifecycle: a failed poststop hook is only warned about");
 		ret = 0;
 	}
-	sigaction(SIGCHLD, &saved, NULL);
 	return ret;
 }
 

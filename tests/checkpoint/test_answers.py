@@ -80,7 +80,8 @@ def asked(h):
     program, where = stand_in(h, log=LOG)
     h.hull("--criu", program, "checkpoint", "--image-path", h.path("image-" + name), "--tcp-established", "--ext-unix-sk",
            "--shell-job", "--file-locks", "--leave-running", "--manage-cgroups-mode", "ignore", "--empty-ns", "network",
-           "--page-server", "127.0.0.1:99", "--link-remap", name).failed(1)
+           "--page-server", "127.0.0.1:99", "--link-remap", "--status-fd", "1000", name,
+           preexec_fn=lambda: os.dup2(2, 1000), close_fds=False).failed(1)
     with open(where + "/asked.json", encoding="utf-8") as f:
         said = json.load(f)
     numbers = dict(said["options"])
@@ -89,6 +90,7 @@ def asked(h):
     for flag in (3, 4, 5, 7, 8, 18):
         eq(numbers.get(flag), 1, f"option {flag}")
     eq((numbers[34], numbers[38]), (0, 0x40000000), "cgroups mode, empty namespaces")
+    eq(numbers[49], 1000, "status fd")
     eq(numbers[11], "\n\t127.0.0.1\x10c", "page server")
     external = [v for n, v in said["options"] if n == 37]
     has(external, "mnt[/vol]:/vol")

@@ -2,7 +2,9 @@
 """`hull help`: the same in all its forms, and kind to those who mistype."""
 
 import json
+import os
 import re
+import tempfile
 
 from tap import eq, has, lacks, test
 
@@ -19,6 +21,15 @@ def same(desk):
         eq(desk.hull(name, "--help").ok().out, text, name)
         eq(options_of(text) if verb["options"] else [], [o["name"] for o in verb["options"]], f"options of {name}")
         has(text, verb["summary"])
+
+
+@test("help: `VERB --version` is `--version`, and nothing is done")
+def version(desk):
+    text = desk.hull("--version").ok().out
+    for name in desk.verbs:
+        eq(desk.hull(name, "--version").ok().out, text, name)
+        eq(desk.hull(name, "a", "--version").ok().out if name != "exec" and name != "ps" else text, text, name)
+    eq([f for f in os.listdir(tempfile.gettempdir()) if f == "config.json"], [], "what `spec` would write")
 
 
 @test("help: the overview has every verb and every global option")

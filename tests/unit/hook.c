@@ -442,15 +442,4 @@ TEST(opened_executables)
 	end();
 }
 
-TEST(works_with_sigchld_ignored)
-{
-	struct list l = { 0 };
-
-	signal(SIGCHLD, SIG_IGN);
-	add(&l, HOOK_PRESTART, "/bin/false");
-	CHECK(run_kind(&l, HOOK_PRESTART) < 0);
-	CHECK_INT(l.e.id, ERR_HOK_FAILED);
-	CHECK(signal(SIGCHLD, SIG_DFL) == SIG_IGN);
-}
-
 UNIT_MAIN
