@@ -205,9 +205,12 @@ static int step_trace(struct spawn *sp, struct err *e)
 
 static int step_namespaces(struct spawn *sp, struct err *e)
 {
-	int r = ns_open(&sp->bp.plan.ns, &sp->ns, e);
+	const struct plan *p = &sp->bp.plan;
+	int r = ns_open(&p->ns, &sp->ns, e);
 
-	return r < 0 ? r : ns_check_owned(&sp->bp.plan, &sp->ns, e);
+	if (r == 0 && p->ids.joined && p->ids.uid.n)
+		r = ns_check_idmaps(&p->ids, sp->ns.target[NS_USER], e);
+	return r < 0 ? r : ns_check_owned(p, &sp->ns, e);
 }
 
 static int step_sources(struct spawn *sp, struct err *e)

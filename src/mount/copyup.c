@@ -191,8 +191,6 @@ static int copy_dir(int from, int to, unsigned depth, struct err *e)
 int mnt_copy_up(int from, int to, struct err *e)
 {
 	_cleanup_fd_ int from_dir = -1, to_dir = -1;
-	struct stat st;
-	int r;
 
 	from_dir = sys_openat(from, ".", O_RDONLY | O_DIRECTORY, 0);
 	if (from_dir < 0)
@@ -200,12 +198,5 @@ int mnt_copy_up(int from, int to, struct err *e)
 	to_dir = sys_openat(to, ".", O_RDONLY | O_DIRECTORY, 0);
 	if (to_dir < 0)
 		return err_sys(e, ERR_MNT_NEW, to_dir, "tmpcopyup: open the new mount");
-	if (fstat(from_dir, &st) < 0)
-		return err_sys(e, ERR_MNT_NEW, -errno, "tmpcopyup: mount point");
-	r = copy_dir(from_dir, to_dir, 0, e);
-	if (r < 0)
-		return r;
-	if (fchown(to_dir, st.st_uid, st.st_gid) < 0 && errno != EINVAL)
-		return err_sys(e, ERR_MNT_NEW, -errno, "tmpcopyup: owner of the new mount");
-	return 0;
+	return copy_dir(from_dir, to_dir, 0, e);
 }

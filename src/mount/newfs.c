@@ -241,6 +241,29 @@ static int inherit_mode(int fs, const struct plan_mount *m, int target, struct e
 	return r < 0 ? mnt_fs_error(fs, e, ERR_MNT_NEW, r, "option mode") : 0;
 }
 
+/* So it is with its owner: what the options uid and gid do not say. */
+static int inherit_owner(int tree, const struct plan_mount *m, int target, struct err *e)
+{
+	_cleanup_fd_ int dir = -1;
+	struct stat st;
+	uid_t uid;
+	gid_t gid;
+
+	if (fstat(target, &st) < 0)
+		return err_sys(e, ERR_MNT_TARGET, -errno, "%s", m->destination);
+	uid = has_option(m->data, "uid") ? (uid_t)-1 : st.st_uid;
+	gid = has_option(m->data, "gid") ? (gid_t)-1 : st.st_gid;
+	if (uid == (uid_t)-1 && gid == (gid_t)-1)
+		return 0;
+	dir = sys_openat(tree, ".", O_RDONLY | O_DIRECTORY, 0);
+	if (dir < 0)
+		return err_sys(e, ERR_MNT_NEW, dir, "tmpcopyup: open the new mount");
+	/* KERNEL: EINVAL: an id without a mapping in the user namespace of the tmpfs. */
+	if (fchown(dir, uid, gid) < 0 && errno != EINVAL)
+		return err_sys(e, ERR_MNT_NEW, -errno, "tmpcopyup: owner of the new mount");
+	return 0;
+}
+
 /* Everything below the target is put into the new tree while it is writable and nobody can see it.
  */
 static int copy_up(int fs, int tree, const struct plan_mount *m, int target, unsigned attrs,
@@ -248,6 +271,8 @@ static int copy_up(int fs, int tree, const struct plan_mount *m, int target, uns
 {
 	int r = mnt_copy_up(target, tree, e);
 
+	if (r == 0)
+		r = inherit_owner(tree, m, target, e);
 	if (r < 0)
 		return r;
 	if (attrs & MOUNT_ATTR_RDONLY) {

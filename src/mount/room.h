@@ -92,7 +92,7 @@ int mnt_fs_flags(int fs, unsigned long set, unsigned long clear, struct err *e);
 int mnt_fs_error(int fs, struct err *e, enum err_id id, int r, const char *text);
 
 /* ---- copyup.c ---- */
-/* Copy what is in the directory @from into the empty, detached mount @to. */
+/* Copy what is in the directory @from into the empty, detached mount @to; @to's own owner stays. */
 int mnt_copy_up(int from, int to, struct err *e);
 
 /* ---- cgroupfs.c ---- */

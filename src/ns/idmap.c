@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -188,27 +189,33 @@ int ns_write_idmaps(const struct plan_ids *ids, pid_t pid, struct err *e)
 	return r < 0 ? r : write_map(&proc, pid, &ids->uid, &ns_side_uid, e);
 }
 
-/* A child in a new user namespace that only waits until @hold[1] is closed, by us or our death. */
-static int clone_holder(int hold[2], int *ret_pidfd, pid_t *ret_pid, struct err *e)
+/*
+ * A child in a new user namespace, or in the one of @join, that only waits until @hold[1] is
+ * closed, by us or our death. It says by an int whether it could join.
+ */
+static int clone_holder(int hold[2], int join, int *ret_pidfd, pid_t *ret_pid, struct err *e)
 {
 	struct clone_args args = {
-		.flags = CLONE_NEWUSER | CLONE_PIDFD,
+		.flags = (join < 0 ? CLONE_NEWUSER : 0) | CLONE_PIDFD,
 		.pidfd = (uint64_t)(uintptr_t)ret_pidfd,
 		.exit_signal = SIGCHLD,
 	};
 	int r = sys_clone3(&args);
 
 	if (r < 0)
-		return ns_explain_new(CLONE_NEWUSER, r, e);
+		return ns_explain_new(args.flags & CLONE_NEWUSER, r, e);
 	if (r == 0) {
+		int said = join < 0 ? 0 : sys_setns(join, CLONE_NEWUSER);
 		char c;
 
 		close(hold[1]);
-		while (read(hold[0], &c, 1) < 0 && errno == EINTR)
-			;
+		if (io_write_all(hold[0], &said, sizeof(said)) == 0)
+			while (read(hold[0], &c, 1) < 0 && errno == EINTR)
+				;
 		_exit(0);
 	}
 	*ret_pid = r;
+	fd_close(&hold[0]);
 	return 0;
 }
 
@@ -234,9 +241,9 @@ int ns_userns_fd(const struct spec_idmaps *uid, const struct spec_idmaps *gid, s
 	r = proc_open(false, &proc);
 	if (r < 0)
 		return err_sys(e, ERR_NSP_IDMAP, r, "open a procfs");
-	if (pipe2(hold, O_CLOEXEC) < 0)
-		return err_sys(e, ERR_GEN_SYS, -errno, "pipe2");
-	r = clone_holder(hold, &pidfd, &pid, e);
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, hold) < 0)
+		return err_sys(e, ERR_GEN_SYS, -errno, "socketpair");
+	r = clone_holder(hold, -1, &pidfd, &pid, e);
 	if (r < 0)
 		return r;
 	/* The child is not reaped before the end, so its pid cannot name another process. */
@@ -255,4 +262,102 @@ int ns_userns_fd(const struct spec_idmaps *uid, const struct spec_idmaps *gid, s
 	sys_pidfd_send_signal(pidfd, SIGKILL);
 	pidfd_reap(pidfd, &end);
 	return r < 0 ? r : fd_take(&fd);
+}
+
+/* One number of a map file, which the kernel has written: digits and blanks. */
+static bool map_number(const char **p, uint32_t *ret)
+{
+	uint64_t v = 0;
+
+	while (**p == ' ' || **p == '\n')
+		(*p)++;
+	if (!**p)
+		return false;
+	for (; **p >= '0' && **p <= '9'; (*p)++)
+		v = v * 10 + (unsigned)(**p - '0');
+	*ret = (uint32_t)v;
+	return true;
+}
+
+/* How many of the ids of @want, which do not overlap, does one line of a map translate alike? */
+static uint64_t agreed(const struct spec_idmaps *want, const struct spec_idmap *line)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < want->n; i++) {
+		const struct spec_idmap *w = &want->v[i];
+		uint64_t first = MAX(w->container_id, line->container_id);
+		uint64_t end = MIN((uint64_t)w->container_id + w->size,
+				   (uint64_t)line->container_id + line->size);
+
+		if (first < end &&
+		    w->host_id - w->container_id == line->host_id - line->container_id)
+			n += end - first;
+	}
+	return n;
+}
+
+static int compare_map(const struct procfs *proc, pid_t pid, const struct spec_idmaps *want,
+		       const struct ns_map_side *side, struct err *e)
+{
+	char text[NS_MAP_LINES * 34 + 1];
+	uint64_t wanted = 0, mapped = 0, same = 0;
+	struct spec_idmap line;
+	_cleanup_fd_ int fd = -1;
+	const char *p = text;
+	ssize_t n;
+
+	fd = open_of(proc, pid, side->file, O_RDONLY, e);
+	if (fd < 0)
+		return err_at(e, fd, "%s", side->pointer);
+	n = io_read_full(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return err_at(e, err_sys(e, ERR_NSP_IDMAP, (int)n, "read %s", side->file), "%s",
+			      side->pointer);
+	text[n] = '\0';
+	while (map_number(&p, &line.container_id) && map_number(&p, &line.host_id) &&
+	       map_number(&p, &line.size)) {
+		mapped += line.size;
+		same += agreed(want, &line);
+	}
+	for (size_t i = 0; i < want->n; i++)
+		wanted += want->v[i].size;
+	if (wanted == mapped && same == mapped)
+		return 0;
+	return err_at(e,
+		      err_set(e, ERR_CFG_CONFLICT, 0,
+			      "the user namespace is joined by path and has other mappings"),
+		      "%s", side->pointer);
+}
+
+int ns_check_idmaps(const struct plan_ids *ids, int userns, struct err *e)
+{
+	_cleanup_(proc_close) struct procfs proc = { .fd = -1 };
+	_cleanup_(close_pair) int hold[2] = { -1, -1 };
+	_cleanup_fd_ int pidfd = -1;
+	siginfo_t end;
+	pid_t pid = 0;
+	int r, said;
+
+	r = proc_open(false, &proc);
+	if (r < 0)
+		return err_sys(e, ERR_NSP_IDMAP, r, "open a procfs");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, hold) < 0)
+		return err_sys(e, ERR_GEN_SYS, -errno, "socketpair");
+	/* KERNEL: maps can be read of a process in the namespace only. user_namespaces(7) */
+	r = clone_holder(hold, userns, &pidfd, &pid, e);
+	if (r < 0)
+		return r;
+	if (io_read_full(hold[1], &said, sizeof(said)) != sizeof(said))
+		said = -ECHILD;
+	/* KERNEL: EINVAL: it is the caller's own. setns(2) */
+	if (said < 0 && said != -EINVAL)
+		r = err_sys(e, ERR_NSP_JOIN, said, "join the user namespace to read its mappings");
+	else
+		r = compare_map(&proc, pid, &ids->uid, &ns_side_uid, e);
+	if (r == 0)
+		r = compare_map(&proc, pid, &ids->gid, &ns_side_gid, e);
+	sys_pidfd_send_signal(pidfd, SIGKILL);
+	pidfd_reap(pidfd, &end);
+	return r;
 }

@@ -45,6 +45,11 @@ int ns_write_offsets(const struct spec_linux *l, struct err *e);
  */
 int ns_write_idmaps(const struct plan_ids *ids, pid_t pid, struct err *e);
 /*
+ * Does the user namespace @userns translate ids exactly as @ids says? ERR_CFG_CONFLICT with the
+ * place when it does not.
+ */
+int ns_check_idmaps(const struct plan_ids *ids, int userns, struct err *e);
+/*
  * A throw-away user namespace with these maps, for idmapped mounts: an nsfs fd, or -errno with @e.
  */
 int ns_userns_fd(const struct spec_idmaps *uid, const struct spec_idmaps *gid, struct err *e);

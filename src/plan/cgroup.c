@@ -199,7 +199,7 @@ static void make_owner(struct maker *m)
 	const struct plan *p = m->plan;
 	uint32_t id;
 
-	if (m->host->cgroups != HOST_CGROUP_V2 || p->ids.joined)
+	if (m->host->cgroups != HOST_CGROUP_V2 || (p->ids.joined && !p->ids.uid.n))
 		return;
 	for (size_t i = 0; plan_ns_new(p, NS_CGROUP) && i < p->n_mounts; i++) {
 		const struct plan_mount *mount = &p->mounts[i];
@@ -213,8 +213,6 @@ static void make_owner(struct maker *m)
 		return;
 	c->owner_uid = m->spec->process.user.uid;
 	c->owner_gid = m->spec->process.user.gid;
-	if (!plan_ns_new(p, NS_USER))
-		return;
 	if (plan_id_to_host(&p->ids.uid, c->owner_uid, &id))
 		c->owner_uid = id;
 	if (plan_id_to_host(&p->ids.gid, c->owner_gid, &id))

@@ -30,7 +30,7 @@ static int add_relative(struct maker *m, struct spec_idmaps *to,
 
 	if (!plan_ns_own(m->plan, NS_USER))
 		return add_range(m, to, from, id, size, e);
-	if (m->plan->ids.joined)
+	if (m->plan->ids.joined && !m->plan->ids.uid.n)
 		return err_set(e, ERR_CFG_CONFLICT, 0,
 			       "idmap: '@' needs the mappings of the user namespace, and a joined "
 			       "one brings none");

@@ -24,17 +24,14 @@ bool plan_id_to_host(const struct spec_idmaps *maps, uint32_t id, uint32_t *ret)
 	return false;
 }
 
-static int refuse_maps(struct maker *m, struct err *e)
+static int refuse_maps(const struct spec_linux *os, struct err *e)
 {
-	const struct spec_linux *os = &m->spec->os;
 	int r;
 
 	if (!os->uid_mappings.n && !os->gid_mappings.n)
 		return 0;
-	r = err_set(e, ERR_CFG_CONFLICT, 0, "%s",
-		    plan_ns_joined(m->plan, NS_USER)
-			    ? "the user namespace is joined by path and has its mappings already"
-			    : "mappings need an entry of type user in /linux/namespaces");
+	r = err_set(e, ERR_CFG_CONFLICT, 0,
+		    "mappings need an entry of type user in /linux/namespaces");
 	return err_at(e, r, "%s", os->uid_mappings.n ? "/linux/uidMappings" : "/linux/gidMappings");
 }
 
@@ -120,9 +117,11 @@ int plan_make_ids(struct maker *m, struct err *e)
 	if (!plan_ns_new(m->plan, NS_USER)) {
 		ids->root_mapped = true;
 		ids->joined = plan_ns_joined(m->plan, NS_USER);
-		if (ids->joined)
-			ids->host_root_uid = ids->host_root_gid = (uid_t)-1;
-		return refuse_maps(m, e);
+		if (!ids->joined)
+			return refuse_maps(os, e);
+		ids->host_root_uid = ids->host_root_gid = (uid_t)-1;
+		if (!os->uid_mappings.n && !os->gid_mappings.n)
+			return 0;
 	}
 	r = check_maps(&os->uid_mappings, "/linux/uidMappings", e);
 	if (r == 0)
@@ -131,6 +130,8 @@ int plan_make_ids(struct maker *m, struct err *e)
 		return r;
 	ids->uid = os->uid_mappings;
 	ids->gid = os->gid_mappings;
+	if (ids->joined)
+		return check_process_ids(m, e);
 	if (host_can(m->host, CAP_SETUID) && host_can(m->host, CAP_SETGID)) {
 		ids->writer = IDMAP_DIRECT;
 	} else if (maps_only(&ids->uid, m->host->euid) && maps_only(&ids->gid, m->host->egid)) {

@@ -67,8 +67,9 @@ struct plan_ids {
 	uid_t host_root_uid;
 	gid_t host_root_gid;
 	/*
-	 * the user namespace is given by path: its maps are not known here, 0:0 is tried and EINVAL
-	 * means that it is not mapped
+	 * the user namespace is given by path: 0:0 is tried, and EINVAL means that it is not
+	 * mapped. uid and gid are what the config says of its maps, or empty; verified when it is
+	 * opened
 	 */
 	bool joined;
 	/*

@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "plan/parts.h"
+#include "spec/spec.h"
 
 #define RES "/linux/resources"
 
@@ -551,6 +552,17 @@ static int make_unified(struct maker *m, struct err *e)
 }
 
 /*
+ * podman writes 0 for --pids-limit=-1 as long as its library knows a version of the specification
+ * before 1.3.0, which is the first that says what 0 is.
+ */
+static bool podman_means_none(const struct spec *s)
+{
+	const char *manager = spec_annotation(s, "io.container.manager");
+
+	return manager && streq(manager, "libpod") && spec_version_before(s->oci_version, 3);
+}
+
+/*
  * KERNEL: a process is born in its group (CLONE_INTO_CGROUP), and counts there like a fork; one
  * that is moved in does not. cgroup-v2.rst, "PID". So on v2 the limit that stops every fork of the
  * container is 1, its first process.
@@ -563,7 +575,10 @@ static int make_pids(struct maker *m, struct err *e)
 	(void)e;
 	if (!s->pids_set || !s->pids_limit.set)
 		return 0;
-	if (limit == 0 && v2(m)) {
+	if (limit == 0 && podman_means_none(m->spec)) {
+		limit = -1;
+		plan_remark(m, RES "/pids/limit: 0 is podman's word for no limit");
+	} else if (limit == 0 && v2(m)) {
 		limit = 1;
 		plan_remark(m, RES "/pids/limit: 0 is written as 1: no fork works, as was asked");
 	}

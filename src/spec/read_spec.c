@@ -129,6 +129,14 @@ bool spec_version_supported(const char *version)
 	return semver(SPEC_VERSION, known) && semver(version, have) && have[0] == known[0];
 }
 
+bool spec_version_before(const char *version, unsigned minor)
+{
+	unsigned have[3];
+
+	return version && semver(version, have) &&
+	       (have[0] < 1 || (have[0] == 1 && have[1] < minor));
+}
+
 /* ---- entry points ---- */
 
 int spec_read_text(const char *text, size_t len, struct arena *a, struct spec *ret, struct err *e)

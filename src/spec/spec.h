@@ -60,6 +60,8 @@ const struct spec_mount_option *spec_mount_options(size_t *ret_n); /* for featur
 int spec_signal(const char *text, int *ret);
 /* SemVer 2.0.0 form and the major version that hull follows. */
 bool spec_version_supported(const char *version);
+/* Is it older than 1.@minor.0? False for NULL. */
+bool spec_version_before(const char *version, unsigned minor);
 const char *spec_annotation(const struct spec *s, const char *key); /* NULL when absent */
 
 /* Cross-field checks, a flat list in spec/validate.c. */

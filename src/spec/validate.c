@@ -71,16 +71,14 @@ static int check_console(const struct spec *s, struct err *e)
 		      p->console_height.v > WINDOW_MAX ? "height" : "width");
 }
 
-/* LNX-USERNS-07, lineage S-36: mappings are those of a new user namespace. */
+/* LNX-USERNS-07: mappings are those of a user namespace. */
 static int check_mappings(const struct spec *s, struct err *e)
 {
 	const struct spec_namespace *user = &s->os.namespaces[NS_USER];
 
-	if (!s->os.uid_mappings.n || (user->listed && !user->path))
+	if (!s->os.uid_mappings.n || user->listed)
 		return 0;
-	err_set(e, ERR_CFG_CONFLICT, 0, "%s",
-		user->listed ? "the user namespace is joined by path and has its mappings already"
-			     : "mappings need an entry of type user in /linux/namespaces");
+	err_set(e, ERR_CFG_CONFLICT, 0, "mappings need an entry of type user in /linux/namespaces");
 	return err_at(e, -EINVAL, "/linux/uidMappings");
 }
 

@@ -1,5 +1,6 @@
 """config-linux.md#namespaces and #default-filesystems."""
 
+import contextlib
 import json
 import os
 import random
@@ -193,8 +194,9 @@ def test_joined(ctr, helper, kind, how):
     assert ctr.probe("ns")["ns"][NS_FILES[kind]] == wanted
 
 
-@req("LNX-NS-12", needs=["root", "userns"])
-def test_joined_user_namespace(ctr):
+@contextlib.contextmanager
+def foreign_user_namespace(*lines):
+    """The path of a user namespace with these mappings."""
     code = ("import os,ctypes,sys\nassert ctypes.CDLL(None).unshare(0x10000000) == 0\n"
             "print('ready', flush=True); sys.stdin.read()\n")
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE,
@@ -202,14 +204,49 @@ def test_joined_user_namespace(ctr):
         assert proc.stdout.readline() == "ready\n"
         for name in ("uid_map", "gid_map"):
             with open(f"/proc/{proc.pid}/{name}", "w", encoding="ascii") as f:
-                f.write("0 100000 65536")
-        path = f"/proc/{proc.pid}/ns/user"
+                f.write("\n".join(lines))
+        try:
+            yield f"/proc/{proc.pid}/ns/user"
+        finally:
+            proc.stdin.close()
+
+
+@req("LNX-NS-12", needs=["root", "userns"])
+def test_joined_user_namespace(ctr):
+    with foreign_user_namespace("0 100000 65536") as path:
         wanted = os.readlink(path)
         ctr.bundle.namespace("user", path)
         seen = ctr.probe("ns", "ids")
-        proc.stdin.close()
     assert seen["ns"]["user"] == wanted
     assert seen["ids"]["uid"] == [0] * 4
+
+
+@req("LNX-NS-12", "LNX-USERNS-07", needs=["root", "userns"])
+@pytest.mark.parametrize("entries", [
+    [(0, 100000, 10), (10, 200000, 5)], [(10, 200000, 5), (0, 100000, 10)],
+    [(0, 100000, 4), (4, 100004, 6), (10, 200000, 5)]])
+def test_joined_user_namespace_with_its_mappings(ctr, entries):
+    """As containerd, CRI-O and podman write it for the containers of a pod."""
+    with foreign_user_namespace("0 100000 10", "10 200000 5") as path:
+        wanted = os.readlink(path)
+        ctr.bundle.namespace("user", path)
+        for kind in ("uidMappings", "gidMappings"):
+            ctr.bundle.linux[kind] = [{"containerID": c, "hostID": h, "size": s} for c, h, s in entries]
+        assert ctr.probe("ns")["ns"]["user"] == wanted
+
+
+@req("LNX-USERNS-07", needs=["root", "userns"])
+@pytest.mark.parametrize("kind", ["uidMappings", "gidMappings"])
+@pytest.mark.parametrize("entries", [
+    [(0, 100000, 10)], [(0, 100000, 10), (10, 200001, 5)], [(0, 100000, 10), (10, 200000, 6)],
+    [(0, 100000, 10), (11, 200000, 5)]])
+def test_joined_user_namespace_with_other_mappings(ctr, entries, kind):
+    with foreign_user_namespace("0 100000 10", "10 200000 5") as path:
+        ctr.bundle.namespace("user", path)
+        for each in ("uidMappings", "gidMappings"):
+            ctr.bundle.linux[each] = [{"containerID": c, "hostID": h, "size": s} for c, h, s in
+                                      (entries if each == kind else [(0, 100000, 10), (10, 200000, 5)])]
+        ctr.create_fails(naming=[f"linux.{kind}"])
 
 
 @req("LNX-NS-13")

@@ -213,6 +213,34 @@ def run_userns(c):
     c.remove(name)
 
 
+@test("podman run --userns container:, podman pod create --uidmap: the namespace is joined, its mappings are repeated")
+def shared_mapping(c):
+    wanted = "0 100000 5000"
+    name = c.start("sleep", "1000", opts=["--uidmap", "0:100000:5000"])
+    eq(c.sh("cat /proc/self/uid_map", "--userns", f"container:{name}").split(), wanted.split(), "uid_map")
+    eq(c.podman("exec", "-u", "alice", name, "id", "-u").ok().out, "1000\n", "exec")
+    c.remove(name)
+    pod, image = c.name("pod"), c.image()
+    c.podman("pod", "create", "--name", pod, "--uidmap", "0:100000:5000", "--cgroup-parent", c.parent, "--network", "none",
+             "--infra-image", image, "--infra-command", "/bin/sleep 10000").ok()
+    out = c.podman("run", "--rm", "--pod", pod, image, "cat", "/proc/self/uid_map").ok().out
+    eq(out.split(), wanted.split(), "uid_map in the pod")
+    c.podman("pod", "rm", "-f", "-t", "0", pod).ok()
+    c.nothing_left()
+
+
+@test("podman run --pids-limit -1 and 0: no limit")
+def no_pids_limit(c):
+    for limit in ("-1", "0"):
+        eq(c.sh("echo $(echo forked)", "--pids-limit", limit), "forked", limit)
+
+
+@test("podman run --tmpfs :U: the new file system is the user's, with the image's files in it")
+def tmpfs_of_user(c):
+    out = c.sh("stat -c '%u %a' /data; cat /data/file", "--tmpfs", "/data:U,mode=700", "--user", "alice")
+    eq(out, "1000 700\nfrom the image", "owner and mode, file")
+
+
 @test("podman run --privileged, --pid host, --ipc host, --uts host")
 def run_host_namespaces(c):
     out = c.sh("for ns in pid ipc uts; do readlink /proc/self/ns/$ns; done; grep CapEff /proc/self/status",

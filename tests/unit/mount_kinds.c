@@ -68,6 +68,29 @@ BOX_TEST(tmpcopyup)
 	}
 }
 
+static void inside_owner(struct box *b)
+{
+	struct stat st;
+
+	(void)b;
+	CHECK_STR(get("/data/file"), "content");
+	CHECK_INT(stat("/data", &st), 0);
+	CHECK_INT(st.st_uid, 1000);
+	CHECK_INT(st.st_gid, 0);
+	CHECK_INT(st.st_mode & 07777, 0700);
+}
+
+BOX_TEST(tmpcopyup_with_an_owner_of_its_own)
+{
+	struct box b;
+
+	fill_data();
+	box_init(&b);
+	add_fs(&b, "tmpfs", "/data", "uid=1000,mode=700")->copy_up = true;
+	b.inside = inside_owner;
+	RUN_OK(&b);
+}
+
 BOX_TEST(tmpcopyup_is_bounded)
 {
 	struct box b;
