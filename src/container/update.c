@@ -83,19 +83,18 @@ static int complete(struct cgroup *g, struct spec_resources *res, struct err *e)
 	struct spec_memory *memory = &res->memory;
 	int r;
 
-	if (g->layout == HOST_CGROUP_V2) {
-		r = complete_cpu(g, &res->cpu, e);
-		return r < 0 ? r : complete_swap(g, memory, e);
-	}
 	/*
 	 * KERNEL: on v1 the limit of memory and swap is never below that of memory: no limit means
-	 * neither. memory.rst
+	 * neither. memory.rst. On v2 a limit that includes memory has no meaning without one.
 	 */
 	if (memory->limit.set && memory->limit.v < 0 && !memory->swap.set) {
 		memory->swap.set = true;
 		memory->swap.v = -1;
 	}
-	return 0;
+	if (g->layout != HOST_CGROUP_V2)
+		return 0;
+	r = complete_cpu(g, &res->cpu, e);
+	return r < 0 ? r : complete_swap(g, memory, e);
 }
 
 static int apply(struct ctx *c, struct subject *s, const struct spec_resources *res,

@@ -40,14 +40,19 @@ def test_memory(live, flag, bytes_):
 
 
 @req("LNX-MEM-02", needs=["root"])
-def test_memory_without_limit(live):
+@pytest.mark.parametrize("swap", [None, 96 * MIB])
+def test_memory_without_limit(live, swap):
+    """No limit of memory means none of memory and swap together."""
     cgroups.need("memory")
-    live.bundle.linux["resources"] = {"memory": {"limit": 64 * MIB}}
+    swap_files = "memory.swap.max", "memory.memsw.limit_in_bytes"
+    live.bundle.linux["resources"] = {"memory": {"limit": 64 * MIB} | ({"swap": swap} if swap else {})}
     live.started()
     assert memory(live) == str(64 * MIB)
+    if swap:
+        assert value(live, *swap_files) == version(str(32 * MIB), str(96 * MIB))
     update(live, "--memory", "-1").ok()
-    text = memory(live)
-    assert text == "max" if facts.cgroup2 else int(text) > 1 << 60
+    for text in [memory(live)] + ([value(live, *swap_files)] if swap else []):
+        assert text == "max" if facts.cgroup2 else int(text) > 1 << 60
 
 
 @req("LNX-MEM-03", needs=["root"])
