@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
 
 #include "base/fd.h"
 #include "sys/call.h"
@@ -71,6 +73,28 @@ static unsigned long type_of(unsigned long propagation)
 	return propagation & (MS_SHARED | MS_SLAVE | MS_PRIVATE | MS_UNBINDABLE);
 }
 
+/* KERNEL: below the user namespace that set them, flags of a mount are locked (EPERM). The word of
+ * @m that asks to take one back. mount_namespaces(7), "Restrictions" */
+static const char *locked_word(int fd, const struct plan_mount *m)
+{
+	static const struct {
+		uint64_t attr;
+		long flag;
+		const char *word;
+	} rows[] = {
+		{ MOUNT_ATTR_RDONLY, ST_RDONLY, "rw" },
+		{ MOUNT_ATTR_NOSUID, ST_NOSUID, "suid" },
+		{ MOUNT_ATTR_NODEV, ST_NODEV, "dev" },
+		{ MOUNT_ATTR_NOEXEC, ST_NOEXEC, "exec" },
+	};
+	struct statfs st;
+
+	for (size_t i = 0; fstatfs(fd, &st) == 0 && i < ARRAY_LEN(rows); i++)
+		if ((m->attr_clear | m->rec_attr_clear) & rows[i].attr && st.f_flags & rows[i].flag)
+			return rows[i].word;
+	return "another access time";
+}
+
 int mnt_set_attrs(int fd, const struct plan_mount *m, unsigned long base, struct err *e)
 {
 	unsigned long top = type_of(m->propagation), all = type_of(m->rec_propagation);
@@ -88,6 +112,11 @@ int mnt_set_attrs(int fd, const struct plan_mount *m, unsigned long base, struct
 		if (r == 0)
 			r = mnt_setattr(fd, false, m->attr_set, m->attr_clear, top);
 	}
+	if (r == -EPERM)
+		return err_sys(e, ERR_MNT_ATTR, r,
+			       "set the options of the mount on %s: %s is not possible, as the "
+			       "source belongs to the mount table of another user namespace",
+			       m->destination, locked_word(fd, m));
 	if (r < 0)
 		return err_sys(e, ERR_MNT_ATTR, r, "set the options of the mount on %s",
 			       m->destination);

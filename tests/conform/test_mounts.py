@@ -109,6 +109,24 @@ def test_bind_sources(ctr, vol):
     assert text == "from the volume\n" * len(files)
 
 
+@req("CFG-MOUNT-12", needs=["root", "userns"])
+@pytest.mark.parametrize("options", [["bind"], ["bind", "ro", "relatime"], ["bind", "rw"], ["bind", "exec"]])
+def test_locked_flags_of_the_source(ctr, vol, options):
+    """Below the user namespace that mounted the source its flags stay; asking for their opposite is an
+    error that says which."""
+    ctr.bundle.mount_at("/dev/pts")["options"].remove("gid=5")
+    path = add(ctr, "/dir", type="none", source=vol, options=options)
+    wrap = f'mount -t tmpfs -o ro,noexec x {vol} && exec unshare --user --map-root-user --mount "$@"'
+    wrap = f"exec unshare --mount sh -c '{wrap}' sh \"$@\""
+    if options[1:] in (["rw"], ["exec"]):
+        result = ctr.args("/bin/true").run(wrap=wrap).failed()
+        assert_names(path, result.stderr)
+        assert_says(f"{options[1]} is not possible", result.stderr)
+    else:
+        mount, = [m for m in mountinfo.parse(ctr.probe("mounts", wrap=wrap)["mounts"]) if m.point == "/dir"]
+        assert {"ro", "noexec"} <= mount.flags
+
+
 @req("CFG-MOUNT-10")
 @pytest.mark.parametrize("options", [[], ["ro"]])
 def test_type_alone_binds_nothing(ctr, vol, options):

@@ -155,6 +155,17 @@ static bool is_inhabited(int dir)
 	return cgroup_file_read(dir, "cgroup.procs", first, sizeof(first)) != 0;
 }
 
+/*
+ * KERNEL: only the root of the hierarchy has no cgroup.type; that of a cgroup namespace, which is
+ * at the same place, is a group like any other. cgroups(7), since 4.14
+ */
+static bool is_real_root(int dir)
+{
+	_cleanup_fd_ int fd = cgroup_file_open(dir, "cgroup.type", O_PATH);
+
+	return fd == -ENOENT;
+}
+
 /* Enable @need, and @want if that is all the same, for the children of one ancestor. */
 static int enable_at(const struct cgroup *g, unsigned i, int dir, const char *path, unsigned need,
 		     unsigned want, struct err *e)
@@ -174,7 +185,7 @@ static int enable_at(const struct cgroup *g, unsigned i, int dir, const char *pa
 	 * threaded domain then: its children take no process any more (EOPNOTSUPP). cgroups(7),
 	 * since 4.14. The root is exempt.
 	 */
-	if (path[0] && is_inhabited(dir))
+	if ((path[0] || !is_real_root(dir)) && is_inhabited(dir))
 		return need ? explain(g, i, dir, path, need, -EBUSY, e) : 0;
 	if (need & ~can)
 		return explain(g, i, dir, path, need & ~can, -ENOENT, e);
