@@ -190,10 +190,10 @@ static inline int oracle_compile_here(enum spec_seccomp_arch native, const struc
 	return rc;
 }
 
-/* The same in a process of its own, because libseccomp 2.5 loops for ever over some rules: -ETIME
- * then. */
+/* The same in a process of its own, because libseccomp 2.5 loops for ever over some rules. -ETIME:
+ * no answer within @seconds of CPU time, or no process. */
 static inline int oracle_compile(enum spec_seccomp_arch native, const struct spec_seccomp *s,
-				 unsigned optimize, struct bpf_program *ret)
+				 unsigned optimize, unsigned seconds, struct bpf_program *ret)
 {
 	static struct shared {
 		int rc;
@@ -207,12 +207,13 @@ static inline int oracle_compile(enum spec_seccomp_arch native, const struct spe
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (shared == MAP_FAILED)
 		return -ENOMEM;
+	shared->rc = -ETIME;
 	pid = fork();
 	if (pid < 0)
 		return -ETIME;
 	if (pid == 0) {
-		/* CPU time, so that a busy machine changes nothing. */
-		const struct itimerval limit = { .it_value = { .tv_sec = 1 } };
+		/* CPU time, so that a busy machine changes little. */
+		const struct itimerval limit = { .it_value = { .tv_sec = seconds } };
 
 		(void)setitimer(ITIMER_PROF, &limit, NULL);
 		shared->rc = oracle_compile_here(native, s, optimize, &shared->program);
@@ -426,7 +427,7 @@ static inline bool oracle_one_by_one(const struct reading *r, enum spec_seccomp_
 			pair[1].names = (struct strv){ .v = (char **)&anchor, .n = 1 };
 			pair[1].n_args = 0;
 			if (!parts[j].n) {
-				if (oracle_compile(native, &single, 0, &one) < 0)
+				if (oracle_compile(native, &single, 0, 20, &one) < 0)
 					return false;
 				parts[j].n = one.n;
 				parts[j].insns = (struct sock_filter *)(void *)arena_memdup(

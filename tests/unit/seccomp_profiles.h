@@ -15,7 +15,11 @@
 #include "seccomp/tables.h"
 #include "spec/types.h"
 
-/* A seed; or bytes to be used up first, each eight of them one number. */
+/*
+ * A seed; or bytes to be used up first, each eight of them one number. What is drawn is drawn in
+ * statements of its own: compilers order the arguments of a call differently, and a seed or an
+ * input means the same profile in every build.
+ */
 struct random {
 	uint64_t state;
 	const unsigned char *bytes;
@@ -225,6 +229,8 @@ static inline struct spec_seccomp profile_make(enum profile p, struct arena *a)
 
 static inline uint64_t random_value(struct random *rnd)
 {
+	uint64_t high;
+
 	switch (random_below(rnd, 8)) {
 	case 0:
 		return 0;
@@ -237,7 +243,8 @@ static inline uint64_t random_value(struct random *rnd)
 	case 4:
 		return 1ULL << random_below(rnd, 64);
 	case 5:
-		return (uint64_t)random_below(rnd, 4) << 32 | random_below(rnd, 4);
+		high = random_below(rnd, 4);
+		return high << 32 | random_below(rnd, 4);
 	case 6:
 		return random_u64(rnd);
 	default:
@@ -284,7 +291,7 @@ static inline struct spec_seccomp random_dense_profile(struct random *rnd, struc
 	static const char *const calls[] = { "personality", "socket", "shmat" };
 	static const uint64_t masks[] = { 3, 6, 0xc, 0x700000003, 0x300000000, 0x600000006 };
 	struct spec_seccomp s = { .set = true, .default_action = SECCOMP_RET_ERRNO };
-	uint64_t base[2] = { random_value(rnd), random_value(rnd) };
+	uint64_t first = random_value(rnd), base[2] = { first, random_value(rnd) };
 	unsigned rules = 2 + random_below(rnd, 20);
 	bool one_action = random_below(rnd, 4);
 
@@ -332,8 +339,9 @@ static inline struct spec_seccomp random_profile(struct random *rnd, struct aren
 		unsigned n_args = random_below(rnd, 3) ? random_below(rnd, 4) : 0;
 
 		if (r->action == SECCOMP_RET_ERRNO || r->action == SECCOMP_RET_TRACE)
-			r->errno_ret =
-				(struct opt_u32){ random_below(rnd, 2), random_below(rnd, 3) };
+			r->errno_ret.set = random_below(rnd, 2);
+		if (r->errno_ret.set)
+			r->errno_ret.v = random_below(rnd, 3);
 		for (unsigned j = 0; j < names; j++) {
 			const char *name = seccomp_name_text(random_below(rnd, seccomp_names));
 
@@ -343,12 +351,15 @@ static inline struct spec_seccomp random_profile(struct random *rnd, struct aren
 			if (!streq(name, "sendmsg") && !streq(name, "recvmsg"))
 				profile_name(r, a, name);
 		}
-		for (unsigned j = 0; j < n_args; j++)
-			profile_arg(r, a,
-				    random_below(rnd, 2) ? random_below(rnd, 3)
-							 : random_below(rnd, 6),
-				    (enum spec_seccomp_op)random_below(rnd, 7), random_value(rnd),
+		for (unsigned j = 0; j < n_args; j++) {
+			/* One after the other: compilers order arguments differently. */
+			uint32_t below = random_below(rnd, 2) ? 3 : 6;
+			uint32_t index = random_below(rnd, below), op = random_below(rnd, 7);
+			uint64_t value = random_value(rnd);
+
+			profile_arg(r, a, index, (enum spec_seccomp_op)op, value,
 				    random_value(rnd));
+		}
 	}
 	return s;
 }
