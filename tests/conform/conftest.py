@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import signal
 import sys
 
 import pytest
@@ -132,19 +131,6 @@ def pytest_runtest_setup(item):
         reason = facts.missing(need)
         if reason:
             pytest.skip(f"needs {need}: {reason}")
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_call(item):
-    """No test may hang the suite."""
-    limit = int(min(120 * rt.SLOW, 300))
-
-    def stop(signum, frame):
-        raise AssertionError(f"the test takes longer than {limit} s")
-    signal.signal(signal.SIGALRM, stop)
-    signal.alarm(limit)
-    yield
-    signal.alarm(0)
 
 
 def pytest_itemcollected(item):

@@ -21,7 +21,6 @@ SUITE = importlib.util.module_from_spec(importlib.util.spec_from_loader("conform
 LOADER.exec_module(SUITE)
 
 environment, runtime, bundle = SUITE.environment, SUITE.runtime, SUITE.bundle
-pytest_runtest_call = SUITE.pytest_runtest_call
 SLOW = ("test_exec_holds_nothing_of_the_host", "test_exec_of_proc_self_exe", "test_create_with_proc_self_exe",
         "test_rootless_owner_cannot_overwrite")
 ATTACKER = os.environ.get("SECURITY_ATTACKER", "")

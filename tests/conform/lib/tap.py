@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 
 import pytest
@@ -10,6 +11,12 @@ from _pytest.config import create_terminal_writer
 from lib import runtime as rt
 from lib.host import facts
 from lib.table import TABLE, ids_of, write_coverage
+
+LIMIT = int(min(120 * rt.SLOW, 300))  # seconds for each phase of a test: no test may hang the suite
+
+
+def too_long(signum, frame):
+    pytest.fail(f"no end after {LIMIT} s")
 
 
 class Silent:
@@ -57,6 +64,28 @@ class Tap:
         self.say(f"1..{len(session.items)}")
         self.say(f"# runtime {self.runtime.name} on {facts.label()}")
         self.items = {item.nodeid: item for item in session.items}
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_setup(self, item):
+        yield from self.limited()
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_call(self, item):
+        yield from self.limited()
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_teardown(self, item):
+        yield from self.limited()
+
+    @staticmethod
+    def limited():
+        """Ends a phase that waits for ever; again after 20 s for what waits while it is ended."""
+        signal.signal(signal.SIGALRM, too_long)
+        signal.setitimer(signal.ITIMER_REAL, LIMIT, 20)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def pytest_collectreport(self, report):
         if report.failed:
