@@ -317,7 +317,7 @@ static int step_cgroup_views(struct spawn *sp, struct err *e)
 {
 	struct cgroup *g = &sp->s.rec.cgroup;
 
-	if (g->manager == CGROUP_DISABLED) {
+	if (!g->n) { /* disabled, or the caller may make none */
 		caller_views(sp);
 		return mount_hierarchies_open(&sp->bp.plan, sp->hierarchies, sp->n_hierarchies, e);
 	}

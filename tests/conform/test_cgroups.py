@@ -2,11 +2,12 @@
 
 import json
 import os
+import shlex
 import subprocess
 
 import pytest
 
-from lib import facts, req, skip_unless
+from lib import facts, mountinfo, req, skip_unless
 from lib import cgroups
 from lib.cgroups import V2, dir_of, path_of, top, version
 from lib.host import read
@@ -152,6 +153,19 @@ def test_invalid(ctr, seat, path, record_property):
         assert os.path.isdir(cgroups.place(found, seat))
     for above in ("/sys", "/sys/fs", "/sys/fs/cgroup" if not facts.cgroup2 else "/sys/fs"):
         assert not [n for n in os.listdir(above) if ctr.id in n]
+
+
+@req("LNX-CGPATH-05", needs=["root", "userns"])
+def test_no_right_to_make_any(ctr):
+    """A caller in a user namespace that may make no cgroup: the container stays in the caller's, and a
+    cgroup mount shows that."""
+    ctr.bundle.mount_at("/dev/pts")["options"].remove("gid=5")
+    ctr.config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"})
+    points = r"s,^[^ ]* \(/sys/fs/cgroup[^ ]*\) cgroup.*,\1,p"
+    setup = f"for m in $(sed -n '{points}' /proc/mounts); do mount -o remount,bind,ro $m; done"
+    wrap = f'{setup}; exec unshare --user --map-root-user --mount "$@"'
+    seen = ctr.probe("mounts", wrap=f"exec unshare --mount sh -c {shlex.quote(wrap)} sh \"$@\"")
+    assert any(m.point == "/sys/fs/cgroup" for m in mountinfo.parse(seen["mounts"]))
 
 
 @req("LNX-CGPATH-07", needs=BY_PATH)
