@@ -11,6 +11,7 @@
 #include "base/str.h"
 #include "cgroup/internal.h"
 #include "sys/call.h"
+#include "sys/proc.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 enum { MOUNTINFO_MAX = 64 << 20 };
@@ -27,25 +28,6 @@ static int read_proc(const char *path, struct arena *a, char **ret)
 	size_t n;
 
 	return fd < 0 ? fd : io_read_all(fd, MOUNTINFO_MAX, a, ret, &n);
-}
-
-/*
- * KERNEL: blank, tab, newline and backslash are \ooo in mountinfo. proc_pid_mountinfo(5). In place.
- */
-static void unescape(char *s)
-{
-	char *out = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-		    s[3] >= '0' && s[3] <= '7') {
-			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 3;
-		} else {
-			*out++ = *s;
-		}
-	}
-	*out = '\0';
 }
 
 static char *next_field(char **s)
@@ -76,8 +58,8 @@ static bool parse_mount(char *line, struct mount_line *ret)
 		next_field(&line);
 	ret->root = next_field(&line);
 	ret->point = next_field(&line);
-	unescape(ret->root);
-	unescape(ret->point);
+	proc_unescape(ret->root);
+	proc_unescape(ret->point);
 	return true;
 }
 

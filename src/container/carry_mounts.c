@@ -28,22 +28,6 @@ struct mount_table {
 	size_t n;
 };
 
-/* KERNEL: blank, tab, newline and backslash are three octal digits there. proc_pid_mountinfo(5) */
-static void unescape(char *s)
-{
-	char *out = s;
-
-	for (; *s; s++) {
-		if (*s == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] && s[3]) {
-			*out++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-			s += 3;
-		} else {
-			*out++ = *s;
-		}
-	}
-	*out = '\0';
-}
-
 /* Mounts of a process; pid 0: the caller. */
 static int read_table(struct arena *a, pid_t pid, struct mount_table *ret)
 {
@@ -71,8 +55,8 @@ static int read_table(struct arena *a, pid_t pid, struct mount_table *ret)
 			word[i] = strsep(&line, " ");
 		if (!word[4] || str_to_u64(word[0], UINT64_MAX, &m.id) < 0)
 			return -EBADMSG;
-		unescape(word[3]);
-		unescape(word[4]);
+		proc_unescape(word[3]);
+		proc_unescape(word[4]);
 		m.root = word[3];
 		m.point = word[4];
 		*(struct mount_line *)arena_push(a, &ret->v, &ret->n, sizeof(m)) = m;

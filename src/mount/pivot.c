@@ -7,11 +7,20 @@
 #include "mount/room.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/fd.h"
+#include "base/io.h"
+#include "base/str.h"
 #include "sys/call.h"
+
+enum {
+	MOUNTINFO_MAX = 16 * 1024 * 1024,
+	STACK_MAX = 64, /* mounts one upon another */
+};
 
 /*
  * KERNEL: pivot_root(".", ".") stacks the old root on the new one, so no directory for it is needed
@@ -29,13 +38,81 @@ static int pivot(struct err *e)
 	return 0;
 }
 
-/* --no-pivot: on a ramfs root, which cannot be pivoted away. The host's tree stays below the new
- * root. */
+/* A procfs or sysfs of the host at @path: away with it, and with whatever lies on it. */
+static int uncover_one(const char *path)
+{
+	_cleanup_fd_ int cover = -1, at = -1;
+	struct err ignored = { 0 };
+	long magic;
+
+	for (int i = 0; i < STACK_MAX; i++)
+		if (sys_umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0)
+			break;
+	at = path_open_host(path, O_DIRECTORY | O_NOFOLLOW);
+	magic = at < 0 ? at : sys_fs_magic(at);
+	if (magic != HULL_PROC_MAGIC && magic != HULL_SYSFS_MAGIC)
+		return 0;
+	/*
+	 * KERNEL: EINVAL: a mount that came from a more privileged mount namespace is locked. What
+	 * covers its root is locked in the next user namespace too, and then hides it. Since 4.2.
+	 */
+	cover = mnt_new_simple("tmpfs", "tmpfs", "mode=755,size=4096", 0, &ignored);
+	return cover < 0 ? cover : mnt_move(cover, at);
+}
+
+/*
+ * SECURITY: a procfs or sysfs that is only covered counts for the kernel as seen by the container,
+ * and lets every user namespace below mount a new one without read-only and masked paths
+ * (mount_namespaces(7), mount_too_revealing). So none of the host's stays.
+ */
+static int uncover_kernel_views(struct mount_tree *t, struct err *e)
+{
+	_cleanup_(arena_free) struct arena a = { 0 };
+	_cleanup_fd_ int fd = -1;
+	char here[PATH_MAX], *text, *line;
+	size_t n;
+	int r = mnt_need_proc(t);
+
+	arena_init(&a);
+	if (r == 0)
+		r = sys_getcwd(here, sizeof(here)) < 0 ? -errno : 0;
+	if (r == 0) {
+		fd = proc_openat(&t->proc, "self/mountinfo", O_RDONLY);
+		r = fd < 0 ? fd : io_read_all(fd, MOUNTINFO_MAX, &a, &text, &n);
+	}
+	if (r < 0)
+		return err_sys(e, ERR_MNT_PIVOT, r, "look for /proc and /sys of the host");
+	if (streq(here, "/"))
+		return err_set(e, ERR_MNT_PIVOT, EINVAL, "the root of the host needs pivot_root");
+	while ((line = strsep(&text, "\n")) && *line) {
+		const char *type = strstr(line, " - "), *rest;
+		char *point = NULL;
+
+		for (int i = 0; i < 5; i++)
+			point = strsep(&line, " ");
+		if (!type || !point ||
+		    (!str_starts(type, " - proc ") && !str_starts(type, " - sysfs ")))
+			continue;
+		proc_unescape(point);
+		rest = str_skip(point, here);
+		if (rest && (*rest == '/' || *rest == '\0'))
+			continue; /* the container's own */
+		r = uncover_one(point);
+		if (r < 0)
+			return err_sys(e, ERR_MNT_PIVOT, r, "hide %s of the host", point);
+	}
+	return 0;
+}
+
+/* --no-pivot: on a ramfs root, which cannot be pivoted away. The rest of the host's tree stays
+ * below the new root. */
 static int move_to_root(struct mount_tree *t, struct err *e)
 {
 	_cleanup_fd_ int slash = path_open_host("/", O_DIRECTORY);
-	int r;
+	int r = uncover_kernel_views(t, e);
 
+	if (r < 0)
+		return r;
 	if (slash < 0)
 		return err_sys(e, ERR_MNT_PIVOT, slash, "/");
 	r = mnt_move(t->root.fd, slash);

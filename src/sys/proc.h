@@ -41,6 +41,10 @@ int proc_start_time(const struct procfs *p, pid_t pid, uint64_t *ret_start, char
  * PF_EXITING in field 9 of proc_pid_stat(5).
  */
 bool proc_is_ending(const struct procfs *p, pid_t pid);
+/*
+ * KERNEL: blank, tab, newline and backslash are \ooo in mountinfo. proc_pid_mountinfo(5). In place.
+ */
+void proc_unescape(char *s);
 /* boot_id of this boot, 36 characters + NUL. */
 int proc_boot_id(char ret[static 37]);
 

@@ -43,6 +43,22 @@ def test_mask_cannot_be_taken_off(ctr):
     assert done[1]["read"] <= 0
 
 
+@req("LNX-MASK-01", needs=["root"])
+@pytest.mark.parametrize("options", [(), ("--no-pivot",)])
+@pytest.mark.parametrize("kind,where", [("proc", "/proc"), ("sysfs", "/sys")])
+def test_no_second_view_of_the_kernel(ctr, options, kind, where):
+    """Inside one more user namespace a new procfs or sysfs would have no masks."""
+    ctr.bundle.linux["maskedPaths"] = ["/proc/timer_list", "/sys/firmware"]
+    ctr.bundle.linux["readonlyPaths"] = ["/proc/sys"]
+    if not any(m["destination"] == "/sys" for m in ctr.config["mounts"]):
+        ctr.config["mounts"].append({"destination": "/sys", "type": "sysfs", "source": "sysfs",
+                                     "options": ["ro", "nosuid", "noexec", "nodev"]})
+    ctr.args("/bin/busybox", "unshare", "-mrpnf", "sh", "-c",
+             f"echo inside; mount -t {kind} none {where} && echo mounted || echo refused")
+    capable(ctr, "CAP_SETFCAP")  # to map root
+    assert ctr.run(*options).ok().stdout.split() == ["inside", "refused"]
+
+
 @req("LNX-MASK-02", "LNX-ROP-02")
 @pytest.mark.parametrize("path", ["proc/kcore", "", "./x"])
 @pytest.mark.parametrize("name", ["maskedPaths", "readonlyPaths"])
