@@ -22,7 +22,7 @@ struct arena_chunk {
 
 void oom(void)
 {
-	static const char msg[] = "hull: out of memory\n";
+	static const char msg[] = "hull: error: out of memory\n";
 
 	if (write(STDERR_FILENO, msg, sizeof(msg) - 1) < 0)
 		_exit(1);

@@ -106,7 +106,7 @@ static void write_line(enum log_level level, const char *msg, const struct err *
 			sb_printf(&b, " %s: ", level_name(level));
 		} else {
 			sb_add(&b, level == LOG_LEVEL_WARNING ? "hull: warning: "
-				   : level == LOG_LEVEL_ERROR ? "hull: "
+				   : level == LOG_LEVEL_ERROR ? "hull: error: "
 				   : level == LOG_LEVEL_INFO  ? "hull: info: "
 							      : "hull: debug: ");
 		}

@@ -192,7 +192,7 @@ static int flush(int status)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return status;
-	fprintf(stderr, "hull: write to standard output: %s\n", strerror(errno));
+	fprintf(stderr, "hull: error: write to standard output: %s\n", strerror(errno));
 	return 1;
 }
 

@@ -229,7 +229,7 @@ def json_error(c):
     # podman puts the name of the runtime before it; hull's stderr has its own name before it
     lacks(lines["json"], "hull: hull:")
     lacks(lines["json"], '"msg"')
-    has(lines["text"], "hull: hull: create")
+    has(lines["text"], "hull: hull: error: create")
 
 
 @test("podman run of a bundle that cannot be made leaves nothing, and the next run works")

@@ -21,7 +21,7 @@ def strace(h, inject, *args):
 
 
 def one_line(result):
-    lines = [x for x in result.err.splitlines() if x.startswith("hull: ") and "warning:" not in x]
+    lines = [x for x in result.err.splitlines() if x.startswith("hull: error: ")]
     eq(len(lines), 1, f"lines of {result!r}")
     return lines[0]
 
