@@ -18,7 +18,7 @@
 /* Records follow each other: inode, device, length of the path with its NUL, path. */
 struct mount_made {
 	size_t used;
-	char data[16384 - sizeof(size_t)];
+	char data[(1 << 20) - sizeof(size_t)]; /* costs what is used of it: thousands of mounts */
 };
 
 struct record {
@@ -30,7 +30,7 @@ struct record {
 struct mount_made *mnt_made_new(void)
 {
 	void *p = mmap(NULL, sizeof(struct mount_made), PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }

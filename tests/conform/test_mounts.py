@@ -127,6 +127,16 @@ def test_locked_flags_of_the_source(ctr, vol, options):
         assert {"ro", "noexec"} <= mount.flags
 
 
+@req("CFG-MOUNT-06", "RT-ERR-01")
+@pytest.mark.parametrize("number", [3, 1000])
+def test_failure_leaves_no_mount_points(ctr, vol, number):
+    before = sorted(os.listdir(ctr.bundle.rootfs))
+    for i in range(number):
+        add(ctr, f"/new/{i}/point", type="none", source=vol, options=["bind"])
+    ctr.args("/no/such/program").create_or_start_fails()
+    assert sorted(os.listdir(ctr.bundle.rootfs)) == before
+
+
 @req("CFG-MOUNT-10")
 @pytest.mark.parametrize("options", [[], ["ro"]])
 def test_type_alone_binds_nothing(ctr, vol, options):
