@@ -10,6 +10,8 @@ LAYERS ?=
 # musl: half the size and half the start-up time; LIBC=system links the compiler's own libc, auto decides.
 LIBC ?= auto
 JOBS ?= $(shell nproc)
+# Groups of tools/need that a build takes.
+NEED = build $(if $(filter system,$(LIBC)),,musl)
 
 .DEFAULT_GOAL := all
 .PHONY: all help need demo test test-vm install uninstall clean asan clang tidy coverage format docs reproducible bench prove-security
@@ -36,23 +38,23 @@ help:
 	@echo "make clean        remove every build directory"
 
 need:
-	@tools/need --check build
+	@tools/need --check $(NEED)
 
 $(B)/build.ninja:
 	@mkdir -p $(B)
 	@$(MESON) setup $(B) --prefix $(PREFIX) -Dlibc=$(LIBC) >$(B)/setup.log 2>&1 || { cat $(B)/setup.log; exit 1; }
 
 demo:
-	@tools/need build demo
+	@tools/need $(NEED) demo
 	@$(MAKE) --no-print-directory all
 	@tools/demo $(B)/hull
 
 test:
-	@tools/need build demo test clang clients
+	@tools/need $(NEED) demo test clang clients
 	@tools/run-tests --build $(B) $(LAYERS)
 
 test-vm:
-	@tools/need build test
+	@tools/need $(NEED) test
 	@tools/run-tests --build $(B) --vm $(LAYERS)
 
 install: all
@@ -63,20 +65,20 @@ uninstall:
 	@$(NINJA) -C $(B) uninstall
 
 asan:
-	@tools/need build test clang
+	@tools/need $(NEED) test clang
 	@tools/run-tests --build $(B) asan
 
 clang:
-	@tools/need build clang test
+	@tools/need $(NEED) clang test
 	@[ -e build-clang/build.ninja ] || CC=$(CLANG) $(MESON) setup build-clang >/dev/null
 	@$(NINJA) -C build-clang
 
 tidy:
-	@tools/need build tidy
+	@tools/need $(NEED) tidy
 	@tools/tidy
 
 coverage:
-	@tools/need build demo coverage
+	@tools/need $(NEED) demo coverage
 	@tools/coverage
 
 format:
@@ -102,7 +104,7 @@ prove-security: all
 	@tools/security-doc
 
 reproducible:
-	@tools/need build
+	@tools/need $(NEED)
 	@tools/reproducible
 
 clean:
