@@ -49,9 +49,10 @@ int carry_failed(struct carry *y, enum err_id id, const char *what, const char *
 		 const struct criu_reply *reply, struct err *e);
 
 /* restore_check.c. SECURITY: J3: every process of the container that was restored has no more
- * rights than the config gives, and the namespaces are as it says. ERR_CHK_CONFINE. */
+ * rights than the config gives, the namespaces are as it says, and nobody has the mounts of hull
+ * or of CRIU. ERR_CHK_CONFINE. */
 struct ns_fds;
 int restore_check(struct ctx *c, const struct plan *p, const struct ns_fds *ns, struct cgroup *g,
-		  pid_t init, struct err *e);
+		  pid_t init, pid_t criu, struct err *e);
 
 #endif

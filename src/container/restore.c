@@ -379,7 +379,7 @@ static int confine_mounts(struct spawn *sp, struct err *e)
 	if (r == 0) {
 		r = ns_join_process(sp->pidfd, CLONE_NEWNS, &why);
 		if (r == 0)
-			r = mount_confine_again(&sp->bp.plan, &why);
+			r = mount_confine_again(&sp->bp.plan, &sp->sources.rootfs, &why);
 		_exit(r < 0 ? io_write_all(say, &why, sizeof(why)) < 0 : 0);
 	}
 	fd_close(&say);
@@ -405,7 +405,8 @@ static int on_resume(struct spawn *sp, const struct criu_reply *m, struct err *e
 	if (r == 0)
 		r = confine_mounts(sp, e);
 	return r < 0 ? r
-		     : restore_check(sp->c, &sp->bp.plan, &sp->ns, &sp->s.rec.cgroup, sp->pid, e);
+		     : restore_check(sp->c, &sp->bp.plan, &sp->ns, &sp->s.rec.cgroup, sp->pid,
+				     sp->restore->criu.pid, e);
 }
 
 static const struct {

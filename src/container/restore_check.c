@@ -59,19 +59,20 @@ struct pids {
 struct check {
 	const struct plan *plan;
 	const struct procfs *proc;
-	uint64_t caps; /* all that the config gives to anybody inside */
-	char user[48]; /* user namespace of the container's process */
+	uint64_t caps;	     /* all that the config gives to anybody inside */
+	char user[48];	     /* user namespace of the container's process */
+	char outside[2][48]; /* mount namespaces of hull and of CRIU */
 	struct arena *a;
 	struct pids tree, group;
 	bool grouped; /* the container has a group of its own */
 };
 
-static int user_of(pid_t pid, char ret[static 48])
+static int ns_of(pid_t pid, const char *kind, char ret[static 48])
 {
 	char path[48];
 	ssize_t n;
 
-	str_format(path, sizeof(path), "/proc/%d/ns/user", pid);
+	str_format(path, sizeof(path), "/proc/%d/ns/%s", pid, kind);
 	n = sys_readlinkat(AT_FDCWD, path, ret, 48);
 	return n < 0 ? (int)n : 0;
 }
@@ -95,7 +96,7 @@ static int check_status(const struct check *k, pid_t pid, const char *text, stru
 	if (p && p->no_new_privileges && (!nnp || *nnp != '1'))
 		return refuse("/process/noNewPrivileges", e, pid, "may gain privileges");
 	/* in a user namespace of its own below the container's, its capabilities are its own */
-	if (user_of(pid, user) == 0 && !streq(user, k->user))
+	if (ns_of(pid, "user", user) == 0 && !streq(user, k->user))
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
 		const char *v = field(text, sets[i]);
@@ -131,20 +132,42 @@ static void note_children(struct check *k, pid_t pid, const char *tid, char *tex
 	}
 }
 
+/*
+ * Is it over, but for the exit status that somebody waits for? KERNEL: then it is in no v1 cgroup
+ * any more and has no namespaces. A leader that ended before its other threads is a "Z" as well.
+ */
+static bool is_over(const struct check *k, pid_t pid, char *text)
+{
+	char path[64];
+	const char *v;
+
+	str_format(path, sizeof(path), "%d/status", pid);
+	if (proc_read(k->proc, path, text, STATUS_MAX) < 0)
+		return false;
+	v = field(text, "State:");
+	if (!v || *v != 'Z')
+		return false;
+	v = field(text, "Threads:");
+	return v && (*v == '0' || *v == '1') && v[1] == '\n';
+}
+
 /* KERNEL: all of this belongs to a thread, not to a process. credentials(7), seccomp(2) */
 static int check_process(struct check *k, pid_t pid, struct err *e)
 {
-	char path[64], *text = (char[STATUS_MAX]){ 0 };
+	char path[64], mounts[48], *text = (char[STATUS_MAX]){ 0 };
 	_cleanup_fd_ int dir = -1;
 	_Alignas(8) char buf[4096];
 	ssize_t n;
 
 	str_format(path, sizeof(path), "%d/task", pid);
 	dir = proc_openat(k->proc, path, O_RDONLY | O_DIRECTORY);
-	if (dir < 0) /* it ended */
+	if (dir < 0 || is_over(k, pid, text))
 		return 0;
 	if (k->grouped && !in_group(k, pid))
 		return refuse("/linux/cgroupsPath", e, pid, "is not in the container's cgroup");
+	if (ns_of(pid, "mnt", mounts) == 0 &&
+	    (streq(mounts, k->outside[0]) || streq(mounts, k->outside[1])))
+		return refuse("/linux/namespaces", e, pid, "sees the mounts of the host");
 	while ((n = sys_getdents64(dir, buf, sizeof(buf))) > 0)
 		for (ssize_t at = 0; at < n;) {
 			/* linux_dirent64: d_ino, d_off, d_reclen, d_type, d_name. getdents64(2) */
@@ -218,7 +241,7 @@ static int check_namespaces(const struct plan *p, const struct ns_fds *ns, pid_t
 }
 
 int restore_check(struct ctx *c, const struct plan *p, const struct ns_fds *ns, struct cgroup *g,
-		  pid_t init, struct err *e)
+		  pid_t init, pid_t criu, struct err *e)
 {
 	struct check k = { .plan = p, .a = &c->a };
 	struct procfs proc;
@@ -227,10 +250,15 @@ int restore_check(struct ctx *c, const struct plan *p, const struct ns_fds *ns, 
 	for (int i = 0; i < CAPSETS; i++)
 		k.caps |= p->process.caps[i];
 	r = check_namespaces(p, ns, init, e);
-	if (r == 0)
-		r = user_of(init, k.user);
 	if (r < 0)
-		return err_sys(e, ERR_NSP_OPEN, r, "read /proc/%d/ns/user", init);
+		return r;
+	r = ns_of(init, "user", k.user);
+	if (r == 0)
+		r = ns_of(getpid(), "mnt", k.outside[0]);
+	if (r == 0)
+		r = ns_of(criu, "mnt", k.outside[1]);
+	if (r < 0)
+		return err_sys(e, ERR_NSP_OPEN, r, "read the namespaces of process %d", init);
 	if (g->n && cgroup_is_own(g)) {
 		k.grouped = true;
 		r = g->ops->pids(g, &c->a, &k.group.v, &k.group.n, e);

@@ -133,11 +133,12 @@ int mount_root_finish(struct mount_tree *t, struct err *e);
 void mount_tree_close(struct mount_tree *t);
 
 /*
- * In the mount namespace of a container that was made by another program (CRIU): add the
- * attributes that the plan has for its mounts, masks and root where they are missing. What is not
- * mounted any more is passed over. ERR_MNT_ATTR with the pointer.
+ * In the mount namespace of a container that was made by another program (CRIU): its root must be
+ * @rootfs. Add the attributes that the plan has for its mounts, masks and root where they are
+ * missing. A volume that is not mounted any more is passed over; a path that is to be masked or
+ * read-only and has no mount is ERR_CHK_CONFINE, as another root. ERR_MNT_ATTR. With the pointer.
  */
-int mount_confine_again(const struct plan *p, struct err *e);
+int mount_confine_again(const struct plan *p, const struct rootfs *rootfs, struct err *e);
 
 /* Undo for a container without a mount namespace: detach the rootfs clone at @path whose unique
  * mount id is @mnt_id. */
