@@ -64,7 +64,7 @@ def nearest_option(desk):
                           (("--log-levle", "debug", "list"), "did you mean --log-level?"),
                           (("exec", "--no-new-priv", "a", "b"), "did you mean --no-new-privs?"),
                           (("state", "--systemd-cgrop", "a"), "did you mean --systemd-cgroup?")):
-        has(desk.hull(*words).failed().err, wanted)
+        has(desk.hull(*words).failed(255 if words[0] == "exec" else 1).err, wanted)
     lacks(desk.hull("run", "--xyzzy", "a").failed().err, "did you mean")
 
 
