@@ -21,13 +21,14 @@
 
 /*
  * The name an entry has between the end of the container and the end of its poststop hooks: the id
- * is free again, and a killed delete can be repeated (faults K6).
+ * is free again, and a killed delete can be repeated (faults K6). Of the longest ids it has only
+ * the beginning; the record has all of it.
  */
-enum { GONE_NAME = 300 };
+enum { GONE_ID = 249 };
 
-static int gone_name(const char *id, char ret[static GONE_NAME])
+static const char *gone_name(struct ctx *c, const char *id)
 {
-	return str_format(ret, GONE_NAME, ".gone-%s", id);
+	return arena_printf(&c->a, ".gone-%.*s", GONE_ID, id);
 }
 
 static int kill_processes(struct subject *s, struct err *e)
@@ -70,18 +71,58 @@ static int run_poststop(struct ctx *c, struct record *rec, struct err *e)
 	return spawn_hooks(c, &rec->hooks, HOOK_POSTSTOP, rec, STATUS_STOPPED, true, 0, e);
 }
 
+/* A delete that was killed before its hooks were through left .gone-ID. */
+static int finish_gone(struct ctx *c, const char *id, bool *ret_found, struct err *e)
+{
+	struct subject s = { .en.dir = -1, .st = { .pidfd = -1, .corpse = -1 } };
+	struct err why = { 0 };
+	int r;
+
+	*ret_found = false;
+	if (store_open(c, false, &why) < 0) {
+		err_drop(&why, "no root, nothing left");
+		return 0;
+	}
+	s.en.id = gone_name(c, id);
+	s.en.dir = sys_openat(c->root_fd, s.en.id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (s.en.dir < 0)
+		return 0;
+	*ret_found = true;
+	r = store_lock(&s.en, io_now() + LOCK_DEADLINE, e);
+	if (r < 0) {
+		if (e->id == ERR_STA_MISSING) { /* its delete has come to its end meanwhile */
+			err_clear(e);
+			r = 0;
+		}
+	} else if (record_read_as(&s.en, id, &c->a, &s.rec, &why) == 0) {
+		r = run_poststop(c, &s.rec, e);
+		r = r < 0 ? r : store_remove(c, &s.en, e);
+	} else if (strlen(id) > GONE_ID) { /* maybe another id with the same beginning */
+		*ret_found = false;
+	} else {
+		r = store_remove(c, &s.en, e);
+	}
+	subject_close(&s);
+	return r;
+}
+
 /* Free the id; keep the record for the hooks. */
 static int retire(struct ctx *c, struct subject *s, struct err *e)
 {
-	char gone[GONE_NAME];
-	int r = gone_name(s->en.id, gone);
+	const char *gone = gone_name(c, s->en.id);
+	bool found;
+	int r;
 
-	if (r < 0)
-		return err_sys(e, ERR_STA_WRITE, r, "retire %s", s->en.id);
 	r = sys_renameat2(c->root_fd, s->en.id, c->root_fd, gone, RENAME_NOREPLACE);
+	if (r == -EEXIST) { /* the hooks of an earlier container of that name come first */
+		r = finish_gone(c, s->en.id, &found, e);
+		if (r < 0)
+			return r;
+		r = sys_renameat2(c->root_fd, s->en.id, c->root_fd, gone, RENAME_NOREPLACE);
+	}
 	if (r < 0 && r != -ENOENT)
 		return err_sys(e, ERR_STA_WRITE, r, "retire %s/%s", c->root, s->en.id);
-	s->en.id = arena_strdup(&c->a, gone);
+	s->en.id = gone;
 	return 0;
 }
 
@@ -115,35 +156,6 @@ int container_destroy(struct ctx *c, struct subject *s, bool force, bool hooks, 
 	if (r == 0)
 		r = run_poststop(c, rec, e);
 	return r < 0 ? r : store_remove(c, &s->en, e);
-}
-
-/* A delete that was killed before its hooks were through left .gone-ID. */
-static int finish_gone(struct ctx *c, const char *id, bool *ret_found, struct err *e)
-{
-	struct subject s = { .en.dir = -1, .st = { .pidfd = -1, .corpse = -1 } };
-	struct err why = { 0 };
-	char gone[GONE_NAME];
-	int r;
-
-	*ret_found = false;
-	r = gone_name(id, gone);
-	if (r < 0 || store_open(c, false, &why) < 0) {
-		err_drop(&why, "no root, nothing left");
-		return 0;
-	}
-	s.en = (struct entry){ .id = arena_strdup(&c->a, gone),
-			       .dir = sys_openat(c->root_fd, gone,
-						 O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0) };
-	if (s.en.dir < 0)
-		return 0;
-	*ret_found = true;
-	r = store_lock(&s.en, io_now() + LOCK_DEADLINE, e);
-	if (r == 0 && record_read_as(&s.en, id, &c->a, &s.rec, &why) == 0)
-		r = run_poststop(c, &s.rec, e);
-	if (r == 0)
-		r = store_remove(c, &s.en, e);
-	subject_close(&s);
-	return r;
 }
 
 /*
