@@ -19,17 +19,6 @@
 enum { STATUS_DIFFERS = 2 };
 #define AUDIT_DEADLINE SECONDS(30)
 
-/* Control bytes of a hostile name must not reach the terminal. */
-static const char *safe(struct ctx *c, const char *text)
-{
-	size_t size = 4 * strlen(text) + 1;
-	char *buf = arena_alloc(&c->a, size);
-	struct strbuf b = { .buf = buf, .size = size };
-
-	sb_escape(&b, text);
-	return buf;
-}
-
 static const char *colour(enum audit_verdict v)
 {
 	static const char *const codes[] = {
@@ -47,8 +36,8 @@ static void print_calls(struct ctx *c, const struct audit_report *p)
 	for (size_t i = 0; i < p->n_calls; i++)
 		if (p->calls[i].differs)
 			printf("%-8s %-16s %s %s: %s; the profile says %s\n", "", "",
-			       p->calls[i].arch, safe(c, p->calls[i].name), p->calls[i].has,
-			       p->calls[i].wants);
+			       p->calls[i].arch, cmd_printable(&c->a, p->calls[i].name),
+			       p->calls[i].has, p->calls[i].wants);
 }
 
 static void print_table(struct ctx *c, const struct audit_report *p, bool quiet)
@@ -65,8 +54,9 @@ static void print_table(struct ctx *c, const struct audit_report *p, bool quiet)
 			continue;
 		printf("%s%-8s%s %-16s %s%s%s%s%s\n", on ? colour(r->verdict) : "",
 		       audit_verdict_name(r->verdict), on ? "\033[0m" : "", r->area,
-		       safe(c, r->what), *r->what ? ": " : "", safe(c, r->has),
-		       *r->wants ? "; wanted: " : "", safe(c, r->wants));
+		       cmd_printable(&c->a, r->what), *r->what ? ": " : "",
+		       cmd_printable(&c->a, r->has), *r->wants ? "; wanted: " : "",
+		       cmd_printable(&c->a, r->wants));
 		if (streq(r->area, "seccomp") && r->verdict == AUDIT_DIFFERS)
 			print_calls(c, p);
 	}

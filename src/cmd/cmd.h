@@ -114,6 +114,8 @@ int cmd_format(const struct args *a, bool dflt_json, struct err *e);
 /* "10", "500ms", "2m", "1h" in nanoseconds. */
 int cmd_duration(const char *text, const char *option, uint64_t *ret, struct err *e);
 int cmd_signal(const char *text, int *ret, struct err *e);
+/* SECURITY: somebody else chose these bytes; a terminal must not take them for commands. */
+const char *cmd_printable(struct arena *a, const char *text);
 /* Write --trace. A trace that cannot be written is a warning. */
 void cmd_trace_write(const char *path);
 /*

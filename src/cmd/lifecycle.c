@@ -58,16 +58,19 @@ static int run_delete(struct ctx *c, struct args *a, int *ret_status, struct err
 
 static int run_wait(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
-	uint64_t timeout = 0;
+	uint64_t timeout, deadline = 0;
 	int status, json, r = 0;
 
 	json = cmd_format(a, false, e);
 	if (json < 0)
 		return json;
-	if (a->timeout)
+	if (a->timeout) {
 		r = cmd_duration(a->timeout, "--timeout", &timeout, e);
+		if (r == 0 && __builtin_add_overflow(io_now(), timeout, &deadline))
+			deadline = UINT64_MAX;
+	}
 	if (r == 0)
-		r = container_wait(c, a->v[0], timeout ? io_now() + timeout : 0, &status, e);
+		r = container_wait(c, a->v[0], deadline, &status, e);
 	if (r < 0)
 		return r;
 	if (json)

@@ -46,6 +46,8 @@ static int open_log(const struct args *a, struct err *e)
 	if (a->log) {
 		const char *path = a->log;
 
+		if (str_starts(path, "journald:") || str_starts(path, "syslog:"))
+			return err_set(e, ERR_CLI_VALUE, 0, "--log takes a file, not \"%s\"", path);
 		path = str_skip(path, "file:") ? path + 5 : path;
 		log.fd = sys_openat(AT_FDCWD, path,
 				    O_WRONLY | O_APPEND | O_CREAT | O_NOCTTY | O_NONBLOCK, 0600);

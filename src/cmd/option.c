@@ -263,3 +263,12 @@ int cmd_signal(const char *text, int *ret, struct err *e)
 		return err_set(e, ERR_CLI_VALUE, EINVAL, "unknown signal \"%s\"", text);
 	return 0;
 }
+
+const char *cmd_printable(struct arena *a, const char *text)
+{
+	size_t size = 4 * strlen(text) + 1;
+	struct strbuf b = { .buf = arena_alloc(a, size), .size = size };
+
+	sb_escape(&b, text);
+	return b.buf;
+}

@@ -14,17 +14,6 @@
 
 enum { DAY_MS = 24 * 3600 * 1000 };
 
-/* SECURITY: the program chose these bytes; a terminal must not take them for commands. */
-static const char *printable(struct arena *a, const char *s)
-{
-	size_t size = 4 * strlen(s) + 1;
-	char *text = arena_alloc(a, size);
-	struct strbuf b = { .buf = text, .size = size };
-
-	sb_escape(&b, s);
-	return text;
-}
-
 /* KERNEL: the minor number is split around the major one. proc_pid_stat(5), tty_nr */
 static const char *terminal_name(struct arena *a, uint32_t device)
 {
@@ -63,7 +52,7 @@ static void print_row(struct arena *a, const struct process_info *p)
 	       (unsigned long long)(p->age_ms ? MIN(p->cpu_ms * 100 / p->age_ms, (uint64_t)99) : 0),
 	       start_text(a, p), terminal_name(a, p->terminal),
 	       (unsigned long long)(seconds / 3600), (unsigned long long)(seconds / 60 % 60),
-	       (unsigned long long)(seconds % 60), printable(a, p->command));
+	       (unsigned long long)(seconds % 60), cmd_printable(a, p->command));
 }
 
 static void print_json(const int *pids, size_t n)

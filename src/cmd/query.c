@@ -140,7 +140,7 @@ static int list_table(struct ctx *c, const char **ids, size_t n)
 		row->status = s.st.previous_boot  ? "stopped (previous boot)"
 			      : s.st.creator_dead ? "creating (dead)"
 						  : status_name(s.st.status);
-		row->bundle = s.rec.bundle;
+		row->bundle = cmd_printable(&c->a, s.rec.bundle);
 		row->created = s.rec.created;
 		row->owner = s.rec.owner;
 		width[0] = MAX(width[0], (int)strlen(row->id));

@@ -68,6 +68,10 @@ static int bad_value(const char *option, const char *text, const char *what, str
 	return err_set(e, ERR_CLI_VALUE, 0, "--%s takes %s, not \"%s\"", option, what, text);
 }
 
+/*
+ * In all of these 0 is no value where none can be 0, and neither is an empty list, as with a
+ * resources object: doc/decisions.md, "Resources".
+ */
 static int set_sizes(const struct args *a, struct spec_memory *m, struct err *e)
 {
 	const struct {
@@ -87,7 +91,8 @@ static int set_sizes(const struct args *a, struct spec_memory *m, struct err *e)
 		if (parse_size(rows[i].text, &rows[i].to->v) < 0)
 			return bad_value(rows[i].option, rows[i].text,
 					 "bytes such as 1048576 or 512m, or -1", e);
-		rows[i].to->set = m->set = true;
+		rows[i].to->set = rows[i].to->v;
+		m->set = true;
 	}
 	return 0;
 }
@@ -97,13 +102,13 @@ static int set_signed(const struct args *a, struct spec_resources *res, struct e
 	const struct {
 		const char *option, *text;
 		struct opt_i64 *to;
-		bool *section;
+		bool *section, zero;
 	} rows[] = {
-		{ "cpu-quota", a->limits.cpu_quota, &res->cpu.quota, &res->cpu.set },
-		{ "cpu-idle", a->limits.cpu_idle, &res->cpu.idle, &res->cpu.set },
+		{ "cpu-quota", a->limits.cpu_quota, &res->cpu.quota, &res->cpu.set, false },
+		{ "cpu-idle", a->limits.cpu_idle, &res->cpu.idle, &res->cpu.set, true },
 		{ "cpu-rt-runtime", a->limits.cpu_rt_runtime, &res->cpu.realtime_runtime,
-		  &res->cpu.set },
-		{ "pids-limit", a->limits.pids_limit, &res->pids_limit, &res->pids_set },
+		  &res->cpu.set, true },
+		{ "pids-limit", a->limits.pids_limit, &res->pids_limit, &res->pids_set, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -111,7 +116,8 @@ static int set_signed(const struct args *a, struct spec_resources *res, struct e
 			continue;
 		if (str_to_i64(rows[i].text, INT64_MIN, INT64_MAX, &rows[i].to->v) < 0)
 			return bad_value(rows[i].option, rows[i].text, "a number", e);
-		rows[i].to->set = *rows[i].section = true;
+		rows[i].to->set = rows[i].zero || rows[i].to->v;
+		*rows[i].section = true;
 	}
 	return 0;
 }
@@ -122,11 +128,12 @@ static int set_unsigned(const struct args *a, struct spec_resources *res, struct
 	const struct {
 		const char *option, *text;
 		struct opt_u64 *to;
+		bool zero;
 	} rows[] = {
-		{ "cpu-period", a->limits.cpu_period, &cpu->period },
-		{ "cpu-share", a->limits.cpu_share, &cpu->shares },
-		{ "cpu-burst", a->limits.cpu_burst, &cpu->burst },
-		{ "cpu-rt-period", a->limits.cpu_rt_period, &cpu->realtime_period },
+		{ "cpu-period", a->limits.cpu_period, &cpu->period, false },
+		{ "cpu-share", a->limits.cpu_share, &cpu->shares, false },
+		{ "cpu-burst", a->limits.cpu_burst, &cpu->burst, true },
+		{ "cpu-rt-period", a->limits.cpu_rt_period, &cpu->realtime_period, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -135,14 +142,16 @@ static int set_unsigned(const struct args *a, struct spec_resources *res, struct
 		if (str_to_u64(rows[i].text, UINT64_MAX, &rows[i].to->v) < 0)
 			return bad_value(rows[i].option, rows[i].text,
 					 "a number that is not negative", e);
-		rows[i].to->set = cpu->set = true;
+		rows[i].to->set = rows[i].zero || rows[i].to->v;
+		cpu->set = true;
 	}
 	if (!a->limits.blkio_weight)
 		return 0;
 	if (str_to_u32(a->limits.blkio_weight, &res->block_io.weight.v) < 0)
 		return bad_value("blkio-weight", a->limits.blkio_weight, "a number from 10 to 1000",
 				 e);
-	res->block_io.weight.set = res->block_io.set = true;
+	res->block_io.weight.set = res->block_io.weight.v;
+	res->block_io.set = true;
 	return 0;
 }
 
@@ -150,11 +159,11 @@ static int set_options(const struct args *a, struct spec_resources *res, struct 
 {
 	int r;
 
-	if (a->limits.cpuset_cpus) {
+	if (a->limits.cpuset_cpus && *a->limits.cpuset_cpus) {
 		res->cpu.cpus = a->limits.cpuset_cpus;
 		res->cpu.set = true;
 	}
-	if (a->limits.cpuset_mems) {
+	if (a->limits.cpuset_mems && *a->limits.cpuset_mems) {
 		res->cpu.mems = a->limits.cpuset_mems;
 		res->cpu.set = true;
 	}

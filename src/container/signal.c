@@ -19,6 +19,17 @@ static int restore_cgroup(struct subject *s, struct err *e)
 	return s->rec.cgroup.ops ? 0 : cgroup_restore(&s->rec.cgroup, e);
 }
 
+static int kill_one(struct subject *s, int sig, struct err *e)
+{
+	int r = sys_pidfd_send_signal(s->st.pidfd, sig);
+
+	if (r == -ESRCH)
+		return status_not_running(s->rec.id, e);
+	return r < 0 ? err_sys(e, ERR_GEN_SYS, r, "send signal %d to process %llu", sig,
+			       (unsigned long long)s->rec.pid)
+		     : 0;
+}
+
 static int kill_all(struct subject *s, int sig, struct err *e)
 {
 	struct cgroup *g = &s->rec.cgroup;
@@ -31,9 +42,7 @@ static int kill_all(struct subject *s, int sig, struct err *e)
 			       "container \"%s\" has neither a cgroup nor a pid namespace of its "
 			       "own: which processes are its own is not known",
 			       s->rec.id);
-	if (r == 0 && s->st.pidfd >= 0)
-		r = sys_pidfd_send_signal(s->st.pidfd, sig);
-	return r;
+	return r < 0 || s->st.pidfd < 0 ? r : kill_one(s, sig, e);
 }
 
 int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err *e)
@@ -59,15 +68,8 @@ int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err 
 		r = 0; /* all of none: the kernel ended the others with their pid namespace */
 	} else if (sig == KILL_PROBE) {
 		r = 0;
-	} else if (all) {
-		r = kill_all(&s, sig, e);
 	} else {
-		r = sys_pidfd_send_signal(s.st.pidfd, sig);
-		if (r == -ESRCH)
-			r = status_not_running(id, e);
-		else if (r < 0)
-			err_sys(e, ERR_GEN_SYS, r, "send signal %d to process %llu", sig,
-				(unsigned long long)s.rec.pid);
+		r = all ? kill_all(&s, sig, e) : kill_one(&s, sig, e);
 	}
 	subject_close(&s);
 	return r;
@@ -140,7 +142,11 @@ int container_pause(struct ctx *c, const char *id, bool on, struct err *e)
 	if (r == 0)
 		r = s.rec.cgroup.ops->freeze(&s.rec.cgroup, on, io_now() + KILL_DEADLINE, e);
 	if (r == 0)
-		r = status_publish(c, &s.rec, on ? STATUS_PAUSED : STATUS_RUNNING, e);
+		r = status_publish(c, &s.rec,
+				   on			   ? STATUS_PAUSED
+				   : status_waiting(&s.en) ? STATUS_CREATED
+							   : STATUS_RUNNING,
+				   e);
 	subject_close(&s);
 	return r;
 }

@@ -127,6 +127,9 @@ def test_zero_is_as_before(live, tmp_path):
         "memory": {"limit": 0, "reservation": 0, "swap": 0, "kernel": 0},
         "cpu": {"shares": 0, "quota": 0, "period": 0}, "blockIO": {"weight": 0}}))
     update(live, "-r", str(file)).ok()
+    for option in ("memory", "memory-reservation", "memory-swap", "cpu-share", "cpu-quota", "cpu-period", "blkio-weight"):
+        update(live, f"--{option}", "0").ok()
+    update(live, "--cpuset-cpus", "", "--cpuset-mems", "").ok()
     assert [value(live, *name) for name in names] == before
 
 
