@@ -19,21 +19,17 @@
 _must_use_ int console_open(const struct rootfs *root, const struct spec_process *p,
 			    int *ret_master, int *ret_slave, struct err *e);
 /*
- * The number N of /dev/pts/N that @slave (or its master) is, for messages and the payload of
- * console_send.
- */
-_must_use_ int console_number(int master, unsigned *ret);
-/*
  * In init, after setsid: the slave becomes stdin, stdout, stderr and the controlling terminal and
  * belongs to @uid (the group stays the one devpts gave it). Takes @slave, also on failure.
  */
 _must_use_ int console_take_stdio(int slave, uid_t uid, struct err *e);
 /*
- * Connect early (PREPARE), send the master later: one message, one fd (features.md a.4). Waits at
- * most 10 s.
+ * Connect early (PREPARE), send the master (or, to another socket, a pidfd) later: one message, one
+ * fd (features.md a.4). Waits at most 10 s for a peer that has others waiting. @option names the
+ * place of an error. ERR_CON_SOCKET.
  */
-_must_use_ int console_connect(const char *path, int *ret, struct err *e);
-_must_use_ int console_send(int sock, int master, const char *name, struct err *e);
+_must_use_ int console_connect(const char *path, const char *option, int *ret, struct err *e);
+_must_use_ int console_send(int sock, int fd, const char *name, const char *option, struct err *e);
 /*
  * Give @master the size of the caller's terminal; nothing happens when the caller has none. For a
  * foreground run, before the program starts.
@@ -46,9 +42,10 @@ void console_copy_size(int master);
  * of 64 KiB; no busy loop; what the terminal still holds after the end is written out. @master -1:
  * signals and exit only.
  *
- * forward_signals: signals that would end or inform hull go to the process instead. Without it a
- * signal that ends hull restores the terminal first and then does so. Job control (TSTP, TTIN,
- * TTOU) stops hull alone.
+ * Signals that would end or inform hull go to the process instead, but for those that the caller
+ * ignores. Job control (TSTP, TTIN, TTOU) stops hull alone.
+ *
+ * watch: called when @watched becomes readable; false: not again. NULL: there is none.
  *
  * 0 when the process has ended (the caller reaps it). @master and @pidfd stay the caller's; @master
  * is made non-blocking. ERR_CON_RELAY when the relay could not be set up.
@@ -56,7 +53,9 @@ void console_copy_size(int master);
 struct console_relay {
 	int master;
 	int pidfd;
-	bool forward_signals;
+	int watched;
+	bool (*watch)(void *arg);
+	void *arg;
 };
 _must_use_ int console_relay_run(const struct console_relay *r, struct err *e);
 

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "sys/call.h"
 #include "sys/sock.h"
 
@@ -128,11 +129,6 @@ int console_open(const struct rootfs *root, const struct spec_process *p, int *r
 	return 0;
 }
 
-int console_number(int master, unsigned *ret)
-{
-	return ioctl(master, TIOCGPTN, ret) < 0 ? -errno : 0;
-}
-
 int console_take_stdio(int slave, uid_t uid, struct err *e)
 {
 	_cleanup_fd_ int fd = slave;
@@ -157,28 +153,24 @@ int console_take_stdio(int slave, uid_t uid, struct err *e)
 	return 0;
 }
 
-int console_connect(const char *path, int *ret, struct err *e)
+int console_connect(const char *path, const char *option, int *ret, struct err *e)
 {
-	int fd = sock_connect(SOCK_STREAM, path);
+	uint64_t deadline = io_now() + SOCKET_SECONDS * UINT64_C(1000000000);
+	int fd = sock_connect_within(SOCK_STREAM, path, deadline);
 
-	if (fd < 0) {
-		err_sys(e, ERR_CON_SOCKET, fd, "console socket %s", path);
-		return err_at(e, fd, "--console-socket");
-	}
+	if (fd < 0)
+		return err_at(e, err_sys(e, ERR_CON_SOCKET, fd, "connect to %s", path), "%s",
+			      option);
 	*ret = fd;
 	return 0;
 }
 
-int console_send(int sock, int master, const char *name, struct err *e)
+int console_send(int sock, int fd, const char *name, const char *option, struct err *e)
 {
-	struct timeval limit = { .tv_sec = SOCKET_SECONDS };
-	ssize_t n;
+	ssize_t n = sock_send(sock, name, strlen(name), &fd, 1);
 
-	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	n = sock_send(sock, *name ? name : " ", *name ? strlen(name) : 1, &master, 1);
-	if (n < 0) {
-		err_sys(e, ERR_CON_SOCKET, (int)n, "send the terminal to the console socket");
-		return err_at(e, (int)n, "--console-socket");
-	}
+	if (n < 0)
+		return err_at(e, err_sys(e, ERR_CON_SOCKET, (int)n, "send the descriptor"), "%s",
+			      option);
 	return 0;
 }

@@ -17,7 +17,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <termios.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -47,13 +46,13 @@ struct relay {
 	const struct console_relay *conf;
 	struct ring *in, *out;
 	int signals;   /* signalfd */
+	int watched;   /* conf->watched until it is done with, -1 */
 	int writer;    /* stdout, or an own non-blocking description of it */
 	bool socket;   /* the writer is a socket */
 	bool in_end;   /* nothing more from stdin */
 	bool out_gone; /* the reader of stdout is gone: output is thrown away */
 	bool hung_up;  /* nobody holds the slave at the moment */
 	bool ended;    /* the process has ended */
-	int fatal;     /* the signal that ends hull, when none are forwarded */
 	size_t last;   /* bytes read since `ended` */
 	/* since `ended`: when a reader that takes nothing is left alone; 0: not yet */
 	uint64_t give_up;
@@ -139,7 +138,7 @@ void console_copy_size(int master)
 
 /*
  * Signals that are read from the signalfd. Left out: what cannot be caught, what the CPU raises for
- * hull itself, job control, and SIGPIPE (blocked, see below).
+ * hull itself, job control, and SIGPIPE, which hull ignores.
  */
 static void caught_signals(sigset_t *set)
 {
@@ -151,18 +150,11 @@ static void caught_signals(sigset_t *set)
 		sigdelset(set, out[i]);
 }
 
-static bool ends_hull(int sig)
-{
-	return sig != SIGWINCH && sig != SIGCONT && sig != SIGURG;
-}
-
 static void take_signals(struct relay *r, const struct term *t)
 {
-	struct signalfd_siginfo si;
+	int sig;
 
-	while (read(r->signals, &si, sizeof(si)) == sizeof(si)) {
-		int sig = (int)si.ssi_signo;
-
+	while ((sig = sys_signal_next(r->signals))) {
 		if (sig == SIGCONT) {
 			/* A shell has set the terminal its own way while hull was stopped. */
 			term_raw(t);
@@ -170,11 +162,9 @@ static void take_signals(struct relay *r, const struct term *t)
 				console_copy_size(r->conf->master);
 		} else if (sig == SIGWINCH && r->conf->master >= 0) {
 			console_copy_size(r->conf->master);
-		} else if (r->conf->forward_signals) {
+		} else {
 			/* ESRCH: it has just ended, which the pidfd tells too. */
 			(void)!sys_pidfd_send_signal(r->conf->pidfd, sig);
-		} else if (ends_hull(sig)) {
-			r->fatal = sig;
 		}
 	}
 }
@@ -238,8 +228,6 @@ static bool finished(struct relay *r)
 {
 	struct pollfd p = { .fd = r->conf->master, .events = POLLIN };
 
-	if (r->fatal)
-		return true;
 	if (!r->ended)
 		return false;
 	if (r->conf->master < 0)
@@ -256,7 +244,7 @@ static bool finished(struct relay *r)
 				    poll(&p, 1, 0) == 0 || !(p.revents & POLLIN));
 }
 
-enum { P_SIGNAL, P_PROCESS, P_STDIN, P_MASTER, P_STDOUT, P_COUNT };
+enum { P_SIGNAL, P_PROCESS, P_WATCHED, P_STDIN, P_MASTER, P_STDOUT, P_COUNT };
 
 /* Who is asked, given what there is room and data for. Returns the timeout. */
 static int prepare(struct relay *r, struct pollfd p[static P_COUNT])
@@ -268,8 +256,10 @@ static int prepare(struct relay *r, struct pollfd p[static P_COUNT])
 	for (int i = 0; i < P_COUNT; i++)
 		p[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
 	p[P_SIGNAL].fd = r->signals;
-	if (!r->ended)
+	if (!r->ended) {
 		p[P_PROCESS].fd = r->conf->pidfd;
+		p[P_WATCHED].fd = r->watched;
+	}
 	if (pty && !r->in_end && !r->ended && r->in->len < RING_SIZE)
 		p[P_STDIN].fd = STDIN_FILENO;
 	if (pty && !r->hung_up) {
@@ -323,6 +313,8 @@ static int loop(struct relay *r, const struct term *t, struct err *e)
 			/* it may have come back and written meanwhile: look once more */
 			r->hung_up = false;
 		}
+		if (p[P_WATCHED].revents && !r->conf->watch(r->conf->arg))
+			r->watched = -1;
 		if (p[P_STDOUT].revents)
 			to_stdout(r);
 		if (p[P_MASTER].revents & (POLLIN | POLLHUP | POLLERR) && r->out->len < RING_SIZE)
@@ -372,49 +364,33 @@ static int relay_terminal(struct relay *r, struct err *e)
 	k = fcntl(r->conf->master, F_GETFL);
 	if (k < 0 || fcntl(r->conf->master, F_SETFL, k | O_NONBLOCK) < 0)
 		return err_sys(e, ERR_CON_RELAY, -errno, "terminal");
-	console_copy_size(r->conf->master);
 	if (tcgetattr(STDIN_FILENO, &t.saved) == 0)
 		t.fd = STDIN_FILENO;
 	term_raw(&t);
 	return loop(r, &t, e);
 }
 
-/* SIGPIPE was blocked; one that came meanwhile must not strike when it is unblocked. */
-static void forget_sigpipe(void)
-{
-	struct timespec now = { 0 };
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGPIPE);
-	while (sigtimedwait(&set, NULL, &now) > 0)
-		;
-}
-
 int console_relay_run(const struct console_relay *conf, struct err *e)
 {
-	struct relay r = { .conf = conf, .in = &to_container, .out = &to_caller, .writer = -1 };
+	struct relay r = { .conf = conf,
+			   .in = &to_container,
+			   .out = &to_caller,
+			   .watched = conf->watch ? conf->watched : -1,
+			   .writer = -1 };
 	_cleanup_fd_ int signals = -1;
-	sigset_t caught, blocked, saved;
+	sigset_t caught, saved;
 	int ret;
 
 	to_container.len = to_container.head = 0;
 	to_caller.len = to_caller.head = 0;
 	caught_signals(&caught);
-	blocked = caught;
-	sigaddset(&blocked, SIGPIPE);
-	sigprocmask(SIG_BLOCK, &blocked, &saved);
+	sigprocmask(SIG_BLOCK, &caught, &saved);
 	signals = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);
 	r.signals = signals;
 	if (signals < 0)
 		ret = err_sys(e, ERR_CON_RELAY, -errno, "signalfd");
 	else
 		ret = relay_terminal(&r, e);
-	if (!sigismember(&saved, SIGPIPE))
-		forget_sigpipe();
-	/* pending until the mask is restored, then it ends hull the way it was meant to */
-	if (r.fatal)
-		raise(r.fatal);
 	sigprocmask(SIG_SETMASK, &saved, NULL);
 	return ret;
 }

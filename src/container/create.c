@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -22,26 +23,45 @@
 #include "sys/pidfd.h"
 #include "sys/sock.h"
 
-/* Digits only, no newline, whole or not at all: clients parse the raw bytes (features.md a.4). */
-int pid_file_write(const char *path, pid_t pid, struct err *e)
+/*
+ * Digits only, no newline, whole or not at all: clients parse the raw bytes (features.md a.4). A
+ * file of an earlier container is replaced; a rename would replace /dev/stdout of the host too.
+ */
+static int write_pid(const char *path, pid_t pid)
 {
 	_cleanup_fd_ int dir = -1;
-	char parent[4096], text[16];
-	size_t n = (size_t)(path_base(path) - path);
+	char parent[4096], text[16], tmp[STORE_NAME];
+	const char *name = path_base(path);
+	size_t n = (size_t)(name - path);
+	struct stat st;
 	int r;
 
-	if (n >= sizeof(parent) || str_ends(path, "/"))
-		return err_set(e, ERR_CLI_FILE, ENAMETOOLONG, "--pid-file %s", path);
+	if (n >= sizeof(parent))
+		return -ENAMETOOLONG;
+	if (str_ends(path, "/"))
+		return -EISDIR;
 	memcpy(parent, path, n);
 	parent[n] = '\0';
 	str_format(text, sizeof(text), "%d", pid);
 	dir = sys_openat(AT_FDCWD, n ? parent : ".", O_RDONLY | O_DIRECTORY, 0);
-	r = dir < 0 ? dir : store_write_file(dir, path_base(path), 0644, text, strlen(text));
-	if (r < 0) {
-		err_sys(e, ERR_CLI_FILE, r, "write the pid file %s", path);
-		return err_at(e, r, "--pid-file");
+	r = dir < 0 ? dir : store_draft(dir, name, 0644, text, strlen(text), tmp, NULL);
+	if (r < 0 || sys_renameat2(dir, tmp, dir, name, RENAME_NOREPLACE) == 0)
+		return r;
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode)) {
+		sys_unlinkat(dir, tmp, 0);
+		return S_ISDIR(st.st_mode) ? -EISDIR : -EEXIST;
 	}
-	return 0;
+	return store_commit(dir, tmp, name);
+}
+
+int pid_file_write(const char *path, pid_t pid, struct err *e)
+{
+	int r = write_pid(path, pid);
+
+	if (r < 0)
+		err_sys(e, ERR_CLI_FILE, r, "write the pid file %s%s", path,
+			r == -EEXIST ? ", which is no regular file" : "");
+	return err_at(e, r, "--pid-file");
 }
 
 /*
@@ -195,15 +215,14 @@ static bool is_hook_error(const struct err *e)
 	return e->id >= ERR_HOK_EXEC && e->id <= ERR_HOK_TIMEOUT;
 }
 
-static int started(struct ctx *c, struct subject *s, int pidfd, int notify, struct err *e)
+/* @signals: of spawn_block_signals, 0: none. */
+static int started(struct ctx *c, struct subject *s, int signals, struct err *e)
 {
 	int r = status_publish(c, &s->rec, STATUS_RUNNING, e);
 
-	if (r == 0)
-		r = notify_forward(s, notify, pidfd, e);
 	return r < 0 ? r
 		     : spawn_hooks(c, &s->rec.hooks, HOOK_POSTSTART, &s->rec, STATUS_RUNNING, false,
-				   0, e);
+				   signals, e);
 }
 
 static void destroy_after_hook(struct ctx *c, struct subject *s, struct err *e)
@@ -264,7 +283,8 @@ static int open_process(struct ctx *c, const char *path, int *ret, struct err *e
 
 int container_start(struct ctx *c, const char *id, const char *process_file, struct err *e)
 {
-	_cleanup_fd_ int conn = -1, notify = -1, process = -1;
+	_cleanup_fd_ int conn = -1, process = -1;
+	_cleanup_(notify_close) struct notify n = NOTIFY_NONE;
 	struct subject s;
 	int r;
 
@@ -292,17 +312,20 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 		r = err_sys(e, ERR_STA_READ, conn, "connect to the init of \"%s\"", id);
 		goto out;
 	}
-	r = notify_listen(&s, &notify, e);
-	if (r == 0)
-		r = spawn_start(c, &s, conn, s.st.pidfd, 0, process, e);
+	r = notify_listen(&s, &n, e);
+	if (r < 0)
+		goto out;
+	r = spawn_start(c, &s, conn, s.st.pidfd, 0, process, e);
 	if (r == 0) {
 		sys_unlinkat(s.en.dir, "start.sock", 0);
-		r = started(c, &s, s.st.pidfd, notify, e);
+		r = started(c, &s, 0, e);
+		if (r == 0)
+			r = notify_wait(&n, &s.rec, s.st.pidfd, -1, e);
 	} else if (!is_hook_error(e) && e->id != ERR_CFG_CONFLICT) {
 		struct err drop = { 0 };
 
-		pidfd_wait_exit(s.st.pidfd, io_now() + SECONDS(2));
-		if (status_publish(c, &s.rec, STATUS_STOPPED, &drop) < 0)
+		if (pidfd_wait_exit(s.st.pidfd, io_now() + SECONDS(2)) == 1 &&
+		    status_publish(c, &s.rec, STATUS_STOPPED, &drop) < 0)
 			err_drop(
 				&drop,
 				"the public view is a courtesy; the error of start is what counts");
@@ -319,15 +342,34 @@ int spawn_exit_status(const siginfo_t *end)
 	return end->si_code == CLD_EXITED ? end->si_status : 128 + end->si_status;
 }
 
-static int run_foreground(struct ctx *c, struct spawn *sp, int *ret_status, struct err *e)
+/* What the relay watches: whom it is said to. */
+struct readiness {
+	struct notify *n;
+	const struct record *rec;
+};
+
+static bool pass_ready(void *arg)
 {
+	struct readiness *x = arg;
+	struct err e = { 0 };
+	int r = notify_take(x->n, x->rec, &e);
+
+	if (r < 0)
+		log_warn("%s", e.msg);
+	return r == 0;
+}
+
+static int run_foreground(struct spawn *sp, struct notify *n, int *ret_status, struct err *e)
+{
+	struct readiness ready = { n, &sp->s.rec };
 	struct console_relay relay = { .master = sp->master,
 				       .pidfd = sp->pidfd,
-				       .forward_signals = true };
+				       .watched = n->sock,
+				       .watch = pass_ready,
+				       .arg = &ready };
 	siginfo_t end;
 	int r;
 
-	(void)c;
 	r = console_relay_run(&relay, e);
 	if (r < 0)
 		return r;
@@ -339,7 +381,7 @@ static int run_foreground(struct ctx *c, struct spawn *sp, int *ret_status, stru
 }
 
 /* The program runs: wait for its end, then delete the container or keep how it ended. */
-static int attend(struct ctx *c, struct spawn *sp, int *ret_status, struct err *e)
+static int attend(struct ctx *c, struct spawn *sp, struct notify *n, int *ret_status, struct err *e)
 {
 	struct err second = { 0 };
 	int r;
@@ -347,23 +389,25 @@ static int attend(struct ctx *c, struct spawn *sp, int *ret_status, struct err *
 	trace_step("relay");
 	/* Others may pause, kill or exec meanwhile. */
 	store_unlock(&sp->s.en);
-	r = run_foreground(c, sp, ret_status, e);
+	r = run_foreground(sp, n, ret_status, e);
 	fd_close(&sp->pidfd);
 	if (sp->o->keep && r == 0) {
 		r = exit_record_write(&sp->s, *ret_status, e);
-		r = r < 0 ? r : status_publish(c, &sp->s.rec, STATUS_STOPPED, e);
-	} else if (store_lock(&sp->s.en, io_now() + LOCK_DEADLINE, &second) == 0) {
-		sp->s.rec.pid = 0;
-		r = r < 0 ? r : container_destroy(c, &sp->s, true, true, e);
-	} else {
-		err_drop(&second, "somebody else deleted it meanwhile");
+		return r < 0 ? r : status_publish(c, &sp->s.rec, STATUS_STOPPED, e);
 	}
+	if (store_lock(&sp->s.en, io_now() + LOCK_DEADLINE, &second) == 0) {
+		sp->s.rec.pid = 0;
+		return r < 0 ? r : container_destroy(c, &sp->s, true, true, e);
+	}
+	if (second.id != ERR_STA_MISSING)
+		log_warn("%s; it is not deleted", second.msg);
+	err_drop(&second, "somebody else deleted it meanwhile");
 	return r;
 }
 
 int container_run(struct ctx *c, const struct create_options *o, int *ret_status, struct err *e)
 {
-	_cleanup_fd_ int notify = -1;
+	_cleanup_(notify_close) struct notify n = NOTIFY_NONE;
 	struct spawn sp;
 	int r;
 
@@ -375,13 +419,14 @@ int container_run(struct ctx *c, const struct create_options *o, int *ret_status
 	if (r < 0)
 		goto out;
 	trace_step("start");
-	r = notify_listen(&sp.s, &notify, e);
+	r = notify_listen(&sp.s, &n, e);
 	if (r == 0)
 		r = spawn_start(c, &sp.s, sp.chan, sp.pidfd, 0, -1, e);
 	if (r == 0)
-		r = started(c, &sp.s, sp.pidfd, notify, e);
-	if (r == 0 && !o->detach)
-		r = attend(c, &sp, ret_status, e);
+		r = started(c, &sp.s, sp.signals, e);
+	if (r == 0)
+		r = o->detach ? notify_wait(&n, &sp.s.rec, sp.pidfd, sp.signals, e)
+			      : attend(c, &sp, &n, ret_status, e);
 	if (r < 0)
 		spawn_undo(&sp, e);
 out:
@@ -392,6 +437,7 @@ out:
 int container_restore(struct ctx *c, const struct create_options *o,
 		      const struct checkpoint_options *images, int *ret_status, struct err *e)
 {
+	struct notify n = NOTIFY_NONE;
 	struct spawn sp;
 	int r;
 
@@ -404,9 +450,9 @@ int container_restore(struct ctx *c, const struct create_options *o,
 	r = spawn_restore(&sp, c, o, images, e);
 	if (r < 0)
 		goto out;
-	r = started(c, &sp.s, sp.pidfd, -1, e);
+	r = started(c, &sp.s, sp.signals, e);
 	if (r == 0 && !o->detach)
-		r = attend(c, &sp, ret_status, e);
+		r = attend(c, &sp, &n, ret_status, e);
 	if (r < 0)
 		spawn_undo(&sp, e);
 out:

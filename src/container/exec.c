@@ -117,10 +117,9 @@ static int step_sockets(struct exec *x, struct err *e)
 	int r = 0;
 
 	if (x->o->console_socket)
-		r = console_connect(x->o->console_socket, &x->console_sock, e);
+		r = console_connect(x->o->console_socket, "--console-socket", &x->console_sock, e);
 	if (r == 0 && x->o->pidfd_socket)
-		r = err_at(e, console_connect(x->o->pidfd_socket, &x->pidfd_sock, e),
-			   "--pidfd-socket");
+		r = console_connect(x->o->pidfd_socket, "--pidfd-socket", &x->pidfd_sock, e);
 	return r;
 }
 
@@ -360,16 +359,15 @@ static int serve_forked(struct exec *x, struct sync_msg *m, struct err *e)
 
 static int serve_console(struct exec *x, struct sync_msg *m, struct err *e)
 {
-	int r;
-
 	if (!x->plan.process.terminal || x->master >= 0)
 		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"",
 			       sync_name(m->kind));
 	x->master = fd_take(&m->fd);
-	if (x->console_sock < 0)
-		return 0;
-	r = console_send(x->console_sock, x->master, "/dev/ptmx", e);
-	return r;
+	if (x->console_sock >= 0)
+		return console_send(x->console_sock, x->master, "/dev/ptmx", "--console-socket", e);
+	if (!x->spec.process.console_height.v)
+		console_copy_size(x->master);
+	return 0;
 }
 
 /* What comes of a fork may be READY before the intermediate has said that there was one. */
@@ -418,7 +416,7 @@ static int step_schedule(struct exec *x, struct err *e)
 	if (r == 0 && p->scheduler.set)
 		r = tune_scheduler(&p->scheduler, x->pid, e);
 	if (r == 0 && x->pidfd_sock >= 0)
-		r = err_at(e, console_send(x->pidfd_sock, x->pidfd, "pidfd", e), "--pidfd-socket");
+		r = console_send(x->pidfd_sock, x->pidfd, "pidfd", "--pidfd-socket", e);
 	return r;
 }
 
@@ -489,9 +487,7 @@ static int explain_end(struct exec *x, int r, struct err *e)
 
 static int foreground(struct exec *x, int *ret_status, struct err *e)
 {
-	struct console_relay relay = { .master = x->master,
-				       .pidfd = x->pidfd,
-				       .forward_signals = true };
+	struct console_relay relay = { .master = x->master, .pidfd = x->pidfd };
 	siginfo_t end;
 	int r = console_relay_run(&relay, e);
 

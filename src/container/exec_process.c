@@ -219,6 +219,7 @@ int exec_process_make(struct ctx *c, const struct exec_options *o, struct spec *
 	} else {
 		p.args = (struct strv){ o->args, o->n_args };
 		p.terminal = false;
+		p.console_height = p.console_width = (struct opt_u32){ 0 };
 		p.exec_affinity = s->process.exec_affinity;
 		if (!p.cwd)
 			p.cwd = "/";

@@ -70,20 +70,6 @@ int notify_prepare(struct entry *en, struct record *rec, struct err *e)
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "make the notify directory") : 0;
 }
 
-int notify_listen(struct subject *s, int *ret, struct err *e)
-{
-	_cleanup_fd_ int dir = -1;
-
-	*ret = -1;
-	if (!s->rec.notify || !host_socket())
-		return 0;
-	dir = sys_openat(s->en.dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	if (dir < 0)
-		return err_sys(e, ERR_STA_READ, dir, "open the notify directory");
-	*ret = sock_listen_at(SOCK_DGRAM, dir, "notify.sock", 0777);
-	return *ret < 0 ? err_sys(e, ERR_STA_WRITE, *ret, "make the notify socket") : 0;
-}
-
 static int connect_host(struct err *e)
 {
 	const char *path = host_socket();
@@ -107,6 +93,28 @@ static int connect_host(struct err *e)
 	return fd_take(&fd);
 }
 
+int notify_listen(struct subject *s, struct notify *ret, struct err *e)
+{
+	_cleanup_fd_ int dir = -1;
+
+	if (!s->rec.notify || !host_socket())
+		return 0;
+	ret->host = connect_host(e);
+	if (ret->host < 0)
+		return ret->host;
+	dir = sys_openat(s->en.dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (dir < 0)
+		return err_sys(e, ERR_STA_READ, dir, "open the notify directory");
+	ret->sock = sock_listen_at(SOCK_DGRAM, dir, "notify.sock", 0777);
+	return ret->sock < 0 ? err_sys(e, ERR_STA_WRITE, ret->sock, "make the notify socket") : 0;
+}
+
+void notify_close(struct notify *n)
+{
+	fd_close(&n->sock);
+	fd_close(&n->host);
+}
+
 /* Is "READY=1" a line of the datagram? */
 static bool says_ready(const char *text)
 {
@@ -117,33 +125,25 @@ static bool says_ready(const char *text)
 }
 
 /* SECURITY, faults E10: only READY is passed on; descriptors are closed; a datagram is bounded. */
-static int wait_ready(int sock, int pidfd, struct err *e)
+int notify_take(struct notify *n, const struct record *rec, struct err *e)
 {
-	for (;;) {
-		struct pollfd p[2] = { { .fd = sock, .events = POLLIN },
-				       { .fd = pidfd, .events = POLLIN } };
-		char buf[NOTIFY_MAX + 1];
-		int fds[SOCK_MAX_FDS];
-		size_t n_fds = 0;
-		ssize_t n;
+	char buf[NOTIFY_MAX + 1];
+	int fds[SOCK_MAX_FDS];
+	size_t n_fds = 0;
+	ssize_t len = sock_recv(n->sock, buf, NOTIFY_MAX, fds, SOCK_MAX_FDS, &n_fds);
 
-		if (poll(p, 2, -1) < 0) {
-			if (errno == EINTR)
-				continue;
-			return err_sys(e, ERR_GEN_SYS, -errno, "wait for READY=1");
-		}
-		if (!p[0].revents)
-			return err_set(e, ERR_PRO_DIED, 0,
-				       "the program ended before it said READY=1");
-		n = sock_recv(sock, buf, NOTIFY_MAX, fds, SOCK_MAX_FDS, &n_fds);
-		while (n_fds)
-			fd_close(&fds[--n_fds]);
-		if (n < 0)
-			continue;
-		buf[n] = '\0';
-		if (says_ready(buf))
-			return 0;
-	}
+	while (n_fds)
+		fd_close(&fds[--n_fds]);
+	if (len < 0)
+		return 0;
+	buf[len] = '\0';
+	if (!says_ready(buf))
+		return 0;
+	str_format(buf, sizeof(buf), "MAINPID=%llu", (unsigned long long)rec->pid);
+	if (sock_send(n->host, "READY=1", 7, NULL, 0) < 0 ||
+	    sock_send(n->host, buf, strlen(buf), NULL, 0) < 0)
+		return err_set(e, ERR_CLI_FILE, EPIPE, "write to NOTIFY_SOCKET");
+	return 1;
 }
 
 /*
@@ -163,24 +163,29 @@ static void barrier(int host)
 	fd_close(&pipe_fd[1]);
 }
 
-int notify_forward(struct subject *s, int sock, int pidfd, struct err *e)
+int notify_wait(struct notify *n, const struct record *rec, int pidfd, int signals, struct err *e)
 {
-	_cleanup_fd_ int host = -1;
-	char text[64];
-	int r;
+	struct pollfd p[] = { { .fd = n->sock, .events = POLLIN },
+			      { .fd = pidfd, .events = POLLIN },
+			      { .fd = signals, .events = POLLIN } };
+	int r = 0, sig;
 
-	if (sock < 0)
-		return 0;
-	host = connect_host(e);
-	if (host < 0)
-		return fd_take(&host);
-	r = wait_ready(sock, pidfd, e);
-	if (r < 0)
-		return r;
-	str_format(text, sizeof(text), "MAINPID=%llu", (unsigned long long)s->rec.pid);
-	if (sock_send(host, "READY=1", 7, NULL, 0) < 0 ||
-	    sock_send(host, text, strlen(text), NULL, 0) < 0)
-		return err_set(e, ERR_CLI_FILE, EPIPE, "write to NOTIFY_SOCKET");
-	barrier(host);
-	return 0;
+	while (n->sock >= 0 && r == 0) {
+		if (poll(p, ARRAY_LEN(p), -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return err_sys(e, ERR_GEN_SYS, -errno, "wait for READY=1");
+		}
+		if (p[0].revents)
+			r = notify_take(n, rec, e);
+		else if (p[1].revents)
+			return err_set(e, ERR_PRO_DIED, 0,
+				       "the program ended before it said READY=1");
+		else if ((sig = sys_signal_next(signals)))
+			return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "wait for READY=1: %s",
+				       strsignal(sig));
+	}
+	if (r == 1)
+		barrier(n->host);
+	return MIN(r, 0);
 }

@@ -334,7 +334,7 @@ static int on_terminal(struct spawn *sp, const struct criu_reply *m, struct err 
 		return err_sys(e, ERR_GEN_SYS, sp->master, "keep the terminal");
 	if (sp->console_sock < 0)
 		return 0;
-	return console_send(sp->console_sock, sp->master, "/dev/ptmx", e);
+	return console_send(sp->console_sock, sp->master, "/dev/ptmx", "--console-socket", e);
 }
 
 /* Is the container's process in its group? Then what held the group until now can go. */

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -166,9 +165,11 @@ static int serve_console(struct spawn *sp, struct sync_msg *m, struct err *e)
 
 	if (sp->console_sock < 0) {
 		sp->master = fd_take(&m->fd);
+		if (!sp->bp.spec.process.console_height.v)
+			console_copy_size(sp->master);
 		return 0;
 	}
-	r = console_send(sp->console_sock, m->fd, "/dev/ptmx", e);
+	r = console_send(sp->console_sock, m->fd, "/dev/ptmx", "--console-socket", e);
 	fd_close(&m->fd);
 	return r;
 }
@@ -254,14 +255,23 @@ int spawn_wait(int chan, int signals, bool bounded, struct err *e)
 			       { .fd = signals, .events = POLLIN } };
 	const struct trace_page *trace = trace_page();
 	uint32_t steps = trace ? trace->n[TRACE_INIT] : 0;
-	struct signalfd_siginfo si;
-	int r;
 
-	while ((r = poll(p, 2, bounded ? STALL_SECONDS * 1000 : -1)) <= 0) {
+	for (;;) {
+		int r = poll(p, 2, bounded ? STALL_SECONDS * 1000 : -1), sig;
+
 		if (r < 0 && errno != EINTR)
 			return err_sys(e, ERR_GEN_SYS, -errno, "poll the channel");
-		if (r < 0 || streq(trace_last(TRACE_INIT), "create-container-hooks"))
-			continue; /* a hook has a deadline of its own */
+		/*
+		 * What init said comes first: a program that was started ahead may be READY by now,
+		 * and the signal is for it.
+		 */
+		if (r > 0 && p[0].revents)
+			return 0;
+		if (r > 0 && (sig = sys_signal_next(signals)))
+			return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "%s", strsignal(sig));
+		/* a hook has a deadline of its own */
+		if (r != 0 || streq(trace_last(TRACE_INIT), "create-container-hooks"))
+			continue;
 		if (!trace || trace->n[TRACE_INIT] == steps)
 			return err_set(e, ERR_GEN_TIMEOUT, ETIMEDOUT,
 				       "init has been at step %s for %d s: does a file system in "
@@ -269,13 +279,6 @@ int spawn_wait(int chan, int signals, bool bounded, struct err *e)
 				       trace_last(TRACE_INIT), STALL_SECONDS);
 		steps = trace->n[TRACE_INIT];
 	}
-	/*
-	 * What init said comes first: a program that was started ahead may be READY by now, and
-	 * the signal is for it.
-	 */
-	if (p[0].revents || !p[1].revents || read(signals, &si, sizeof(si)) != sizeof(si))
-		return 0;
-	return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "%s", strsignal((int)si.ssi_signo));
 }
 
 /*

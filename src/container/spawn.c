@@ -251,14 +251,15 @@ static int step_console(struct spawn *sp, struct err *e)
 	int r;
 
 	if (sp->bp.plan.process.console_socket) {
-		r = console_connect(sp->bp.plan.process.console_socket, &sp->console_sock, e);
+		r = console_connect(sp->bp.plan.process.console_socket, "--console-socket",
+				    &sp->console_sock, e);
 		if (r < 0)
 			return r;
 	}
 	if (sp->o->pidfd_socket) {
-		r = console_connect(sp->o->pidfd_socket, &sp->pidfd_sock, e);
+		r = console_connect(sp->o->pidfd_socket, "--pidfd-socket", &sp->pidfd_sock, e);
 		if (r < 0)
-			return err_at(e, r, "--pidfd-socket");
+			return r;
 	}
 	return 0;
 }
@@ -525,7 +526,7 @@ static int step_record(struct spawn *sp, struct err *e)
 	if (r == 0 && !sp->o->run)
 		r = status_publish(sp->c, rec, STATUS_CREATED, e);
 	if (r == 0 && sp->pidfd_sock >= 0)
-		r = console_send(sp->pidfd_sock, sp->pidfd, "pidfd", e);
+		r = console_send(sp->pidfd_sock, sp->pidfd, "pidfd", "--pidfd-socket", e);
 	if (r == 0 && sp->o->pid_file)
 		r = pid_file_write(sp->o->pid_file, sp->pid, e);
 	return r;

@@ -123,12 +123,26 @@ void close_inherited(struct ctx *c, unsigned kept);
 /*
  * notify.c: NOTIFY_SOCKET (features.md a.4). Without it in the environment all of them do nothing.
  */
+struct notify {
+	int sock, host; /* what the program writes to, what is passed on to; -1 */
+};
+#define NOTIFY_NONE                                                                                \
+	{                                                                                          \
+		.sock = -1, .host = -1                                                             \
+	}
+void notify_close(struct notify *n);
 /* before planning: mount and variable */
 void notify_add(struct ctx *c, const char *id, struct spec *s);
 int notify_prepare(struct entry *en, struct record *rec, struct err *e);
-/* before start; *ret -1: nothing to do */
-int notify_listen(struct subject *s, int *ret, struct err *e);
-int notify_forward(struct subject *s, int sock, int pidfd, struct err *e); /* after it */
+/* before start */
+int notify_listen(struct subject *s, struct notify *ret, struct err *e);
+/* One datagram has come: 1 when it said READY and that was passed on. */
+int notify_take(struct notify *n, const struct record *rec, struct err *e);
+/*
+ * Wait for READY, and until the manager has taken notice. The end of the program is an error, and
+ * so is a signal (@signals: of spawn_block_signals, -1: none).
+ */
+int notify_wait(struct notify *n, const struct record *rec, int pidfd, int signals, struct err *e);
 /* Unique id of the mount that is on top at a host path. */
 int mount_id_at(const char *path, uint64_t *ret);
 int pid_file_write(const char *path, pid_t pid, struct err *e);

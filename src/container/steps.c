@@ -155,7 +155,6 @@ static void release(struct spawn *sp)
 void spawn_undo(struct spawn *sp, struct err *e)
 {
 	struct err second = { 0 };
-	struct signalfd_siginfo si;
 	siginfo_t end;
 	bool hooks = e->id >= ERR_HOK_EXEC && e->id <= ERR_HOK_TIMEOUT;
 
@@ -163,7 +162,7 @@ void spawn_undo(struct spawn *sp, struct err *e)
 	 * The signal that ended the command has done its work: it must not end the way back or the
 	 * message too.
 	 */
-	while (sp->signals >= 0 && read(sp->signals, &si, sizeof(si)) == sizeof(si))
+	while (sp->signals >= 0 && sys_signal_next(sp->signals))
 		;
 	if (sp->pidfd >= 0) {
 		sys_pidfd_send_signal(sp->pidfd, SIGKILL);

@@ -28,7 +28,7 @@ struct hook_run {
 	/* from hook_open_all: the host's files, run in another namespace; NULL: hook.path */
 	const int *fds;
 	bool keep_going; /* poststop: a failure is a warning and the rest runs */
-	/* a descriptor that becomes readable when all is to end early (faults K8); 0: none */
+	/* a signalfd: what comes there ends all early (faults K8); 0: none */
 	int interrupt;
 	unsigned restore_nofile; /* soft RLIMIT_NOFILE of the caller, 0: leave */
 };

@@ -261,7 +261,7 @@ static int wait_hook(int pidfd, int out, int interrupt, uint64_t deadline, struc
 				take_output(out, t, DRAIN_MAX);
 			return 0;
 		}
-		if (p[2].revents)
+		if (p[2].revents && sys_signal_next(interrupt))
 			return -ECANCELED;
 	}
 }

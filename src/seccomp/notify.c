@@ -15,22 +15,7 @@
 
 /* An agent that does not take the listener in this time is an error, not a reason to hang (faults
  * E11). */
-enum { TIMEOUT_MS = 10000, RETRY_MS = 5, NS_PER_MS = 1000000 };
-
-/* KERNEL: a non-blocking connect to a unix socket whose backlog is full says EAGAIN and cannot be
- * polled for. unix(7) */
-static int connect_agent(const char *path, uint64_t deadline)
-{
-	for (;;) {
-		int fd = sock_connect(SOCK_STREAM | SOCK_NONBLOCK, path);
-
-		if (fd != -EAGAIN)
-			return fd;
-		if (io_now() >= deadline)
-			return -ETIMEDOUT;
-		(void)poll(NULL, 0, RETRY_MS);
-	}
-}
+enum { TIMEOUT_MS = 10000, NS_PER_MS = 1000000 };
 
 static int send_all(int fd, const char *p, size_t n, int listener, uint64_t deadline)
 {
@@ -61,7 +46,7 @@ int seccomp_send_listener(const char *path, const char *state_json, size_t len, 
 			  struct err *e)
 {
 	uint64_t deadline = io_now() + (uint64_t)TIMEOUT_MS * NS_PER_MS;
-	_cleanup_fd_ int fd = connect_agent(path, deadline);
+	_cleanup_fd_ int fd = sock_connect_within(SOCK_STREAM, path, deadline);
 	int r;
 
 	if (fd < 0) {

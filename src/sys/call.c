@@ -11,6 +11,7 @@
 #include <linux/capability.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <time.h>
@@ -261,6 +262,17 @@ int sys_mremap_to(void *from, size_t len, void *to)
 	unsigned long flags = MREMAP_MAYMOVE | MREMAP_FIXED;
 
 	return syscall(SYS_mremap, from, len, len, flags, to) == -1 ? -errno : 0;
+}
+
+int sys_signal_next(int signalfd)
+{
+	struct signalfd_siginfo si;
+	struct sigaction now;
+
+	while (read(signalfd, &si, sizeof(si)) == sizeof(si))
+		if (sigaction((int)si.ssi_signo, NULL, &now) < 0 || now.sa_handler != SIG_IGN)
+			return (int)si.ssi_signo;
+	return 0;
 }
 
 int sys_fchdir(int fd)

@@ -60,6 +60,12 @@ int sys_unlinkat(int dirfd, const char *name, int flags);
  */
 void sys_signals_default(void);
 /*
+ * The next signal that waits in a signalfd(2), 0: none. One that the caller ignores is dropped.
+ * KERNEL: what is blocked is queued even when it is ignored, as that may change. signal.c,
+ * sig_ignored
+ */
+int sys_signal_next(int signalfd);
+/*
  * For init, which is a clone of one thread of perhaps two: libc's munmap and mremap wait until no
  * thread ends at the moment (musl), for ever if the copied memory says that one does.
  */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/io.h"
 #include "base/str.h"
 #include "sys/call.h"
 
@@ -69,6 +71,25 @@ int sock_connect(int type, const char *path)
 	if (dir < 0)
 		return fd_take(&dir);
 	return sock_connect_at(type, dir, path_base(path));
+}
+
+/*
+ * KERNEL: a non-blocking connect to a unix socket whose backlog is full says EAGAIN and cannot be
+ * polled for. unix(7)
+ */
+int sock_connect_within(int type, const char *path, uint64_t deadline)
+{
+	enum { RETRY_MS = 5 };
+
+	for (;;) {
+		int fd = sock_connect(type | SOCK_NONBLOCK, path);
+
+		if (fd != -EAGAIN)
+			return fd;
+		if (io_now() >= deadline)
+			return -ETIMEDOUT;
+		(void)poll(NULL, 0, RETRY_MS);
+	}
 }
 
 int sock_listen_at(int type, int dirfd, const char *name, mode_t mode)

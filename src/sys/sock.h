@@ -16,6 +16,8 @@ int sock_pair(int ret[2]); /* SOCK_SEQPACKET */
 /* Connect to a listening socket at a host path; @type SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM. */
 int sock_connect(int type, const char *path);
 int sock_connect_at(int type, int dirfd, const char *name);
+/* Until @deadline (io_now() scale): -ETIMEDOUT; not SOCK_DGRAM. Never blocks afterwards. */
+int sock_connect_within(int type, const char *path, uint64_t deadline);
 /* Bind (and listen, unless SOCK_DGRAM) at @dirfd/@name with mode @mode. */
 int sock_listen_at(int type, int dirfd, const char *name, mode_t mode);
 /* One message with fds; @n_fds may be 0. Bytes sent or -errno; MSG_NOSIGNAL. */

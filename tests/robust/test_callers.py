@@ -1,9 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a caller leaves hull to work with: signals that are ignored, descriptors, sockets that nobody serves."""
 
+import contextlib
+import fcntl
+import os
+import pty
 import signal
+import socket
+import struct
+import subprocess
+import termios
+import time
 
-from tap import call, eq, lacks, test
+from tap import call, eq, eventually, has, lacks, test
 
 
 def ignoring(*numbers):
@@ -51,3 +60,203 @@ def exec_status(h):
                   ("exec", "missing", "true"), ("exec", "--preserve-fds", "x", "missing", "true")):
         h.hull(*words).failed(255)
     eq(call(h.runtime, "list", "--no-such-option").code, 1, "of others")
+
+
+def with_terminal(config):
+    config["process"]["terminal"] = True
+    config["mounts"] += [{"destination": "/dev", "type": "tmpfs", "source": "tmpfs"},
+                         {"destination": "/dev/pts", "type": "devpts", "source": "devpts", "options": ["newinstance"]}]
+
+
+@contextlib.contextmanager
+def terminal(rows, columns):
+    """The slave of a terminal of that size."""
+    master, slave = pty.openpty()
+    try:
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        yield master, slave
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+@test("a terminal has the size of the caller's before the program begins, or that of the config")
+def size_at_once(h):
+    def sized(config):
+        with_terminal(config)
+        config["process"]["consoleSize"] = {"height": 11, "width": 22}
+    for change, size in ((with_terminal, "33 77"), (sized, "11 22")):
+        for _ in range(5):
+            path, name = h.bundle("sh", "-c", "stty size >/out", change=change)
+            with terminal(33, 77) as (_, slave):
+                h.hull("run", "--bundle", path, name, stdin=slave).ok()
+            with open(h.rootfs + "/out", encoding="ascii") as f:
+                eq(f.read().strip(), size, "size")
+    path, name = h.bundle("sleep", "1000", change=lambda c: (sized(c), c["process"].update(terminal=False)))
+    h.hull("create", "--bundle", path, name).ok()
+    h.hull("start", name).ok()
+    with terminal(33, 77) as (_, slave):
+        has(h.hull("exec", "--tty", name, "stty", "size", stdin=slave).ok().out, "33 77")
+    h.delete(name)
+
+
+@test("signals that the caller ignores stay ignored: in a hook, in a foreground run; others are passed on")
+def ignored_signals(h):
+    path, name = h.bundle("sh", "-c", "trap 'exit 5' INT; trap 'exit 6' TERM; echo >/here; while :; do sleep 0.01; done")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(h.rootfs + "/here")
+    with subprocess.Popen([h.runtime, "--root", h.root, "run", "--bundle", path, name], stdin=subprocess.DEVNULL,
+                          preexec_fn=ignoring(signal.SIGINT)) as run:
+        eventually(lambda: os.path.exists(h.rootfs + "/here"), "the program runs")
+        run.send_signal(signal.SIGINT)
+        run.send_signal(signal.SIGTERM)
+        eq(run.wait(30), 6, "status")
+    h.nothing_left(name)
+    ready, go = h.path("hook-ready"), h.path("hook-go")
+    os.mkfifo(ready)
+    os.mkfifo(go)
+    path, name = h.bundle(change=lambda c: c.update(
+        hooks={"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", f"echo >{ready}; read x <{go}"]}]}))
+    with subprocess.Popen([h.runtime, "--root", h.root, "run", "--bundle", path, name], stdin=subprocess.DEVNULL,
+                          preexec_fn=ignoring(signal.SIGHUP)) as run:
+        with open(ready, encoding="ascii") as f:
+            f.read()
+        run.send_signal(signal.SIGHUP)
+        with open(go, "w", encoding="ascii") as f:
+            f.write("go\n")
+        eq(run.wait(30), 0, "status")
+
+
+class Manager:
+    """The end of a NOTIFY_SOCKET."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        self.socket.settimeout(30)
+
+    def run(self, h, *words):
+        return subprocess.Popen([h.runtime, "--root", h.root, *words], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                env=dict(os.environ, NOTIFY_SOCKET=self.path), text=True)
+
+
+SAY_READY = ("import os, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM);"
+             "s.sendto(b'STATUS=soon', os.environ['NOTIFY_SOCKET']); s.sendto(b'X=1\\nREADY=1', os.environ['NOTIFY_SOCKET'])")
+
+
+@test("NOTIFY_SOCKET: a foreground run serves its program while it is not READY: status, signals, terminal, hooks")
+def not_ready_yet(h):
+    manager = Manager(h.path("notify1"))
+    hooked = h.path("hooked")
+
+    def change(config):
+        config["hooks"] = {"poststart": [{"path": "/bin/touch", "args": ["touch", hooked]}]}
+    path, name = h.bundle("sh", "-c", "exit 3")
+    with manager.run(h, "run", "--bundle", path, name) as run:
+        eq(run.wait(30), 3, "status of a program that never says READY")
+    path, name = h.bundle("sh", "-c", "trap 'exit 5' TERM; echo >/waits; while :; do sleep 0.01; done", change=change)
+    with manager.run(h, "run", "--bundle", path, name) as run:
+        eventually(lambda: os.path.exists(h.rootfs + "/waits") and os.path.exists(hooked), "program and hook ran")
+        run.send_signal(signal.SIGTERM)
+        eq(run.wait(30), 5, "status of a program that was told to end")
+    path, name = h.bundle("sleep", "1000")
+    with manager.run(h, "run", "--detach", "--bundle", path, name) as run:
+        eventually(lambda: h.hull("state", name).code == 0 and h.state(name)["status"] == "running", "it runs")
+        time.sleep(0.1) # until hull waits; earlier is a signal to create
+        run.send_signal(signal.SIGTERM)
+        eq(run.wait(30), 1, "status of a detached run")
+    h.nothing_left(name)
+
+
+@test("NOTIFY_SOCKET: READY and the pid are passed on, nothing else of the program")
+def ready(h):
+    def change(config):
+        config["root"]["path"] = "/"
+        config["process"]["args"] = ["/usr/bin/python3", "-c", SAY_READY + "; import time; time.sleep(1000)"]
+        config["mounts"].append({"destination": "/run", "type": "tmpfs", "source": "tmpfs"})
+    for words in (["run"], ["run", "--detach"]):
+        manager = Manager(h.path("notify-" + words[-1]))
+        path, name = h.bundle(change=change)
+        with manager.run(h, *words, "--bundle", path, name) as run:
+            eq(manager.socket.recv(4096), b"READY=1", "first")
+            eq(manager.socket.recv(4096), f"MAINPID={h.state(name)['pid']}".encode(), "second")
+            if len(words) == 2:
+                data, fds, _, _ = socket.recv_fds(manager.socket, 4096, 4)
+                eq((data, len(fds)), (b"BARRIER=1", 1), "third")
+                eq(run.poll(), None, "run waits for the barrier")
+                os.close(fds[0])
+                eq(run.wait(30), 0, "status")
+            h.hull("kill", name, "KILL").ok()
+            eq(run.wait(30), 0 if len(words) == 2 else 137, "status")
+        h.delete(name)
+
+
+@test("E7: a console socket whose owner does not take connections: an error within 10 s")
+def full_backlog(h):
+    path = h.path("backlog")
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(socket.socket(socket.AF_UNIX))
+        server.bind(path)
+        server.listen(0)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                client = stack.enter_context(socket.socket(socket.AF_UNIX))
+                client.setblocking(False)
+                client.connect(path)
+        bundle, name = h.bundle(change=with_terminal)
+        h.error_line(h.hull("create", "--console-socket", path, "--bundle", bundle, name, limit=25),
+                     f"--console-socket: connect to {path}", "timed out")
+    h.error_line(h.hull("create", "--pidfd-socket", "/no", "--bundle", h.bundle()[0], name), "--pidfd-socket: connect to /no")
+    h.nothing_left(name)
+
+
+@test("a pid file never takes the place of what is no file")
+def pid_file_of_another_kind(h):
+    fifo, link = h.path("pid-fifo"), h.path("pid-link")
+    os.mkfifo(fifo)
+    os.symlink("/dev/null", link)
+    for target, said in ((fifo, "no regular file"), (link, "no regular file"), (h.box, "is a directory"),
+                         (h.box + "/", "is a directory")):
+        path, name = h.bundle()
+        h.error_line(h.hull("run", "--pid-file", target, "--bundle", path, name), f"--pid-file: write the pid file {target}", said)
+        h.nothing_left(name)
+    eq(sorted(f for f in os.listdir(h.box) if f.startswith(".new")), [], "left")
+
+
+@test("wait --timeout 0 asks and does not wait")
+def no_patience(h):
+    name = h.create("sleep", "1000")
+    h.hull("start", name).ok()
+    h.error_line(h.hull("wait", "--timeout", "0", name, limit=20), "still running")
+    h.delete(name)
+
+
+@test("poststop hooks: ids of every length, and a delete beside one whose hooks still run")
+def slow_end(h):
+    def hook(script):
+        return lambda c: c.update(hooks={"poststop": [{"path": "/bin/sh", "args": ["sh", "-c", script]}]})
+    for length in (249, 250, 255):
+        path, _ = h.bundle(change=hook("exit 0"))
+        name = "l" * length
+        h.hull("run", "--bundle", path, name).ok()
+        eq(os.listdir(h.root), [], "records")
+    here, go = h.path("stop-here"), h.path("stop-go")
+    os.mkfifo(here)
+    os.mkfifo(go)
+    script = f"mkdir {here}.d 2>/dev/null || exit 0; echo >{here}; read x <{go}" # the first one waits
+    path, name = h.bundle("true", change=hook(script))
+    h.hull("create", "--bundle", path, name).ok()
+    with h.popen("delete", "--force", name) as first:
+        with open(here, encoding="ascii") as f:
+            f.read()
+        with h.popen("run", "--bundle", path, name) as run, h.popen("delete", "--force", name) as second:
+            time.sleep(0.2)
+            with open(go, "w", encoding="ascii") as f:
+                f.write("go\n")
+            eq(second.end(), (0, ""), "a second delete")
+            status, err = run.end()
+            has((0, 137), status)
+            eq(err, "", "a run of the same id")
+        eq(first.end(), (0, ""), "the first delete")
+    h.nothing_left(name)

@@ -70,11 +70,11 @@ static int spawn_program(struct session *s, const char *script, int *ret_master)
 	return 0;
 }
 
-static void spawn_relay(struct session *s, int master, int in, int out, bool forward)
+static void spawn_relay(struct session *s, int master, int in, int out)
 {
 	s->relay = fork();
 	if (s->relay == 0) {
-		struct console_relay r = { .forward_signals = forward };
+		struct console_relay r = { .pidfd = -1 };
 
 		/* Nothing else stays open: not the other ends of its own pipes. */
 		dup2(in, 0);
@@ -82,12 +82,15 @@ static void spawn_relay(struct session *s, int master, int in, int out, bool for
 		r.pidfd = fcntl(s->pidfd, F_DUPFD, 100);
 		r.master = master < 0 ? -1 : fcntl(master, F_DUPFD, 101);
 		sys_close_range(3, 99, 0);
+		signal(SIGPIPE, SIG_IGN);
+		if (r.master >= 0)
+			console_copy_size(r.master);
 		_exit(console_relay_run(&r, &err) == 0 ? 0 : 1);
 	}
 }
 
 /* With pipes as the caller's stdin and stdout. */
-static int start(struct session *s, const char *script, bool forward)
+static int start(struct session *s, const char *script)
 {
 	int in[2], out[2], master;
 
@@ -95,7 +98,7 @@ static int start(struct session *s, const char *script, bool forward)
 		return -1;
 	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
 		abort();
-	spawn_relay(s, master, in[0], out[1], forward);
+	spawn_relay(s, master, in[0], out[1]);
 	close(in[0]);
 	close(out[1]);
 	close(master);
@@ -137,12 +140,10 @@ TEST(pty_has_its_size_before_anything_runs)
 {
 	struct winsize size;
 	int master, slave;
-	unsigned n;
 
 	if (open_pty(&master, &slave, 25, 81) < 0)
 		SKIP("no devpts on /dev/pts");
 	CHECK(isatty(slave));
-	CHECK_INT(console_number(master, &n), 0);
 	CHECK_INT(ioctl(slave, TIOCGWINSZ, &size), 0);
 	CHECK_INT(size.ws_row, 25);
 	CHECK_INT(size.ws_col, 81);
@@ -239,25 +240,26 @@ TEST(console_socket_gets_one_fd)
 	dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CHECK_INT(str_format(path, sizeof(path), "%s/tty", dir), 0);
 	err_clear(&err);
-	CHECK_INT(console_connect(path, &sock, &err), -ENOENT);
+	CHECK_INT(console_connect(path, "--console-socket", &sock, &err), -ENOENT);
 	CHECK_INT(err.id, ERR_CON_SOCKET);
 	CHECK_STR(err.at, "--console-socket");
 	CHECK_INT(mknod(path, S_IFREG | 0600, 0), 0);
 	err_clear(&err);
-	CHECK_INT(console_connect(path, &sock, &err), -ECONNREFUSED);
+	CHECK_INT(console_connect(path, "--console-socket", &sock, &err), -ECONNREFUSED);
 	CHECK_INT(unlink(path), 0);
 	listener = sock_listen_at(SOCK_STREAM, dirfd, "tty", 0600);
 	CHECK(listener >= 0);
 	err_clear(&err);
-	CHECK_INT(console_connect(path, &sock, &err), 0);
+	CHECK_INT(console_connect(path, "--console-socket", &sock, &err), 0);
 	peer = accept(listener, NULL, NULL);
 	CHECK(pipe(pair) == 0);
-	CHECK_INT(console_send(sock, pair[0], "/dev/pts/0", &err), 0);
+	CHECK_INT(console_send(sock, pair[0], "/dev/pts/0", "--console-socket", &err), 0);
 	n = sock_recv(peer, buf, sizeof(buf), got, 4, &n_got);
 	CHECK_INT(n, 10);
 	CHECK_INT(n_got, 1);
 	close(peer);
-	CHECK(console_send(sock, pair[0], "", &err) < 0);
+	CHECK(console_send(sock, pair[0], "x", "--pidfd-socket", &err) < 0);
+	CHECK_STR(err.at, "--pidfd-socket");
 	CHECK_INT(err.code, EPIPE);
 	close(got[0]);
 	close(pair[0]);
@@ -276,7 +278,7 @@ TEST(output_is_complete_when_the_program_is_gone)
 	char buf[65536];
 	ssize_t n;
 
-	if (start(&s, "stty raw; head -c 3000000 /dev/zero; printf END", true) < 0)
+	if (start(&s, "stty raw; head -c 3000000 /dev/zero; printf END") < 0)
 		SKIP("no devpts on /dev/pts");
 	while ((n = io_read_some(s.out, buf, sizeof(buf))) > 0)
 		total += (size_t)n;
@@ -290,7 +292,7 @@ TEST(input_arrives_and_its_end_ends_nothing)
 {
 	struct session s;
 
-	if (start(&s, "stty -echo; echo ready; read x; echo got=$x; read y; echo got=$y", true) < 0)
+	if (start(&s, "stty -echo; echo ready; read x; echo got=$x; read y; echo got=$y") < 0)
 		SKIP("no devpts on /dev/pts");
 	CHECK(see(s.out, "ready"));
 	CHECK_INT(io_write_all(s.in, "one\ntwo\n", 8), 0);
@@ -307,10 +309,8 @@ TEST(signals_reach_the_program)
 {
 	struct session s;
 
-	if (start(&s,
-		  "trap 'echo usr1' USR1; trap 'echo term; exit 7' TERM; echo ready;"
-		  "while :; do read x; done",
-		  true) < 0)
+	if (start(&s, "trap 'echo usr1' USR1; trap 'echo term; exit 7' TERM; echo ready;"
+		      "while :; do read x; done") < 0)
 		SKIP("no devpts on /dev/pts");
 	CHECK(see(s.out, "ready"));
 	kill(s.relay, SIGUSR1);
@@ -339,7 +339,7 @@ TEST(signals_without_a_terminal)
 	s.out = pair[0];
 	close(pair[1]);
 	CHECK(see(s.out, "ready"));
-	spawn_relay(&s, -1, 0, 1, true);
+	spawn_relay(&s, -1, 0, 1);
 	/*
 	 * Until the relay has taken over, HUP would end it: a pending one is forwarded, so ask by
 	 * state.
@@ -363,8 +363,7 @@ TEST(signals_without_a_terminal)
 }
 
 /* A caller's terminal: another pty, whose slave is stdin and stdout of the relay. */
-static int start_on_terminal(struct session *s, const char *script, bool forward, int *term,
-			     int *term_slave)
+static int start_on_terminal(struct session *s, const char *script, int *term, int *term_slave)
 {
 	struct winsize size = { .ws_row = 33, .ws_col = 99 };
 	int master;
@@ -374,7 +373,7 @@ static int start_on_terminal(struct session *s, const char *script, bool forward
 	ioctl(*term, TIOCSWINSZ, &size);
 	if (spawn_program(s, script, &master) < 0)
 		return -1;
-	spawn_relay(s, master, *term_slave, *term_slave, forward);
+	spawn_relay(s, master, *term_slave, *term_slave);
 	close(master);
 	s->in = s->out = -1;
 	return 0;
@@ -396,7 +395,7 @@ TEST(terminal_is_raw_and_comes_back)
 		    "trap 'stty size' WINCH; stty -echo; until test \"$(stty size)\" = '33 99';"
 		    "do :; done; echo ready; while :; do read x && echo got=$x;"
 		    "case $x in size) stty size;; end) exit;; esac; done",
-		    true, &term, &slave) < 0)
+		    &term, &slave) < 0)
 		SKIP("no devpts on /dev/pts");
 	/*
 	 * A raw terminal hands the carriage return through; the program's terminal makes a newline
@@ -424,29 +423,6 @@ TEST(terminal_is_raw_and_comes_back)
 	end(&s);
 }
 
-TEST(a_fatal_signal_restores_the_terminal)
-{
-	struct termios t;
-	struct session s;
-	int term, slave, status;
-
-	if (start_on_terminal(&s, "read x", false, &term, &slave) < 0)
-		SKIP("no devpts on /dev/pts");
-	do
-		tcgetattr(slave, &t);
-	while (t.c_lflag & ICANON);
-	kill(s.relay, SIGTERM);
-	status = status_of(s.relay);
-	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
-	CHECK_INT(tcgetattr(slave, &t), 0);
-	CHECK(t.c_lflag & ICANON && t.c_lflag & ECHO);
-	kill(s.program, SIGKILL);
-	status_of(s.program);
-	close(term);
-	close(slave);
-	end(&s);
-}
-
 TEST(a_program_may_close_and_reopen_its_terminal)
 {
 	char fifo[] = "/tmp/hull-unit-con-XXXXXX", script[256];
@@ -457,7 +433,7 @@ TEST(a_program_may_close_and_reopen_its_terminal)
 	str_format(script, sizeof(script),
 		   "t=$(tty); echo ready; exec <&- >&- 2>&-; read x <%s; exec >$t; echo back",
 		   fifo);
-	if (start(&s, script, true) < 0)
+	if (start(&s, script) < 0)
 		SKIP("no devpts on /dev/pts");
 	CHECK(see(s.out, "ready"));
 	fd = open(fifo, O_WRONLY | O_CLOEXEC); /* opens once the program has closed its terminal */
@@ -474,7 +450,7 @@ TEST(a_reader_that_closes_does_not_stop_the_program)
 {
 	struct session s;
 
-	if (start(&s, "echo ready; head -c 1000000 /dev/zero; exit 6", true) < 0)
+	if (start(&s, "echo ready; head -c 1000000 /dev/zero; exit 6") < 0)
 		SKIP("no devpts on /dev/pts");
 	CHECK(see(s.out, "ready"));
 	close(s.out);
@@ -495,7 +471,7 @@ TEST(a_reader_that_never_reads_does_not_hide_the_end)
 	int status, writer;
 	char path[64];
 
-	if (start(&s, "echo ready; exec cat /dev/zero", true) < 0)
+	if (start(&s, "echo ready; exec cat /dev/zero") < 0)
 		SKIP("no devpts on /dev/pts");
 	/* The pipe is full: what comes now stays in the relay. */
 	str_format(path, sizeof(path), "/proc/%d/fd/1", s.relay);
