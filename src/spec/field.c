@@ -395,6 +395,9 @@ int field_read(struct reader *r, const struct object_type *type, struct jv v, vo
 			field_note(r, NOTE_UNKNOWN, it.value, "is no property of the runtime-spec");
 			continue;
 		}
+		/* Writers in Go, Rust and C print an absent property so (doc/decisions.md). */
+		if (jv_type(it.value) == JV_NULL)
+			continue;
 		seen |= (uint64_t)1 << i;
 		x = read_field(r, &type->fields[i], it.value, object);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading config.json: every property of full.json is given wrong types, null, numbers out of range
+ * Reading config.json: every property of full.json is given wrong types, numbers out of range
  * and unknown names in turn; required ones are taken away; schema samples, files, long lists.
  */
 #include <fcntl.h>
@@ -151,12 +151,11 @@ static bool each_value(struct jv v, bool (*visit)(struct jv v))
 static bool wrong_types(struct jv v)
 {
 	static const char *const values[] = {
-		[JV_NULL] = "null",	   [JV_FALSE] = "false",  [JV_TRUE] = "true",
-		[JV_NUMBER] = "7",	   [JV_STRING] = "\"x\"", [JV_ARRAY] = "[\"x\"]",
-		[JV_OBJECT] = "{\"x\":1}",
+		[JV_FALSE] = "false",  [JV_TRUE] = "true",     [JV_NUMBER] = "7",
+		[JV_STRING] = "\"x\"", [JV_ARRAY] = "[\"x\"]", [JV_OBJECT] = "{\"x\":1}",
 	};
 
-	for (enum jv_type t = JV_NULL; t <= JV_OBJECT; t++) {
+	for (enum jv_type t = JV_FALSE; t <= JV_OBJECT; t++) {
 		enum jv_type is = jv_type(v);
 
 		if (t == is ||
@@ -175,6 +174,41 @@ TEST(wrong_types_are_refused_everywhere)
 	CHECK(each_value(jv_root(&doc), wrong_types));
 	CHECK(visited > 250);
 	arena_free(&arena);
+}
+
+/* doc/decisions.md: null is an absent property, but no entry of a list or map. */
+TEST(null_is_absent)
+{
+	static const struct {
+		const char *text, *at; /* NULL: it is read */
+		enum err_id id;
+	} t[] = {
+		{ "{\"ociVersion\":\"1.3.0\",\"root\":{\"path\":\"r\"},\"process\":null,"
+		  "\"hostname\":null,\"linux\":{"
+		  "\"timeOffsets\":null,\"netDevices\":{\"eth0\":{\"name\":null}},\"resources\":{"
+		  "\"devices\":[{\"allow\":true,\"access\":null}]}}}",
+		  NULL, ERR_NONE },
+		{ "{\"ociVersion\":\"1.3.0\",\"root\":{\"path\":null}}", "/root/path",
+		  ERR_CFG_MISSING },
+		{ "{\"ociVersion\":\"1.3.0\",\"mounts\":[null]}", "/mounts/0", ERR_CFG_TYPE },
+		{ "{\"ociVersion\":\"1.3.0\",\"annotations\":{\"a\":null}}", "/annotations/a",
+		  ERR_CFG_TYPE },
+		{ "{\"ociVersion\":\"1.3.0\",\"linux\":{\"netDevices\":{\"eth0\":null}}}",
+		  "/linux/netDevices/eth0", ERR_CFG_TYPE },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		int r;
+
+		begin();
+		r = read_config_text(t[i].text);
+		if (!t[i].at)
+			CHECK_INT(r, 0);
+		else
+			CHECK_STR(err.at, t[i].at);
+		CHECK_INT(err.id, t[i].id);
+		arena_free(&arena);
+	}
 }
 
 static bool wrong_numbers(struct jv v)
