@@ -323,10 +323,12 @@ int cgroup_check_fit(const struct cgroup *g, unsigned i, int dir, struct err *e)
 			busy = populated;
 	}
 	if (frozen)
-		return err_set(e, ERR_CGR_CREATE, EBUSY, "cgroup %s is frozen", name);
+		return err_set(e, ERR_CGR_CREATE, EBUSY,
+			       "container's cgroup unexpectedly frozen: %s", name);
 	if (busy)
-		return err_set(e, ERR_CGR_CREATE, EBUSY, "cgroup %s is not empty: process %s", name,
-			       who[0] ? who : "of another pid namespace");
+		return err_set(e, ERR_CGR_CREATE, EBUSY,
+			       "container's cgroup is not empty: process %s in %s",
+			       who[0] ? who : "of another pid namespace", name);
 	return 0;
 }
 

@@ -93,10 +93,10 @@ static int target_error(const struct plan_mount *m, int r, bool dir, struct err 
 	const char *d = m->destination;
 
 	if (mnt_is_strict(d) && (r == -ELOOP || (r == -ENOTDIR && only_first(d))))
-		return err_sys(
-			e, ERR_MNT_PROTECTED, r,
-			"%s must be a directory of the root file system, not a symlink or a file",
-			d);
+		return err_sys(e, ERR_MNT_PROTECTED, r,
+			       "%s must be mounted on ordinary directory of the root file system, "
+			       "not on a symlink or a file",
+			       d);
 	/* The kernel says ENOTDIR for both; clients look for these words. */
 	if (r == -EISDIR)
 		return err_set(e, ERR_MNT_TARGET, ENOTDIR, "mount a file on the directory %s", d);

@@ -37,7 +37,10 @@ static void cut_set(struct maker *m, enum spec_capset set, uint64_t allowed, con
 		name = name ? name : "a capability without name";
 		names = n++ ? arena_printf(m->arena, "%s, %s", names, name) : name;
 	}
-	if (n)
+	if (n && set == CAPSET_AMBIENT)
+		plan_warn(m, "/process/capabilities/ambient: can't raise ambient capability %s: %s",
+			  names, why);
+	else if (n)
 		plan_warn(m, "/process/capabilities/%s: %s %s not granted: %s", set_names[set],
 			  names, n == 1 ? "is" : "are", why);
 	p->caps[set] &= allowed;
@@ -78,10 +81,12 @@ static int make_caps(struct maker *m, struct err *e)
 	}
 	/* KERNEL: capset wants effective within permitted and inheritable within bounding; ambient
 	 * lies in both permitted and inheritable. capset(2), capabilities(7). */
-	cut_set(m, CAPSET_INHERITABLE, p->caps[CAPSET_BOUNDING], "it is not in bounding");
-	cut_set(m, CAPSET_EFFECTIVE, p->caps[CAPSET_PERMITTED], "it is not in permitted");
+	cut_set(m, CAPSET_INHERITABLE, p->caps[CAPSET_BOUNDING],
+		"it is not in bounding (operation not permitted)");
+	cut_set(m, CAPSET_EFFECTIVE, p->caps[CAPSET_PERMITTED],
+		"it is not in permitted (operation not permitted)");
 	cut_set(m, CAPSET_AMBIENT, p->caps[CAPSET_PERMITTED] & p->caps[CAPSET_INHERITABLE],
-		"it is not in permitted and inheritable");
+		"it is not in permitted and inheritable (operation not permitted)");
 	return 0;
 }
 

@@ -526,7 +526,8 @@ static int make_unified(struct maker *m, struct err *e)
 	int r;
 
 	if (kvs->n && !v2(m)) {
-		r = err_set(e, ERR_CFG_HOST, 0, "the controllers of this host are on cgroup v1");
+		r = err_set(e, ERR_CFG_HOST, 0,
+			    "invalid configuration: the controllers of this host are on cgroup v1");
 		return err_at(e, r, RES "/unified");
 	}
 	for (size_t i = 0; i < kvs->n; i++) {

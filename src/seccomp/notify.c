@@ -51,7 +51,9 @@ int seccomp_send_listener(const char *path, const char *state_json, size_t len, 
 
 	if (fd < 0) {
 		r = fd_take(&fd);
-		return err_at(e, err_sys(e, ERR_SEC_NOTIFY, r, "connect to %s", path),
+		return err_at(e,
+			      err_sys(e, ERR_SEC_NOTIFY, r,
+				      "failed to connect with seccomp agent %s", path),
 			      "/linux/seccomp/listenerPath");
 	}
 	r = send_all(fd, state_json, len, listener, deadline);

@@ -157,7 +157,7 @@ TEST(a_frozen_group_is_refused)
 	CHECK_INT(make_in_all(&f, f.path), 0);
 	CHECK_INT(put(&f, i, f.path, "cgroup.freeze", "1"), 0);
 	CHECK(f.g.ops->create(&f.g, &f.p, &f.e) < 0);
-	CHECK(strstr(f.e.msg, "is frozen") != NULL);
+	CHECK(strstr(f.e.msg, "unexpectedly frozen") != NULL);
 	err_clear(&f.e);
 	CHECK_STR(get(&f, i, f.path, "cgroup.freeze"), "1");
 	CHECK_INT(put(&f, i, f.path, "cgroup.freeze", "0"), 0);

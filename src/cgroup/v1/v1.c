@@ -94,7 +94,8 @@ static int make_dir(struct cgroup *g, unsigned i, const struct plan_cgroup *p, s
 		if (r < 0)
 			return r;
 		if (frozen)
-			return err_set(e, ERR_CGR_CREATE, EBUSY, "cgroup %s is frozen",
+			return err_set(e, ERR_CGR_CREATE, EBUSY,
+				       "container's cgroup unexpectedly frozen: %s",
 				       cgroup_dir_name(g, i, name));
 	}
 	if (g->dir[i].v2)
