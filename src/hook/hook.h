@@ -23,7 +23,7 @@ struct hook_run {
 	enum spec_hook_kind kind;
 	const char *state; /* JSON text for stdin */
 	size_t state_len;
-	/* for hooks without `env`: that of the runtime (never process.env); NULL: empty */
+	/* for hooks without `env`; NULL: empty */
 	char *const *env;
 	/* from hook_open_all: the host's files, run in another namespace; NULL: hook.path */
 	const int *fds;

@@ -232,6 +232,8 @@ static int run_hooks(struct init *in, enum spec_hook_kind kind, const char *stat
 		.kind = kind,
 		.fds = kind == HOOK_CREATE_CONTAINER ? in->hook_fds : NULL,
 		.restore_nofile = (unsigned)in->nofile.rlim_cur,
+		/* SECURITY: H1: only what runs inside may see the environment of the config. */
+		.env = kind == HOOK_START_CONTAINER ? in->env.v : NULL,
 	};
 
 	in->state.status = status;

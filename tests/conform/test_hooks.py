@@ -1,6 +1,8 @@
 """Hooks: config.md#posix-platform-hooks."""
 
+import json
 import os
+import re
 import shlex
 import time
 
@@ -108,6 +110,18 @@ def test_env_absent(ctr, host_probe, record_property):
     if ctr.rt.is_hull:
         assert "SECRET" not in text
         assert '"env": []' in text
+
+
+@req("CFG-HOOK-08")
+@pytest.mark.parametrize("env", [None, ["B=2"]])
+def test_env_of_start_container(ctr, env):
+    """It runs inside: what the process has is no secret to it."""
+    ctr.process["env"] = ["A=1"]
+    ctr.config["hooks"] = {"startContainer": [
+        {"path": "/bin/probe", "args": ["p", "to", "/out", "env"]} | ({"env": env} if env else {})]}
+    ctr.args("/bin/probe", "env").run(env={"SECRET": "1"}).ok()
+    seen = json.loads(re.search(r'"env": (\[[^]]*\])', ctr.bundle.read("/out")).group(1))
+    assert [e for e in seen if not e.startswith("HOME=")] == (env or ["A=1"])
 
 
 @req("CFG-HOOK-09")

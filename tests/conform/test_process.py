@@ -151,6 +151,16 @@ def test_env_without_home(ctr, record_property):
 
 
 @req("CFG-PROC-12")
+@pytest.mark.parametrize("home,want", [([""], "/root"), (["/override", ""], "/root"),
+                                       (["", "/override"], "/override")])
+def test_empty_home(ctr, home, want):
+    """It is as good as none; and a name given twice has its last value."""
+    ctr.bundle.put("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\n")
+    ctr.process["env"] = ["A=1", "A=2"] + [f"HOME={h}" for h in home]
+    assert sorted(ctr.probe("env")["env"]) == ["A=2", f"HOME={want}"]
+
+
+@req("CFG-PROC-12")
 def test_no_env(ctr, record_property):
     del ctr.process["env"]
     seen = ctr.probe("env", env={"SECRET": "1"})["env"]
