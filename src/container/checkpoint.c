@@ -67,7 +67,7 @@ static void add_external(struct carry *y, const char *text)
 /* A namespace that is another's stays there; CRIU only notes that there was one. */
 static int outer_namespaces(struct carry *y, pid_t pid, struct err *e)
 {
-	ino_t ino;
+	ino_t ino = 0;
 	int r = 0;
 
 	if (y->plan->ns.path[NS_NETWORK]) {
