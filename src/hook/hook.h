@@ -31,6 +31,9 @@ struct hook_run {
 	/* a signalfd: what comes there ends all early (faults K8); 0: none */
 	int interrupt;
 	unsigned restore_nofile; /* soft RLIMIT_NOFILE of the caller, 0: leave */
+	/* in the child, the last before execve; 0 or -errno, no allocation. NULL: nothing to do */
+	int (*confine)(void *data);
+	void *data;
 };
 
 /*

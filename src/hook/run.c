@@ -44,8 +44,9 @@ struct child_fail {
 	int32_t code;
 	int32_t what;
 };
-enum child_what { WHAT_STDIO, WHAT_LIMIT, WHAT_CWD, WHAT_EXEC };
-static const char *const what_text[] = { "standard streams", "RLIMIT_NOFILE", "chdir /", "execve" };
+enum child_what { WHAT_STDIO, WHAT_LIMIT, WHAT_CWD, WHAT_CONFINE, WHAT_EXEC };
+static const char *const what_text[] = { "standard streams", "RLIMIT_NOFILE", "chdir /",
+					 "seccomp filter or Landlock", "execve" };
 
 struct hook_child {
 	const struct hook_run *run;
@@ -155,6 +156,10 @@ static int child_setup(const struct hook_child *c, enum child_what *ret_what)
 	 */
 	if (c->run->kind != HOOK_START_CONTAINER && chdir("/") < 0)
 		return -errno;
+	*ret_what = WHAT_CONFINE;
+	r = c->run->confine ? c->run->confine(c->run->data) : 0;
+	if (r < 0)
+		return r;
 	*ret_what = WHAT_EXEC;
 	return child_exec(c);
 }

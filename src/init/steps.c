@@ -225,6 +225,29 @@ static int step_runtime_hooks(struct init *in, struct err *e)
 	return ask(in, SYNC_MOUNTED, -1, SYNC_HOOKED, e);
 }
 
+/*
+ * SECURITY: C4: a startContainer hook is a program of the image, and what it starts may stay.
+ * KERNEL: calls that an agent would decide are ENOSYS without a listener; the listener of the
+ * program's filter is not there yet. seccomp(2)
+ */
+static int confine_hook(void *data)
+{
+	struct init *in = data;
+	struct seccomp_program filter = *in->filter;
+	struct err drop = { 0 };
+	int none, r;
+
+	filter.flags &= ~(uint32_t)(SECCOMP_FILTER_FLAG_NEW_LISTENER |
+				    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
+	r = init_step_landlock_enter(in, &drop);
+	if (r == 0)
+		r = seccomp_load(&filter, &none, &drop);
+	if (r == 0)
+		r = init_step_last_capability(in, &drop);
+	err_drop(&drop, "the number goes through the pipe of the hook");
+	return r;
+}
+
 static int run_hooks(struct init *in, enum spec_hook_kind kind, const char *status, struct err *e)
 {
 	struct hook_run run = {
@@ -234,6 +257,8 @@ static int run_hooks(struct init *in, enum spec_hook_kind kind, const char *stat
 		.restore_nofile = (unsigned)in->nofile.rlim_cur,
 		/* SECURITY: H1: only what runs inside may see the environment of the config. */
 		.env = kind == HOOK_START_CONTAINER ? in->env.v : NULL,
+		.confine = kind == HOOK_START_CONTAINER ? confine_hook : NULL,
+		.data = in,
 	};
 
 	in->state.status = status;

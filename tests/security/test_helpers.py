@@ -9,8 +9,10 @@ import subprocess
 
 import pytest
 
+from lib.bundle import cap_mask
 from lib.container import reap_strays
 from lib.host import read
+from lib.notify import Agent
 from threats import threat
 
 HELPERS = ["newuidmap", "newgidmap", "criu", "passt", "pasta", "slirp4netns", "ip", "iptables", "nft", "mount", "modprobe", "sh",
@@ -39,6 +41,34 @@ def test_helpers_of_the_image_are_not_run(ctr, canary, user):
     ctr.wait_exit()
     ctr.delete("--force", env=env).ok()
     assert not ctr.bundle.exists("/tmp/ran"), ctr.bundle.read("/tmp/ran")
+
+
+@threat("C4")
+@pytest.mark.parametrize("nnp", [False, True])
+@pytest.mark.parametrize("action", ["SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY"])
+def test_hooks_of_the_image_have_the_filter(ctr, action, nnp):
+    """A startContainer hook is a program of the image: what the filter forbids it cannot do, nor what it leaves running.
+    Nobody listens for it yet."""
+    os.chmod(ctr.bundle.file("/tmp"), 0o777)
+    ctr.process["noNewPrivileges"] = nnp
+    ctr.process["capabilities"] = {s: ["CAP_KILL"] for s in ("bounding", "effective", "permitted")}
+    ctr.bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+        {"names": ["mkdir", "mkdirat"], "action": action}]}
+    agent = None
+    if action == "SCMP_ACT_NOTIFY":
+        ctr.bundle.linux["seccomp"]["listenerPath"] = ctr.top + "/agent"
+        agent = Agent(ctr.top + "/agent")
+    ctr.bundle.put("/hook", "#!/bin/sh\ngrep -e Seccomp: -e CapEff: -e CapPrm: /proc/self/status >/tmp/seen\n"
+                            "mkdir /tmp/made || :\n", 0o755)
+    ctr.config["hooks"] = {"startContainer": [{"path": "/hook", "env": ["PATH=/bin"]}]}
+    ctr.args("/bin/true").started()
+    ctr.wait_exit()
+    if agent:
+        agent.close()
+    seen = dict(line.split(":\t") for line in ctr.bundle.read("/tmp/seen").splitlines())
+    assert seen["Seccomp"] == "2", seen
+    assert {int(seen[x], 16) for x in ("CapEff", "CapPrm")} == {cap_mask(["CAP_KILL"])}, seen
+    assert not ctr.bundle.exists("/tmp/made"), "the hook did what the filter forbids"
 
 
 @threat("CVE-2025-23266", "H1")
