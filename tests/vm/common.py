@@ -150,6 +150,14 @@ class Box:
         """Groups that name a container of this run."""
         return [d for d, _, _ in os.walk(TOP) if f"vm{os.getpid()}-" in os.path.basename(d)]
 
+    def about(self, group):
+        """Who is to blame for a group that is left: hull, whose container lives on, or the unit's manager."""
+        pids = [p for d, _, _ in os.walk(group) for p in read(d + "/cgroup.procs", " ").split()]
+        name = os.path.basename(group)
+        states = unit(name, "LoadState", "ActiveState", "SubState", "Job") if name.endswith((".scope", ".slice")) else {}
+        return [f"{group}: events: {read(group + '/cgroup.events', '-').split()}, processes: {pids}, unit: {states}",
+                f"below: {[d for d, _, _ in os.walk(group)][1:]}, list: {self.hull('list').out.splitlines()[1:]}"]
+
 
 def main(name, description):
     parser = argparse.ArgumentParser(description=description)
@@ -168,6 +176,7 @@ def main(name, description):
     with contextlib.suppress(AssertionError):  # systemd sweeps its own empty groups when it comes to it
         tap.eventually(lambda: not box.leftovers(), "no groups", 30)
     left = box.leftovers()
-    print(f"{'not ok' if left else 'ok'} {len(chosen) + 1} - nothing is left behind", *(f"\n# {d}" for d in left))
+    print(f"{'not ok' if left else 'ok'} {len(chosen) + 1} - nothing is left behind",
+          *(f"\n# {line}" for d in left for line in box.about(d)))
     shutil.rmtree(box.dir, ignore_errors=True)
     return 0 if good and not left else 1

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * cgroup/systemd/scope: groups below a unit of systemd. systemd makes the unit, everything below it
- * is done by hand with the operations of the host's layout; one call on create, none for exec,
- * state, kill and delete.
+ * is done by hand with the operations of the host's layout; one call on create, one on delete, none
+ * for exec, state and kill.
  *
  * A scope cannot be empty, and the container shall be born in its group. So a helper process, which
  * does nothing, holds the scope until the container is in. On v2 the container's group is one level
@@ -17,6 +17,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "cgroup/systemd/unit.h"
 #include "sys/call.h"
@@ -402,14 +403,39 @@ static int systemd_stats(struct cgroup *g, struct arena *a, struct cgroup_stats 
 }
 
 /*
- * A scope ends by itself when its last process does; systemd needs no telling. A slice stays until
- * it is stopped.
+ * A slice stays until it is stopped. A scope ends by itself when systemd sees that its group is
+ * empty, but it may miss that: the group that we remove is made anew when a daemon-reload is just
+ * over, and the watch was on the old one. A systemd that does not answer finds the empty scope when
+ * it is there again.
  */
-static int systemd_destroy(struct cgroup *g, uint64_t deadline, struct err *e)
+static int end_unit(struct cgroup *g, uint64_t deadline, struct err *e)
 {
 	struct dbus b = { .fd = -1 };
-	struct cgroup view;
+	struct err own = { 0 };
 	struct arena a;
+	int r;
+
+	arena_init(&a);
+	r = unit_connect(g, &a, deadline, &b, &own);
+	if (r == 0)
+		r = unit_stop(g, &b, deadline, &own);
+	dbus_close(&b);
+	arena_free(&a);
+	if (r < 0 && is_slice(g)) {
+		*e = own;
+		return r;
+	}
+	if (r < 0) {
+		log_warn("%s", own.msg);
+		err_drop(&own, "the container is gone, what is left is an empty unit");
+	}
+	return 0;
+}
+
+static int systemd_destroy(struct cgroup *g, uint64_t deadline, struct err *e)
+{
+	bool ours = g->n && g->dir[0].created;
+	struct cgroup view;
 	int r;
 
 	cgroup_settle(g);
@@ -422,15 +448,7 @@ static int systemd_destroy(struct cgroup *g, uint64_t deadline, struct err *e)
 			(void)sys_unlinkat(scope, SETUP, AT_REMOVEDIR);
 	}
 	r = cgroup_common_destroy(g, deadline, e);
-	if (r < 0 || !is_slice(g))
-		return r;
-	arena_init(&a);
-	r = unit_connect(g, &a, deadline, &b, e);
-	if (r == 0)
-		r = unit_stop(g, &b, deadline, e);
-	dbus_close(&b);
-	arena_free(&a);
-	return r;
+	return r == 0 && (ours || is_slice(g)) ? end_unit(g, deadline, e) : r;
 }
 
 const struct cgroup_ops cgroup_ops_systemd = {

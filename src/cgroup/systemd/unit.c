@@ -301,11 +301,23 @@ int unit_start(const struct cgroup *g, const struct plan_cgroup *p, struct dbus 
 int unit_stop(const struct cgroup *g, struct dbus *b, uint64_t deadline, struct err *e)
 {
 	struct dbus_in reply;
-	int r = call_with_name(b, "StopUnit", g->unit, "replace", deadline, &reply);
+	const char *job, *result;
+	char path[96];
+	int r;
 
-	if (r == 0 || (r == -EREMOTEIO && streq(reply.error, ERROR_NO_UNIT)))
+	b->watch_unit = g->unit;
+	r = call_with_name(b, "StopUnit", g->unit, "replace", deadline, &reply);
+	if (r == -EREMOTEIO && streq(reply.error, ERROR_NO_UNIT))
 		return 0;
-	return failed(&reply, r, "stop the unit", g->unit, e);
+	if (r < 0)
+		return failed(&reply, r, "stop the unit", g->unit, e);
+	if (!streq(reply.signature, "o") || dbus_get_string(&reply, &job) < 0 ||
+	    str_format(path, sizeof(path), "%s", job) < 0)
+		return err_set(e, ERR_CGR_SYSTEMD, EBADMSG,
+			       "stop the unit %s: no job in the answer", g->unit);
+	r = dbus_wait_job(b, path, deadline, &result);
+	return r < 0 ? err_sys(e, ERR_CGR_SYSTEMD, r, "wait for the end of the unit %s", g->unit)
+		     : 0;
 }
 
 int unit_set_limits(const struct cgroup *g, const struct plan_cgroup *p, struct dbus *b,

@@ -23,7 +23,7 @@ int unit_manager_root(struct dbus *b, uint64_t deadline, char *ret, size_t size,
  */
 int unit_start(const struct cgroup *g, const struct plan_cgroup *p, struct dbus *b, int helper,
 	       uint64_t deadline, bool (*busy)(const struct cgroup *g), struct err *e);
-/* Stop it, without waiting; one that is not there is fine. */
+/* Stop it and wait until it is stopped; one that is not there is fine. */
 int unit_stop(const struct cgroup *g, struct dbus *b, uint64_t deadline, struct err *e);
 /* Limits as properties, until the unit ends. */
 int unit_set_limits(const struct cgroup *g, const struct plan_cgroup *p, struct dbus *b,
