@@ -35,6 +35,11 @@ _must_use_ int console_send(int sock, int fd, const char *name, const char *opti
  * foreground run, before the program starts.
  */
 void console_copy_size(int master);
+/*
+ * When the caller's output is a file or a pipe: lines end as the program wrote them, without a
+ * carriage return that only a screen needs. For a foreground run, before the program starts.
+ */
+void console_line_ends(int master);
 
 /*
  * Foreground relay: the caller's stdin and stdout <-> pty master, raw mode of the caller's terminal

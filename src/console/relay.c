@@ -136,6 +136,16 @@ void console_copy_size(int master)
 		}
 }
 
+void console_line_ends(int master)
+{
+	struct termios t;
+
+	if (isatty(STDOUT_FILENO) || tcgetattr(master, &t) < 0)
+		return;
+	t.c_oflag &= ~(tcflag_t)ONLCR;
+	tcsetattr(master, TCSANOW, &t);
+}
+
 /*
  * Signals that are read from the signalfd. Left out: what cannot be caught, what the CPU raises for
  * hull itself, job control, and SIGPIPE, which hull ignores.

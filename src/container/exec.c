@@ -367,6 +367,7 @@ static int serve_console(struct exec *x, struct sync_msg *m, struct err *e)
 		return console_send(x->console_sock, x->master, "/dev/ptmx", "--console-socket", e);
 	if (!x->spec.process.console_height.v)
 		console_copy_size(x->master);
+	console_line_ends(x->master);
 	return 0;
 }
 

@@ -167,6 +167,7 @@ static int serve_console(struct spawn *sp, struct sync_msg *m, struct err *e)
 		sp->master = fd_take(&m->fd);
 		if (!sp->bp.spec.process.console_height.v)
 			console_copy_size(sp->master);
+		console_line_ends(sp->master);
 		return 0;
 	}
 	r = console_send(sp->console_sock, m->fd, "/dev/ptmx", "--console-socket", e);

@@ -61,6 +61,24 @@ def test_streams_of_the_caller(ctr):
     assert result.stderr.endswith("error\n")
 
 
+@req("CFG-PROC-03")
+@pytest.mark.hull_only
+def test_line_ends(ctr):
+    """A carriage return is for a screen: none in a file or pipe that a run on a terminal writes."""
+    ctr.process["terminal"] = True
+    assert ctr.sh("echo a; echo b").run().ok().stdout == "a\nb\n"
+    master, slave = pty.openpty()
+    try:
+        attrs = termios.tcgetattr(slave)
+        attrs[1] &= ~termios.OPOST  # hull's part alone
+        termios.tcsetattr(slave, termios.TCSANOW, attrs)
+        ctr.run(stdout=slave).ok()
+        assert os.read(master, 100) == b"a\r\nb\r\n"
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
 @req("CFG-PROC-05")
 def test_console_size(ctr, console):
     ctr.process["consoleSize"] = {"height": 25, "width": 81}
