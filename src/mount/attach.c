@@ -107,13 +107,14 @@ static int target_error(const struct plan_mount *m, int r, bool dir, struct err 
 
 /* In hull's own tmpfs on /dev nobody else makes or renames anything: the name can be taken at once.
  */
-static int target_in_own_dev(struct mount_tree *t, const char *name, bool dir)
+static int target_in_own_dev(struct mount_tree *t, const char *name, bool dir, bool *ret_made)
 {
 	int r = dir ? sys_mkdirat(t->dev.fd, name, 0755)
 		    : sys_mknodat(t->dev.fd, name, S_IFREG | 0644, 0);
 
 	if (r < 0 && r != -EEXIST)
 		return r;
+	*ret_made = r == 0;
 	return sys_openat(t->dev.fd, name, O_PATH | O_NOFOLLOW | (dir ? O_DIRECTORY : 0), 0);
 }
 
@@ -127,7 +128,7 @@ int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struc
 
 	/* a fresh file system has no mount points yet, so this is no change of the image */
 	if (name && t->dev_own) {
-		fd = target_in_own_dev(t, name, dir);
+		fd = target_in_own_dev(t, name, dir, &noter.any);
 	} else if (m->must_exist) {
 		fd = strict ? path_resolve_strict(&t->root, m->destination)
 			    : path_resolve(&t->root, m->destination, m->dest_nofollow);
@@ -141,6 +142,7 @@ int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struc
 	}
 	if (fd < 0)
 		return target_error(m, fd, dir, e);
+	t->target_made = noter.any;
 	return fd_take(&fd);
 }
 

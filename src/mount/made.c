@@ -60,7 +60,10 @@ static void note(struct mount_made *list, int dir, const char *name, const char 
 static void note_made(struct path_made *made, int dir, const char *name, const char *path,
 		      size_t len)
 {
-	note(((struct mnt_noter *)made)->list, dir, name, path, len);
+	struct mnt_noter *noter = (struct mnt_noter *)made;
+
+	noter->any = true;
+	note(noter->list, dir, name, path, len);
 }
 
 struct mnt_noter mnt_noter(struct mount_tree *t)

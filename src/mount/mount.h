@@ -98,8 +98,9 @@ struct mount_tree {
 	bool dev_own; /* it is a tmpfs hull made: nobody else can change names there */
 	/* st_dev of the procfs on /proc and the sysfs on /sys: names there cannot be swapped */
 	uint64_t kernel_dev[2];
-	int userns_fd; /* of the container, for MOUNT_IDMAP_CONTAINER on new file systems; -1 */
-	int empty;     /* the shared empty directory for masks, once made */
+	int userns_fd;	  /* of the container, for MOUNT_IDMAP_CONTAINER on new file systems; -1 */
+	int empty;	  /* the shared empty directory for masks, once made */
+	bool target_made; /* the last mount point was not there before */
 };
 #define MOUNT_TREE_INIT                                                                            \
 	{                                                                                          \

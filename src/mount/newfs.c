@@ -224,14 +224,18 @@ int mnt_new_simple(const char *fstype, const char *source, const char *data, uns
 	return create(fs, fstype, attrs, e);
 }
 
-/* Without a mode of its own a tmpfs looks like the directory it covers. */
-static int inherit_mode(int fs, const struct plan_mount *m, int target, struct err *e)
+/*
+ * Without a mode of its own a tmpfs looks like the directory it covers; where hull had to make that,
+ * it keeps the kernel's 1777.
+ */
+static int inherit_mode(struct mount_tree *t, int fs, const struct plan_mount *m, int target,
+			struct err *e)
 {
 	char mode[8];
 	struct stat st;
 	int r;
 
-	if (!streq(m->fstype, "tmpfs") || has_option(m->data, "mode"))
+	if (!streq(m->fstype, "tmpfs") || has_option(m->data, "mode") || t->target_made)
 		return 0;
 	if (fstat(target, &st) < 0)
 		return err_sys(e, ERR_MNT_TARGET, -errno, "%s", m->destination);
@@ -349,7 +353,8 @@ static void count_versions(int fs, const struct plan_mount *m)
 		kernel_words(fs, &dropped);
 }
 
-static int configure(int fs, const struct plan_mount *m, int target, struct err *e)
+static int configure(struct mount_tree *t, int fs, const struct plan_mount *m, int target,
+		     struct err *e)
 {
 	unsigned long set = m->sb_set;
 	int r;
@@ -365,7 +370,7 @@ static int configure(int fs, const struct plan_mount *m, int target, struct err 
 	r = mnt_fs_flags(fs, set, 0, e);
 	if (r == 0)
 		r = mnt_fs_options(fs, m->data, e);
-	return r == 0 ? inherit_mode(fs, m, target, e) : r;
+	return r == 0 ? inherit_mode(t, fs, m, target, e) : r;
 }
 
 int mnt_new(struct mount_tree *t, const struct plan_mount *m, int userns_fd, int target,
@@ -380,7 +385,7 @@ int mnt_new(struct mount_tree *t, const struct plan_mount *m, int userns_fd, int
 	fs = open_fs(m->fstype, m->source, e);
 	if (fs == -ENODEV)
 		return err_at(e, fs, "%s/type", m->pointer);
-	r = fs < 0 ? fs : configure(fs, m, target, e);
+	r = fs < 0 ? fs : configure(t, fs, m, target, e);
 	if (r == -E2BIG && !err_is(e))
 		tree = mount_old_way(t, m, target, e);
 	else

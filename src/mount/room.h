@@ -23,6 +23,7 @@ void umask_restore(const struct saved_umask *u);
 struct mnt_noter {
 	struct path_made made; /* first: what path_make is given */
 	struct mount_made *list;
+	bool any; /* something was made */
 };
 struct mount_made *mnt_made_new(void);
 void mnt_made_free(struct mount_made *list);
