@@ -113,6 +113,40 @@ static void order_new_user_staged(struct plan_ns *p, bool offsets)
 		add_fork(p, fork);
 }
 
+/*
+ * The runtime lives in a user namespace that others have made, as under rootless podman.
+ * KERNEL: a way back into a namespace needs CAP_SYS_ADMIN in the user namespace that owns it, and
+ * those of the runtime may be the host's. setns(2). So init joins.
+ */
+static void order_no_return(struct plan_ns *p, bool offsets)
+{
+	uint64_t rest = p->created & ~(CLONE_NEWCGROUP | CLONE_NEWPID | CLONE_NEWTIME);
+	uint64_t fork = p->created & CLONE_NEWPID;
+	bool user = p->created & CLONE_NEWUSER;
+
+	offsets = offsets && p->created & CLONE_NEWTIME;
+	if (!offsets)
+		fork |= p->created & CLONE_NEWTIME;
+	/* KERNEL: the first process of a pid namespace cannot fork a sibling. clone(2),
+	 * CLONE_PARENT */
+	add_runtime(p, NS_OP_CLONE, NS_USER, user ? 0 : offsets ? rest : rest | fork);
+	for (size_t i = 0; i < ARRAY_LEN(join_order); i++)
+		if (p->joined & clone_flag[join_order[i]])
+			add_init(p, NS_OP_SETNS, join_order[i], 0);
+	if (user)
+		add_init(p, NS_OP_UNSHARE, NS_USER, rest);
+	else if (!offsets)
+		fork = 0;
+	if (offsets)
+		add_init_offsets(p);
+	if (user) {
+		add_init(p, NS_OP_IDMAP, NS_USER, 0);
+		add_init(p, NS_OP_SETID, NS_USER, 0);
+	}
+	if (fork || offsets || p->joined & CLONE_NEWPID)
+		add_fork(p, fork);
+}
+
 /* No user namespace is joined. */
 static void order_direct(struct plan_ns *p, bool offsets)
 {
@@ -144,7 +178,8 @@ static void order_direct(struct plan_ns *p, bool offsets)
 	}
 }
 
-void plan_ns_order(const struct spec_namespace ns[NS_KINDS], bool offsets, struct plan_ns *ret)
+void plan_ns_order(const struct spec_namespace ns[NS_KINDS], bool offsets, bool returns,
+		   struct plan_ns *ret)
 {
 	struct plan_ns p = { 0 };
 
@@ -161,6 +196,8 @@ void plan_ns_order(const struct spec_namespace ns[NS_KINDS], bool offsets, struc
 	p.has_mount_ns = (p.created | p.joined) & CLONE_NEWNS;
 	if (p.joined & CLONE_NEWUSER)
 		order_joined_user(&p, offsets);
+	else if (!returns && (p.joined & ~CLONE_NEWNS || (offsets && p.created & CLONE_NEWTIME)))
+		order_no_return(&p, offsets);
 	else
 		order_direct(&p, offsets);
 	if (p.created & CLONE_NEWCGROUP)
@@ -264,7 +301,8 @@ int plan_make_ns(struct maker *m, struct err *e)
 	};
 	const struct spec_linux *os = &m->spec->os;
 
-	plan_ns_order(os->namespaces, os->monotonic.set || os->boottime.set, &m->plan->ns);
+	plan_ns_order(os->namespaces, os->monotonic.set || os->boottime.set,
+		      m->host->initial_userns, &m->plan->ns);
 	m->plan->loopback_up = plan_ns_new(m->plan, NS_NETWORK);
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
 		int r = checks[i](m, e);

@@ -50,8 +50,12 @@ bool plan_go_on(struct maker *m, struct err *e);
 /* ---- ns.c ---- */
 /* CLONE_NEW* of a kind. */
 uint64_t plan_ns_flag(enum spec_ns ns);
-/* The pure heart of plan_make_ns: @offsets says that clock offsets must be written. Cannot fail. */
-void plan_ns_order(const struct spec_namespace ns[NS_KINDS], bool offsets, struct plan_ns *ret);
+/*
+ * The pure heart of plan_make_ns: @offsets says that clock offsets must be written, @returns that
+ * the runtime can come back into its own namespaces. Cannot fail.
+ */
+void plan_ns_order(const struct spec_namespace ns[NS_KINDS], bool offsets, bool returns,
+		   struct plan_ns *ret);
 static inline bool plan_ns_new(const struct plan *p, enum spec_ns ns)
 {
 	return p->ns.created & plan_ns_flag(ns);

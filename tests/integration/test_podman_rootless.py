@@ -110,6 +110,27 @@ def mappings(c):
     u.nothing_left()
 
 
+@test("rootless podman: a pod with shared network, ipc, uts and pids; --network, --pid container:NAME; with --userns too")
+def pods(c):
+    u = user(c)
+    u.podman("pod", "create", "--name", "p", "--share", "net,ipc,uts,pid", "--network", "none", "--infra-image", clients.IMAGE,
+             "--infra-command", "/bin/sleep 10000").ok()
+    u.podman("run", "-d", "--name", "a", "--pod", "p", clients.IMAGE, "sleep", "1000").ok()
+    links = "for ns in net ipc uts pid; do readlink /proc/self/ns/$ns; done"
+    inside = u.podman("exec", "a", "sh", "-c", links).ok().out
+    eq(u.podman("run", "--rm", "--pod", "p", clients.IMAGE, "sh", "-c", links).ok().out, inside, "namespaces of the pod")
+    u.podman("pod", "rm", "-f", "-t", "0", "p").ok()
+    u.run("sleep", "1000", opts=["-d", "--name", "b", "--network", "none"]).ok()
+    inside = u.podman("exec", "b", "sh", "-c", links).ok().out.strip()
+    shared = [word for ns in ("network", "ipc", "uts", "pid") for word in (f"--{ns}", "container:b")]
+    eq(u.sh(links, *shared), inside, "namespaces of a container")
+    # a sysfs of its own would need a network of its own
+    mapped = ["--userns", "auto", "--network", "container:b", "-v", "/sys:/sys"]
+    eq(u.sh("readlink /proc/self/ns/net", *mapped), inside.splitlines()[0], "with --userns")
+    u.podman("rm", "-f", "-t", "0", "b").ok()
+    u.nothing_left()
+
+
 @test("rootless podman run: volumes, devices, --privileged, --read-only, --tmpfs, --sysctl, --ulimit, seccomp, --cgroups=disabled")
 def settings(c):
     u = user(c)

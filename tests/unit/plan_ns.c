@@ -17,7 +17,7 @@ enum { INHERIT, NEW, JOIN, CHOICES };
 static const char *const kind_names[NS_KINDS] = { "pid", "network", "mount",  "ipc",
 						  "uts", "user",    "cgroup", "time" };
 
-static void make(const int choice[NS_KINDS], bool offsets, struct plan_ns *ret)
+static void make(const int choice[NS_KINDS], bool offsets, bool returns, struct plan_ns *ret)
 {
 	struct spec_namespace ns[NS_KINDS] = { 0 };
 
@@ -25,7 +25,7 @@ static void make(const int choice[NS_KINDS], bool offsets, struct plan_ns *ret)
 		ns[i].listed = choice[i] != INHERIT;
 		ns[i].path = choice[i] == JOIN ? "/proc/1/ns/x" : NULL;
 	}
-	plan_ns_order(ns, offsets, ret);
+	plan_ns_order(ns, offsets, returns, ret);
 }
 
 /* The operations as one line of text. */
@@ -106,7 +106,8 @@ static void join(struct model *m, enum spec_ns ns, bool by_runtime)
 		m->in_user = true;
 }
 
-static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool offsets)
+static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool offsets,
+		       bool returns)
 {
 	struct model m = { 0 };
 	unsigned clones = 0, writes = 0;
@@ -116,6 +117,8 @@ static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool
 
 		if (clones)
 			fail(&m, "the runtime does something after the clone");
+		if (!returns && op->what != NS_OP_CLONE)
+			fail(&m, "the runtime goes where it cannot come back from");
 		switch (op->what) {
 		case NS_OP_SETNS:
 			if (op->ns == NS_MOUNT || op->ns == NS_USER)
@@ -157,7 +160,7 @@ static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool
 			join(&m, op->ns, false);
 			break;
 		case NS_OP_SETNS:
-			if (op->ns != NS_USER && (op->ns != NS_MOUNT || m.in_user))
+			if (op->ns != NS_USER && ((returns && op->ns != NS_MOUNT) || m.in_user))
 				fail(&m, "init joins what the runtime should, or too late");
 			join(&m, op->ns, false);
 			break;
@@ -187,6 +190,8 @@ static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool
 		case NS_OP_FORK:
 			if (op->flags & ~(uint64_t)(CLONE_NEWPID | CLONE_NEWTIME) || m.forked)
 				fail(&m, "a second fork or one with odd flags");
+			if (m.made[NS_PID])
+				fail(&m, "a fork by the first process of a pid namespace");
 			if (!op->flags && !m.time_pending && !m.pid_pending)
 				fail(&m, "a fork that nothing needs");
 			create(&m, op->flags, choice, false);
@@ -212,10 +217,11 @@ static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool
 	if (writes != (unsigned)(offsets && choice[NS_TIME] == NEW))
 		fail(&m, "offsets are not written exactly once");
 	/* An intermediate only where the kernel leaves no other way. */
-	if (m.forked && choice[NS_USER] == INHERIT)
+	if (m.forked && choice[NS_USER] == INHERIT &&
+	    (returns || (choice[NS_PID] != JOIN && !(choice[NS_TIME] == NEW && offsets))))
 		fail(&m, "a fork without a user namespace");
 	if (m.forked && choice[NS_USER] == NEW && !(choice[NS_TIME] == NEW && offsets) &&
-	    choice[NS_MOUNT] != JOIN)
+	    choice[NS_MOUNT] != JOIN && returns)
 		fail(&m, "a fork that clone3 could have saved");
 	if (p->has_mount_ns != (choice[NS_MOUNT] != INHERIT))
 		fail(&m, "has_mount_ns is wrong");
@@ -224,7 +230,9 @@ static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool
 
 TEST(every_combination)
 {
-	for (int offsets = 0; offsets < 2; offsets++) {
+	for (int way = 0; way < 4; way++) {
+		bool offsets = way & 1, returns = way & 2;
+
 		for (int code = 0; code < 6561; code++) {
 			int choice[NS_KINDS];
 			struct plan_ns p;
@@ -232,12 +240,13 @@ TEST(every_combination)
 
 			for (int k = 0, c = code; k < NS_KINDS; k++, c /= CHOICES)
 				choice[k] = c % CHOICES;
-			make(choice, offsets, &p);
+			make(choice, offsets, returns, &p);
 			CHECK(p.n_runtime <= PLAN_NS_OPS && p.n_init <= PLAN_NS_OPS);
-			broken = run(&p, choice, offsets);
+			broken = run(&p, choice, offsets, returns);
 			if (broken)
-				FAIL_("combination %d%s: %s: %s", code,
-				      offsets ? " with offsets" : "", broken, text(&p));
+				FAIL_("combination %d%s%s: %s: %s", code,
+				      offsets ? " with offsets" : "",
+				      returns ? "" : " without return", broken, text(&p));
 		}
 	}
 }
@@ -318,12 +327,47 @@ static const struct wanted table[] = {
 	  "clone | setns:user setid unshare:mount fork:pid+time" },
 };
 
+static const struct wanted from_below[] = {
+	{ "nothing is joined",
+	  { 1, 1, 1, 1, 1, 0, 1, 1 },
+	  false,
+	  "clone:pid+network+mount+ipc+uts+time | unshare:cgroup" },
+	{ "a container of a pod",
+	  { 1, 2, 1, 2, 2, 0, 1, 0 },
+	  false,
+	  "clone:pid+mount | setns:network setns:ipc setns:uts unshare:cgroup" },
+	{ "a pod that shares its pids",
+	  { 2, 2, 1, 0, 0, 0, 0, 0 },
+	  false,
+	  "clone:mount | setns:network setns:pid fork" },
+	{ "a container of a pod, mapped",
+	  { 1, 2, 1, 1, 2, 1, 1, 0 },
+	  false,
+	  "clone | setns:network setns:uts unshare:mount+ipc+user idmap setid fork:pid "
+	  "unshare:cgroup" },
+	{ "time with offsets",
+	  { 1, 0, 1, 0, 0, 0, 0, 1 },
+	  true,
+	  "clone:mount | unshare:time offsets fork:pid" },
+};
+
+TEST(without_return)
+{
+	for (size_t i = 0; i < ARRAY_LEN(from_below); i++) {
+		struct plan_ns p;
+
+		make(from_below[i].choice, from_below[i].offsets, false, &p);
+		if (!streq(text(&p), from_below[i].ops))
+			FAIL_("%s: %s, not %s", from_below[i].name, text(&p), from_below[i].ops);
+	}
+}
+
 TEST(common_combinations)
 {
 	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
 		struct plan_ns p;
 
-		make(table[i].choice, table[i].offsets, &p);
+		make(table[i].choice, table[i].offsets, true, &p);
 		if (!streq(text(&p), table[i].ops))
 			FAIL_("%s: %s, not %s", table[i].name, text(&p), table[i].ops);
 	}
