@@ -396,7 +396,7 @@ int field_read(struct reader *r, const struct object_type *type, struct jv v, vo
 			continue;
 		}
 		/* Writers in Go, Rust and C print an absent property so (doc/decisions.md). */
-		if (jv_type(it.value) == JV_NULL)
+		if (jv_type(it.value) == JV_NULL && type->fields[i].kind != F_PLATFORM)
 			continue;
 		seen |= (uint64_t)1 << i;
 		x = read_field(r, &type->fields[i], it.value, object);
