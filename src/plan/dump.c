@@ -359,7 +359,7 @@ static void seccomp(struct dump *d, const struct plan *p)
 	jw_string(&d->w, "defaultAction", table_name(&spec_seccomp_actions, s->default_action));
 	jw_u64(&d->w, "rules", s->n_rules);
 	jw_string(&d->w, "when",
-		  p->process.seccomp_early ? "before capabilities are dropped" : "last");
+		  p->process.seccomp_early ? "before the last capability is dropped" : "last");
 	text(d, "listenerPath", s->listener_path);
 	jw_end(&d->w);
 }

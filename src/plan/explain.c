@@ -345,7 +345,7 @@ static void settings(struct page *d, const struct plan *p)
 	if (os->seccomp.set)
 		line(d, "seccomp", "%zu rules for system calls, loaded %s; others: %s",
 		     os->seccomp.n_rules,
-		     p->process.seccomp_early ? "before capabilities are dropped"
+		     p->process.seccomp_early ? "before the last capability is dropped"
 					      : "as the last step",
 		     table_name(&spec_seccomp_actions, os->seccomp.default_action));
 }

@@ -128,7 +128,6 @@ struct plan_mount {
 	bool cgroup_rw; /* MOUNT_CGROUP: writable (own cgroup namespace and no "ro") */
 };
 
-enum plan_propagation { ROOT_SLAVE, ROOT_PRIVATE, ROOT_SHARED, ROOT_UNBINDABLE };
 struct plan_rootfs {
 	const char *path; /* absolute host path */
 	bool readonly;
@@ -249,7 +248,7 @@ struct plan_process {
 	const char *console_socket;
 	unsigned preserve_fds, listen_fds;
 	bool new_keyring;   /* own session keyring */
-	bool seccomp_early; /* without no_new_privs: filter before capabilities are dropped */
+	bool seccomp_early; /* without no_new_privs: the filter needs one capability */
 };
 
 /* ---- Landlock, by annotation (plan/landlock.c) ---- */

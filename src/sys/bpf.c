@@ -63,17 +63,6 @@ int bpf_attach_device(int cgroup, int prog, int replace_fd)
 	return sys_bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
 }
 
-int bpf_detach_device(int cgroup, int prog)
-{
-	union bpf_attr attr;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.target_fd = (uint32_t)cgroup;
-	attr.attach_bpf_fd = (uint32_t)prog;
-	attr.attach_type = BPF_CGROUP_DEVICE;
-	return sys_bpf(BPF_PROG_DETACH, &attr, sizeof(attr));
-}
-
 int bpf_query_device(int cgroup, uint32_t *ret_ids, uint32_t max, uint32_t *ret_n)
 {
 	union bpf_attr attr;

@@ -26,7 +26,6 @@ int bpf_load_device(const struct bpf_insn *insns, size_t n, const char *name, ch
  * atomically.
  */
 int bpf_attach_device(int cgroup, int prog, int replace_fd);
-int bpf_detach_device(int cgroup, int prog);
 /*
  * Ids of the programs attached to exactly this cgroup; *ret_n of at most @max. -ENOSPC when there
  * are more.

@@ -97,11 +97,6 @@ int sys_pidfd_send_signal(int pidfd, int sig)
 	return CALL(SYS_pidfd_send_signal, pidfd, sig, NULL, 0);
 }
 
-int sys_pidfd_getfd(int pidfd, int fd)
-{
-	return CALL(SYS_pidfd_getfd, pidfd, fd, 0);
-}
-
 int sys_close_range(unsigned first, unsigned last, unsigned flags)
 {
 	return CALL(SYS_close_range, first, last, flags);
@@ -288,11 +283,6 @@ int sys_openat(int dirfd, const char *name, int flags, mode_t mode)
 int sys_fchownat(int dirfd, const char *name, uid_t uid, gid_t gid, int flags)
 {
 	return CALL(SYS_fchownat, dirfd, name, uid, gid, flags);
-}
-
-int sys_fchmod(int fd, mode_t mode)
-{
-	return CALL(SYS_fchmod, fd, mode);
 }
 
 ssize_t sys_readlinkat(int dirfd, const char *name, char *buf, size_t size)

@@ -30,7 +30,6 @@ int sys_mount(const char *source, const char *target, const char *type, unsigned
 int sys_umount2(const char *target, int flags);
 int sys_pidfd_open(pid_t pid, unsigned flags);
 int sys_pidfd_send_signal(int pidfd, int sig);
-int sys_pidfd_getfd(int pidfd, int fd);
 int sys_close_range(unsigned first, unsigned last, unsigned flags);
 int sys_statx(int dirfd, const char *path, int flags, unsigned mask, struct statx *ret);
 int sys_setns(int fd, int flags);
@@ -74,7 +73,6 @@ int sys_mremap_to(void *from, size_t len, void *to); /* over what lies at @to */
 int sys_fchdir(int fd);
 int sys_openat(int dirfd, const char *name, int flags, mode_t mode); /* O_CLOEXEC is added */
 int sys_fchownat(int dirfd, const char *name, uid_t uid, gid_t gid, int flags);
-int sys_fchmod(int fd, mode_t mode);
 /* NUL terminated; -ENAMETOOLONG */
 ssize_t sys_readlinkat(int dirfd, const char *name, char *buf, size_t size);
 int sys_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags);
