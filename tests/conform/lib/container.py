@@ -223,6 +223,21 @@ class Container:
         return self.wait_exit(), text
 
     # clean-up
+    def _end(self):
+        """Kills the first process. It ends when all others of its pid namespace are reaped, and of
+        some the suite is the parent: what exec left behind."""
+        poller, end = select.poll(), time.monotonic() + 10 * rt.SLOW
+        poller.register(self.pidfd, select.POLLIN)
+        try:
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
+            while not poller.poll(1) and time.monotonic() < end:
+                for pid, _ in children():
+                    if pid != self.pid:
+                        os.waitpid(pid, os.WNOHANG)
+            os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED | os.WNOHANG)
+        except OSError:
+            pass
+
     def clean(self, keep=False):
         if self._used and os.path.isdir(self.root) and os.listdir(self.root):
             try:
@@ -230,11 +245,7 @@ class Container:
             except AssertionError:
                 pass
         if self.pidfd >= 0:
-            try:
-                signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
-                os.waitid(os.P_PIDFD, self.pidfd, os.WEXITED)
-            except OSError:
-                pass
+            self._end()
             os.close(self.pidfd)
             self.pidfd = -1
         if self.out_read >= 0:
