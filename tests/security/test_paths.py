@@ -36,9 +36,10 @@ def links(ctr, canary):
 @threat("CVE-2015-3627", "CVE-2015-3629", "CVE-2019-18837", "P1", "P2")
 @pytest.mark.parametrize("kind", ["bind", "bind-file", "tmpfs", "cgroup", "mqueue"])
 def test_destinations_through_links(make_ctr, canary, kind):
-    """Twice each, so that what the first run leaves in the image serves the second."""
+    """Twice each, so that what the first run leaves in the image serves the second. What is mounted is inside."""
     for what in links(make_ctr(), canary):
         ctr = make_ctr()
+        usual = {"/"} | {m["destination"] for m in ctr.config["mounts"]}
         where = links(ctr, canary)[what]
         source = canary.path + ("/dir/file" if kind == "bind-file" else "/dir")
         ctr.config["mounts"].append({"destination": where, "type": kind.split("-")[0], "source": source,
@@ -50,6 +51,7 @@ def test_destinations_through_links(make_ctr, canary, kind):
                 continue
             points = [m.point if hasattr(m, "point") else m["point"] for m in mountinfo.parse(result.stdout)]
             assert not [p for p in points if p.startswith("//deleted")], points
+            assert set(points) - usual, (what, "mounted elsewhere", points)
         canary.check()
 
 
@@ -126,9 +128,10 @@ def test_missing_mount_point_made_elsewhere(ctr, step, canary, kind, link):
 
 @threat("CVE-2024-45310", "P4", "P6")
 def test_missing_mount_point_raced(ctr, race, rounds, canary):
+    """The ".." of the link's place is the canary, too."""
     volume = os.path.join(ctr.top, "volume")
     os.makedirs(volume + "/parent")
-    os.symlink(canary.path, volume + "/link")
+    os.symlink(canary.path + "/dir", volume + "/link")
     ctr.config["mounts"].append({"destination": "/volume", "type": "bind", "source": volume, "options": ["bind"]})
     for i in range(20):
         ctr.config["mounts"].append({"destination": f"/volume/parent/../parent/d{i}/x", "type": "tmpfs", "source": "t"})
