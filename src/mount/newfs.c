@@ -225,8 +225,8 @@ int mnt_new_simple(const char *fstype, const char *source, const char *data, uns
 }
 
 /*
- * Without a mode of its own a tmpfs looks like the directory it covers; where hull had to make that,
- * it keeps the kernel's 1777.
+ * Without a mode of its own a tmpfs looks like the directory it covers; where hull had to make
+ * that, it keeps the kernel's 1777.
  */
 static int inherit_mode(struct mount_tree *t, int fs, const struct plan_mount *m, int target,
 			struct err *e)

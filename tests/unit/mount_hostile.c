@@ -63,7 +63,8 @@ static void refuse_all(const char *name, const char *fstype, bool bind)
 			add_bind(&b, TOP "/canary", inside, true);
 		else
 			add_fs(&b, fstype, inside, "");
-		RUN_REFUSED(&b, ERR_MNT_PROTECTED, "/mounts/0", "must be mounted on ordinary directory");
+		RUN_REFUSED(&b, ERR_MNT_PROTECTED, "/mounts/0",
+			    "must be mounted on ordinary directory");
 		CHECK(canary_is_empty());
 		unlink(host);
 	}
