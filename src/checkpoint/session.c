@@ -104,7 +104,7 @@ static void take_handed(int chan, int *handed)
 {
 	int fd = -1;
 	size_t n = 0;
-	char byte;
+	char byte = 0;
 
 	if (sock_recv(chan, &byte, 1, &fd, 1, &n) == 1 && n == 1) {
 		fd_close(handed);

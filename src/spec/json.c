@@ -106,8 +106,10 @@ void jv_pointer(struct jv v, struct strbuf *b)
 	while (at.node != v.node) {
 		struct jv_iter it = jv_each(at);
 
-		while (jv_next(&it) && it.next <= v.node)
-			;
+		do
+			if (!jv_next(&it))
+				return; /* not a value of this text */
+		while (it.next <= v.node);
 		if (it.object)
 			jv_pointer_key(b, it.key);
 		else
