@@ -13,10 +13,7 @@
 
 static const struct jv_node *node(struct jv v)
 {
-	/*
-	 * NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a cursor always belongs to a
-	 * document
-	 */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a cursor has a document */
 	return &v.doc->nodes[v.node];
 }
 
