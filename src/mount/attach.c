@@ -173,8 +173,7 @@ static bool is_proc_root(int fd)
 	       st.st_ino == HULL_PROC_ROOT_INO;
 }
 
-/* Is it the root of the container, by whatever way it was reached? */
-static bool is_root(struct mount_tree *t, const struct stat *st)
+bool mnt_is_root(struct mount_tree *t, const struct stat *st)
 {
 	struct stat root;
 
@@ -208,7 +207,7 @@ int mnt_guard(struct mount_tree *t, const struct plan_mount *m, int tree, int ta
 		return err_sys(e, ERR_MNT_TARGET, -errno, "%s", m->destination);
 	if (S_ISLNK(st.st_mode) && !m->dest_nofollow)
 		return err_set(e, ERR_MNT_TARGET, ELOOP, "mount point %s", m->destination);
-	if (S_ISDIR(st.st_mode) && is_root(t, &st))
+	if (S_ISDIR(st.st_mode) && mnt_is_root(t, &st))
 		return err_set(e, ERR_MNT_PROTECTED, EBUSY, "%s is the root of the container",
 			       m->destination);
 	on_proc = magic == HULL_PROC_MAGIC && st.st_ino == HULL_PROC_ROOT_INO;

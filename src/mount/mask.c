@@ -58,6 +58,14 @@ static int next_null(struct mount_tree *t, bool *first, struct err *e)
 	return fd;
 }
 
+/* Not another mount of the same directory. Nothing that is laid over the root would be seen. */
+static bool is_root(struct mount_tree *t, int target, const struct stat *st)
+{
+	uint64_t id;
+
+	return mnt_is_root(t, st) && path_mount_id(target, &id) == 0 && id == t->root_mnt_id;
+}
+
 static int mask_one(struct mount_tree *t, const char *path, bool *first_null, struct err *e)
 {
 	_cleanup_fd_ int target = -1, tree = -1;
@@ -71,6 +79,9 @@ static int mask_one(struct mount_tree *t, const char *path, bool *first_null, st
 		return err_sys(e, ERR_MNT_MASK, target, "mask %s", path);
 	if (fstat(target, &st) < 0)
 		return err_sys(e, ERR_MNT_MASK, -errno, "mask %s", path);
+	if (is_root(t, target, &st))
+		return err_set(e, ERR_MNT_MASK, EBUSY, "mask %s: it is the root of the container",
+			       path);
 	tree = S_ISDIR(st.st_mode) ? next_empty_dir(t, e) : next_null(t, first_null, e);
 	if (tree < 0)
 		return tree;
@@ -106,6 +117,10 @@ static int readonly_one(struct mount_tree *t, const char *path, struct err *e)
 		return err_sys(e, ERR_MNT_MASK, target, "make %s read-only", path);
 	if (fstat(target, &st) < 0)
 		return err_sys(e, ERR_MNT_MASK, -errno, "make %s read-only", path);
+	if (is_root(t, target, &st)) {
+		r = mnt_setattr(t->root.fd, false, MOUNT_ATTR_RDONLY, 0, 0);
+		return r < 0 ? err_sys(e, ERR_MNT_MASK, r, "make %s read-only", path) : 0;
+	}
 	/* With its submounts, as they are; only the path itself becomes read-only (config-linux.md,
 	 * readonly paths). */
 	tree = mnt_clone(target, "", S_ISDIR(st.st_mode), false);

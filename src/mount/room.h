@@ -57,6 +57,8 @@ int mnt_sources_late(struct mount_tree *t, struct err *e);
 int mnt_root_clone(const struct plan *p, int dir, int *ret, struct err *e);
 
 /* ---- attach.c ---- */
+/* Is @st of the root of the container, by whatever way it was reached? */
+bool mnt_is_root(struct mount_tree *t, const struct stat *st);
 /* Is @path at or below a directory that hull relies on (dev, proc, sys)? Then no component may be a
  * symlink. */
 bool mnt_is_strict(const char *path);

@@ -90,6 +90,19 @@ def test_symlink_stays_inside(ctr, name, target):
 
 
 @req("LNX-ROP-01")
+def test_root_is_readonly(ctr):
+    """The root is a path like others; what is mounted below it stays as it is."""
+    ctr.bundle.linux["readonlyPaths"] = ["/"]
+    assert ctr.sh("touch /new || echo ro; touch /dev/shm/new && echo rw").run().ok().stdout.split() == ["ro", "rw"]
+
+
+@req("LNX-MASK-01")
+def test_root_cannot_be_masked(ctr):
+    ctr.bundle.linux["maskedPaths"] = ["/etc", "/"]
+    ctr.create_fails(naming="linux.maskedPaths[1]")
+
+
+@req("LNX-ROP-01")
 def test_readonly(ctr):
     ctr.bundle.put("/opt/dir/file", "x")
     ctr.bundle.put("/opt/file", "x")
