@@ -148,6 +148,9 @@ static int step_namespaces(struct exec *x, struct err *e)
 	int r;
 
 	r = ns_differing(pid, &in->join);
+	/* KERNEL: who ends gives them up; a first process lasts until its children are reaped. */
+	if (r == -ENOENT || r == -ESRCH)
+		return status_not_running(x->o->id, e);
 	if (r == -EACCES || r == -EPERM)
 		in->join = ns->created | ns->joined;
 	else if (r < 0)

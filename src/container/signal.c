@@ -75,17 +75,24 @@ int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err 
 	return r;
 }
 
-static int stop_processes(struct subject *s, int sig, uint64_t timeout, struct err *e)
+/* Others may look, kill and delete --force meanwhile: the lock is not held. */
+static int end_politely(struct subject *s, int sig, uint64_t timeout, struct err *e)
 {
 	uint64_t deadline = io_now() + timeout;
-	int r;
+	int r = sys_pidfd_send_signal(s->st.pidfd, sig);
 
-	r = sys_pidfd_send_signal(s->st.pidfd, sig);
 	if (r < 0 && r != -ESRCH)
 		return err_sys(e, ERR_GEN_SYS, r, "send signal %d", sig);
+	store_unlock(&s->en);
 	if (sig != SIGKILL && pidfd_wait_exit(s->st.pidfd, deadline) != 1)
 		sys_pidfd_send_signal(s->st.pidfd, SIGKILL);
-	r = restore_cgroup(s, e);
+	return store_lock(&s->en, io_now() + LOCK_DEADLINE, e);
+}
+
+static int end_rest(struct subject *s, struct err *e)
+{
+	int r = restore_cgroup(s, e);
+
 	if (r == 0 && s->rec.cgroup.n && cgroup_is_own(&s->rec.cgroup))
 		r = s->rec.cgroup.ops->kill(&s->rec.cgroup, SIGKILL, io_now() + KILL_DEADLINE, e);
 	if (r == 0 && pidfd_wait_exit(s->st.pidfd, io_now() + KILL_DEADLINE) != 1)
@@ -109,14 +116,19 @@ int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, boo
 		return r;
 	if (sig == 0 && (!s.rec.stop_signal || spec_signal(s.rec.stop_signal, &sig) < 0))
 		sig = SIGTERM;
-	if (s.st.pidfd < 0)
-		r = status_not_running(id, e);
-	else
-		r = stop_processes(&s, sig, timeout, e);
+	r = s.st.pidfd < 0 ? status_not_running(id, e) : end_politely(&s, sig, timeout, e);
+	if (r < 0 && e->id == ERR_STA_MISSING) { /* somebody has deleted it: so it ended */
+		err_clear(e);
+		r = 0;
+		goto out;
+	}
+	if (r == 0)
+		r = end_rest(&s, e);
 	if (r == 0 && del)
 		r = container_destroy(c, &s, true, true, e);
 	else if (r == 0)
 		r = status_publish(c, &s.rec, STATUS_STOPPED, e);
+out:
 	subject_close(&s);
 	return r;
 }

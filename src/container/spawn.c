@@ -174,6 +174,22 @@ static int step_draft(struct spawn *sp, struct err *e)
 	return record_draft(&sp->s.en, &next, &sp->c->a, &sp->draft, e);
 }
 
+/*
+ * KERNEL: execve closes in ascending order, and what it closed ends in the opposite one (close on
+ * exec, task_work_run). So the channel, whose end says that the program runs, is made before the
+ * lock that says "created": who hears the one finds the other free.
+ */
+static int step_channel(struct spawn *sp, struct err *e)
+{
+	int pair[2], r = sock_pair(pair);
+
+	if (r < 0)
+		return err_sys(e, ERR_GEN_SYS, r, "make the channel");
+	sp->chan = pair[0];
+	sp->init_chan = pair[1];
+	return 0;
+}
+
 /* The flight recorder's file is the lock that tells created from running: see status.c. */
 static int step_trace(struct spawn *sp, struct err *e)
 {
@@ -437,13 +453,8 @@ static int step_clone(struct spawn *sp, struct err *e)
 	struct record *rec = &sp->s.rec;
 	struct clone_args args = { .exit_signal = 0 }; /* see pidfd_reap_clones */
 	uint64_t flags = 0;
-	int pair[2], r, back;
+	int r, back;
 
-	r = sock_pair(pair);
-	if (r < 0)
-		return err_sys(e, ERR_GEN_SYS, r, "make the channel");
-	sp->chan = pair[0];
-	sp->init_chan = pair[1];
 	prepare_init(sp);
 	r = ns_runtime_enter(&sp->bp.plan, &sp->ns, &flags, e);
 	if (r == 0) {
@@ -538,6 +549,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "compile-filter", step_filter },
 	{ "claim", step_claim },
 	{ "intent", step_intent },
+	{ "channel", step_channel },
 	{ "flight-recorder", step_trace },
 	{ "open-namespaces", step_namespaces },
 	{ "open-sources", step_sources },

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -136,16 +137,35 @@ int status_not_running(const char *id, struct err *e)
 		       "container \"%s\": container not running (no such process)", id);
 }
 
+/*
+ * Between its mkdir and its lock a create has an entry that anybody can lock, and no record yet: it
+ * gets the lock back for a moment.
+ */
+static int lock_and_read(struct ctx *c, struct subject *s, struct err *e)
+{
+	const struct timespec moment = { .tv_nsec = 5000000 };
+
+	for (unsigned look = 0;; look++) {
+		int r = store_lock(&s->en, io_now() + LOCK_DEADLINE, e);
+
+		if (r == 0)
+			r = record_read(&s->en, &c->a, &s->rec, e);
+		if (r != -ENOENT || look == 5)
+			return r;
+		err_clear(e);
+		store_unlock(&s->en);
+		nanosleep(&moment, NULL);
+	}
+}
+
 int subject_open(struct ctx *c, const char *id, bool lock, struct subject *ret, struct err *e)
 {
 	int r;
 
 	*ret = (struct subject){ .en.dir = -1, .st = { .pidfd = -1, .corpse = -1 } };
 	r = store_find(c, id, &ret->en, e);
-	if (r == 0 && lock)
-		r = store_lock(&ret->en, io_now() + LOCK_DEADLINE, e);
 	if (r == 0)
-		r = record_read(&ret->en, &c->a, &ret->rec, e);
+		r = lock ? lock_and_read(c, ret, e) : record_read(&ret->en, &c->a, &ret->rec, e);
 	if (r == 0)
 		r = status_read(&ret->en, &ret->rec, &ret->st, e);
 	if (r < 0)

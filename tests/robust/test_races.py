@@ -5,9 +5,10 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import threading
 
-from tap import eq, has, test
+from tap import eq, eventually, has, test
 from bundle import gate
 
 
@@ -80,6 +81,58 @@ def kill_then_delete(h):
     eq(r.code, 1, "delete of a running container")
     has(r.err, "not stopped")
     h.delete(name)
+
+
+@test("what runs is running, for everybody who comes after run --detach and start")
+def running_at_once(h):
+    def change(config): # more for execve to let go of
+        config["linux"]["namespaces"] += [{"type": "network"}, {"type": "cgroup"}]
+    path, name = h.bundle("sleep", "1000", change=change)
+
+    def at_once(*words): # a wait with a time limit would look too late
+        subprocess.run([h.runtime, "--root", h.root, *words], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        return json.loads(subprocess.run([h.runtime, "--root", h.root, "state", name], check=True, capture_output=True).stdout)
+    for _ in range(100):
+        eq(at_once("run", "--detach", "--bundle", path, name)["status"], "running", "after run")
+        h.delete(name)
+    for _ in range(30):
+        h.hull("create", "--bundle", path, name).ok()
+        eq(at_once("start", name)["status"], "running", "after start")
+        h.delete(name)
+
+
+@test("a verb that comes between the first two steps of a create waits for it")
+def early_birds(h):
+    path, name = h.bundle("sleep", "1000")
+    wrong, ended = [], threading.Event()
+
+    def start():
+        while not ended.is_set():
+            r = h.hull("start", name)
+            if r.code and not any(w in r.err for w in ("does not exist", "already started", "has stopped")):
+                wrong.append(repr(r))
+    birds = [threading.Thread(target=start) for _ in range(3)]
+    for t in birds:
+        t.start()
+    for _ in range(60):
+        h.hull("run", "--detach", "--bundle", path, name).ok()
+        h.delete(name)
+    ended.set()
+    for t in birds:
+        t.join()
+    eq(wrong[:3], [], "errors of start")
+
+
+@test("stop waits without the lock: delete --force goes on meanwhile, and that is the end of the container for stop too")
+def stop_then_delete(h):
+    name = h.create("sleep", "1000")
+    h.hull("start", name).ok()
+    with h.popen("stop", "--timeout", "50s", name) as stop:
+        eventually(lambda: h.hull("pause", name).code == 0, "pause, which takes the lock")
+        h.hull("resume", name).ok()
+        h.delete(name)
+        eq(stop.end(), (0, ""), "stop")
+    h.nothing_left(name)
 
 
 @test("C3: five starts at once: one succeeds, four say that it is started, the program runs once")
