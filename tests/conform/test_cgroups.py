@@ -155,7 +155,7 @@ def test_invalid(ctr, seat, path, record_property):
         assert not [n for n in os.listdir(above) if ctr.id in n]
 
 
-@req("LNX-CGPATH-05", needs=["root", "userns"])
+@req("LNX-CGPATH-05", needs=["root", "userns", "cgroupfs"])
 def test_no_right_to_make_any(ctr):
     """A caller in a user namespace that may make no cgroup: the container stays in the caller's, and a
     cgroup mount shows that."""

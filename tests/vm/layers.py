@@ -2,7 +2,8 @@
 """The test layers that run in the machine of tools/vm: what runs where, two machines at a time, within a time.
 
 Where KVM works all of it runs. Under TCG a test takes 20 to 40 times as long as on the host: a core is chosen, and what is
-left out is said. A layer that does not fit into the time any more is left out too, the last ones first.
+left out is said. A layer that does not fit into the time any more is left out too, the last ones first. A machine that does
+not come up says nothing about hull: that is a skip with its last words.
 """
 
 import concurrent.futures
@@ -15,11 +16,13 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUDGET = 22 * 60  # seconds for all, images and boots included
 LAYER_LIMIT = 12 * 60
+PREPARE_LIMIT = 12 * 60  # the image and the first boot, which is tried twice
 MEMORY = 5 << 20  # KiB that two machines want
 # what depends on cgroups, on systemd or on an LSM; the rest has been tested on the host, by the same files
 CORE = """test_apparmor test_blockio test_cgown test_cgroups test_cpu test_create test_delete test_devcg test_exec test_hugepages
     test_kill test_lifecycle test_lsm test_memory test_netcg test_pids test_rdma test_start test_state test_unified
     test_update""".split()
+NO_MACHINE = 125  # exit status of tools/vm
 LEGACY = ["systemd.unified_cgroup_hierarchy=0", "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"]
 
 
@@ -75,8 +78,10 @@ def why_not():
     return None
 
 
-def vm(options, *words, **kw):
-    return subprocess.run(["tools/vm", *options, *words], cwd=ROOT, stdin=subprocess.DEVNULL, check=False, **kw)
+def vm(options, *words, limit, **kw):
+    """tools/vm, ended with all that it started when it does not keep to its own limits."""
+    return subprocess.run(["timeout", "--kill-after=10", str(int(limit)), "tools/vm", *options, *words], cwd=ROOT,
+                          stdin=subprocess.DEVNULL, check=False, **kw)
 
 
 class Run:
@@ -95,9 +100,10 @@ class Run:
 
     def prepare(self):
         """The image and the first state: whether and how fast a machine can run."""
-        made = vm([], "--prepare", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        made = vm([], "--prepare", limit=PREPARE_LIMIT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if made.returncode:
-            self.reason = "no machine: " + " ".join(made.stderr.split())[-600:]
+            late = f" no end within {PREPARE_LIMIT} s" if made.returncode == 124 else ""
+            self.reason = f"no machine:{late} " + " ".join(made.stderr.split())[-600:]
             return
         self.core = made.stdout.strip() != "kvm"
         if self.core:
@@ -115,9 +121,17 @@ class Run:
         if self.core and (layer.optional or left < 90):
             return None, out, f"left out under TCG, {max(0, left):.0f} s of {BUDGET} are left: {layer.title}", 0
         started = time.monotonic()
-        with open(out, "wb") as f:
-            limit = min(LAYER_LIMIT, left) if self.core else 3 * LAYER_LIMIT
-            done = vm([*layer.options(), "--timeout", str(int(limit))], *layer.words(self.build, self.core), stdout=f, stderr=f)
+        for last in (False, True):
+            left = self.end - time.monotonic()
+            limit = max(60, min(LAYER_LIMIT, left)) if self.core else 3 * LAYER_LIMIT
+            with open(out, "wb") as f:
+                done = vm([*layer.options(), "--timeout", str(int(limit))], *layer.words(self.build, self.core),
+                          limit=limit + 90, stdout=f, stderr=f)
+            if done.returncode != NO_MACHINE:
+                break
+            why = died(out)
+            if last and why:
+                return None, out, f"no machine, twice: {why}", 0
         return done.returncode, out, None, time.monotonic() - started
 
     def finish(self, name):
@@ -125,6 +139,14 @@ class Run:
         if status == 124 and self.core:
             status = cut_short(out)
         return status, out, reason, seconds
+
+
+def died(out):
+    """Why there was no machine, when no test ran in it. One that dies in the middle is tried once more; when it dies again
+    a test that kills the kernel is likelier than an emulator that does."""
+    with open(out, encoding="utf-8", errors="replace") as f:
+        text = f.read()
+    return None if re.search(r"^(not )?ok\b", text, re.MULTILINE) else " ".join(text.split())[-400:] or "no word"
 
 
 def cut_short(out):
