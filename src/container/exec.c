@@ -184,10 +184,10 @@ static int step_limits(struct exec *x, struct err *e)
 	 * config.md#linux-process: the runtime's own, before the child enters the cgroup, which
 	 * inherits it.
 	 */
-	if (r == 0 && a->initial && *a->initial) {
-		log_debug("initial CPU affinity: %s", a->initial);
+	if (r == 0 && a->initial && *a->initial)
 		r = tune_affinity(a->initial, "/process/execCPUAffinity/initial", 0, e);
-	}
+	else if (r == 0 && !a->set)
+		tune_affinity_reset(0);
 	return r;
 }
 
@@ -412,11 +412,9 @@ static int step_schedule(struct exec *x, struct err *e)
 	const struct spec_process *p = &x->spec.process;
 	int r = 0;
 
-	if (p->exec_affinity.final && *p->exec_affinity.final) {
-		log_debug("final CPU affinity: %s", p->exec_affinity.final);
+	if (p->exec_affinity.final && *p->exec_affinity.final)
 		r = tune_affinity(p->exec_affinity.final, "/process/execCPUAffinity/final", x->pid,
 				  e);
-	}
 	if (r == 0 && p->scheduler.set)
 		r = tune_scheduler(&p->scheduler, x->pid, e);
 	if (r == 0 && x->pidfd_sock >= 0)

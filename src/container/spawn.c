@@ -126,7 +126,7 @@ static int step_intent(struct spawn *sp, struct err *e)
 	rec->rootfs = sp->bp.plan.root.path;
 	rec->oci_version = sp->bp.spec.oci_version;
 	rec->created = rfc3339_now(&c->a);
-	rec->owner = geteuid();
+	rec->owner = c->host.euid;
 	rec->annotations = sp->bp.spec.annotations;
 	rec->hooks = sp->bp.spec.hooks;
 	rec->has_process = sp->bp.plan.process.set;
@@ -524,6 +524,7 @@ static int step_scheduler(struct spawn *sp, struct err *e)
 {
 	const struct spec_process *p = &sp->bp.spec.process;
 
+	tune_affinity_reset(sp->pid);
 	return p->set && p->scheduler.set ? tune_scheduler(&p->scheduler, sp->pid, e) : 0;
 }
 

@@ -72,7 +72,7 @@ static int become_owner(struct ctx *c, const struct stat *st, struct err *e)
 static int check_private(struct ctx *c, int fd, bool take, struct err *e)
 {
 	struct stat st;
-	uid_t self = geteuid();
+	uid_t self = c->facts_read ? c->host.euid : geteuid();
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, ERR_STA_ROOT, -errno, "stat %s", c->root);

@@ -8,11 +8,12 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "base/table.h"
 #include "spec/spec.h"
 #include "tune/internal.h"
 
-enum { MPOL_PREFERRED_ = 1 };
+enum { MPOL_PREFERRED_ = 1, TUNE_CPUS_MAX = 8192 };
 
 static int parse(const char *list, const char *pointer, enum err_id id, struct arena *a,
 		 struct tune_mask *ret, struct err *e)
@@ -31,6 +32,7 @@ int tune_affinity(const char *list, const char *pointer, pid_t pid, struct err *
 	_cleanup_(arena_free) struct arena a = { 0 };
 	struct tune_mask want, got;
 	long bad, n;
+	size_t last;
 	int r;
 
 	arena_init(&a);
@@ -40,6 +42,13 @@ int tune_affinity(const char *list, const char *pointer, pid_t pid, struct err *
 	if (want.count == 0)
 		return err_at(e, err_set(e, ERR_TUN_AFFINITY, EINVAL, "the list is empty"), "%s",
 			      pointer);
+	last = want.n_words - 1;
+	while (last > 0 && !want.words[last])
+		last--;
+	if (last == 0) /* as a mask too, where it is short enough to be read */
+		log_debug("%s: CPUs %s, affinity: 0x%lx", pointer, list, want.words[0]);
+	else
+		log_debug("%s: CPUs %s", pointer, list);
 	if (syscall(SYS_sched_setaffinity, pid, want.n_words * sizeof(long), want.words) < 0) {
 		r = -errno;
 		/* KERNEL: EINVAL when no CPU of the mask exists, is online and in the cpuset. */
@@ -65,6 +74,19 @@ int tune_affinity(const char *list, const char *pointer, pid_t pid, struct err *
 				bad, list),
 			"%s", pointer);
 	return 0;
+}
+
+void tune_affinity_reset(pid_t pid)
+{
+	static unsigned long all[TUNE_CPUS_MAX / TUNE_WORD_BITS];
+
+	memset(all, 0xff, sizeof(all));
+	/*
+	 * KERNEL: what was asked for last outlives a move to another cpuset, since 6.2; CPUs that
+	 * do not exist or are outside the cpuset are dropped. sched_setaffinity(2), cpuset(7).
+	 */
+	if (syscall(SYS_sched_setaffinity, pid, sizeof(all), all) < 0)
+		log_debug("the CPU affinity of the caller stays: errno %d", errno);
 }
 
 int tune_memory_policy(const struct spec_memory_policy *m, struct err *e)

@@ -24,6 +24,8 @@ int tune_scheduler(const struct spec_scheduler *s, pid_t pid, struct err *e);
 int tune_io_priority(const struct spec_io_priority *p, struct err *e);
 /* CPU list grammar "0-3,7" into a dynamic mask (faults L4). */
 int tune_affinity(const char *list, const char *pointer, pid_t pid, struct err *e);
+/* All CPUs, whatever the caller was pinned to; a failure is no error. @pid 0: the caller. */
+void tune_affinity_reset(pid_t pid);
 int tune_memory_policy(const struct spec_memory_policy *m, struct err *e);
 int tune_personality(const struct spec_personality *p, struct err *e);
 /* Through /proc/PID/oom_score_adj of the given procfs. */

@@ -37,6 +37,23 @@ def test_not_for_the_init_process(ctr):
     assert ctr.probe("sched")["sched"]["affinity"] == sorted(os.sched_getaffinity(0))
 
 
+@req("CFG-AFF-01")
+@pytest.mark.hull_only
+def test_caller_that_is_pinned(ctr, cpus):
+    """A daemon that keeps to some processors must not keep its containers there."""
+    pin = {"preexec": lambda: os.sched_setaffinity(0, cpus[:1])}
+    assert ctr.probe("sched", **pin)["sched"]["affinity"] == cpus
+
+
+@req("CFG-AFF-02")
+@pytest.mark.hull_only
+def test_exec_of_a_caller_that_is_pinned(ctr, cpus):
+    ctr.started()
+    pin = {"preexec": lambda: os.sched_setaffinity(0, cpus[:1])}
+    assert affinity_of(ctr.call("exec", ctr.id, "/bin/probe", "sched", **pin)) == cpus
+    assert affinity_of(exec_with(ctr, {}, **pin)) == cpus[:1]
+
+
 @req("CFG-AFF-02")
 def test_initial(ctr, needs_exec, cpus):
     ctr.started()
