@@ -157,34 +157,6 @@ static int read_mounts(struct audit *u, struct err *e)
 	return r < 0 ? err_sys(e, ERR_AUD_READ, r, "read /proc/%d/mountinfo", u->pid) : 0;
 }
 
-/* The copy of the config that create made, planned as create did. */
-static int read_config(struct audit *u, struct err *e)
-{
-	_cleanup_fd_ int fd = sys_openat(u->s.en.dir, "config.json", O_RDONLY | O_NOFOLLOW, 0);
-	const struct record *rec = &u->s.rec;
-	struct plan_options po = {
-		.id = rec->id,
-		.bundle = rec->bundle,
-		.manager = rec->cgroup.manager,
-		.no_new_keyring = rec->no_new_keyring,
-		.terminal_given = true,
-	};
-	char *text;
-	size_t n;
-	int r;
-
-	r = fd < 0 ? fd : io_read_all(fd, SPEC_MAX_BYTES, u->arena, &text, &n);
-	if (r < 0)
-		return err_sys(e, ERR_STA_READ, r, "read the copy of config.json");
-	r = spec_read_text(text, n, u->arena, &u->spec, e);
-	if (r == 0)
-		r = facts_read(u->c, e);
-	if (r < 0)
-		return r;
-	facts_of_config(u->c, &u->spec);
-	return plan_make(&u->spec, &u->c->host, &po, u->arena, &u->plan, e);
-}
-
 /* ---- the report ---- */
 
 /* Within a verdict the order of the areas stays. */
@@ -243,7 +215,7 @@ int audit_container(struct ctx *c, const char *id, const struct audit_options *o
 	r = open_subject(&u, id, e);
 	if (r < 0)
 		return r;
-	r = read_config(&u, e);
+	r = record_plan(c, &u.s, &u.spec, &u.plan, e);
 	if (r == 0)
 		r = open_process(&u, e);
 	if (r == 0)
@@ -252,6 +224,12 @@ int audit_container(struct ctx *c, const char *id, const struct audit_options *o
 		r = ask(&u, e);
 	if (r == 0)
 		sort_rows(&u);
+	/* KERNEL: it gives up what was asked for before its pidfd says that it ended. do_exit */
+	if (r < 0 && e->id == ERR_AUD_READ &&
+	    pidfd_wait_exit(u.s.st.pidfd, io_now() + SECONDS(1)) == 1) {
+		err_drop(e, "the container ended meanwhile");
+		r = status_not_running(id, e);
+	}
 	fd_close(&u.dir);
 	fd_close(&u.root.fd);
 	proc_close(&u.proc);

@@ -186,8 +186,6 @@ int carry_mounts_out(struct carry *y, const struct record *rec, int root_fd, str
 		if (m && !streq(m->root, "/"))
 			add(y, m->point, p->masked.v[i]);
 	}
-	if (rec->notify)
-		add(y, "/run/notify", "/run/notify");
 	return 0;
 }
 

@@ -19,28 +19,6 @@
 
 static const char dump_log[] = "dump.log";
 
-/* The plan of the config that create kept: what was made, not what lies in the bundle today. */
-static int remake_plan(struct ctx *c, struct subject *s, struct spec *spec, struct plan *plan,
-		       struct err *e)
-{
-	_cleanup_fd_ int fd = sys_openat(s->en.dir, "config.json", O_RDONLY | O_NOFOLLOW, 0);
-	struct plan_options po = {
-		.id = s->rec.id,
-		.bundle = s->rec.bundle,
-		.manager = s->rec.cgroup.manager,
-		.terminal_given = true,
-	};
-	char *text;
-	size_t n;
-	int r;
-
-	r = fd < 0 ? fd : io_read_all(fd, SPEC_MAX_BYTES, &c->a, &text, &n);
-	if (r < 0)
-		return err_sys(e, ERR_STA_READ, r, "read the copy of config.json");
-	r = spec_read_text(text, n, &c->a, spec, e);
-	return r < 0 ? r : plan_make(spec, &c->host, &po, &c->a, plan, e);
-}
-
 /* ---- what the container is ---- */
 
 static int proc_inode(pid_t pid, const char *file, ino_t *ret, struct err *e)
@@ -278,7 +256,7 @@ int container_checkpoint(struct ctx *c, const struct checkpoint_options *o, stru
 		return r;
 	r = check_subject(&s, o->id, e);
 	if (r == 0)
-		r = remake_plan(c, &s, &spec, &plan, e);
+		r = record_plan(c, &s, &spec, &plan, e);
 	if (r == 0)
 		r = carry_check(&plan, e);
 	if (r == 0 && s.rec.cgroup.n && !s.rec.cgroup.ops)

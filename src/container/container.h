@@ -66,7 +66,7 @@ struct record {
 	uint64_t host_mount_id; /* of the mount that was on top there before */
 	struct tune_rdt rdt;
 	struct spec_hooks hooks; /* poststart and poststop only */
-	bool has_process, terminal, frozen, notify, shared_pidns, no_new_keyring;
+	bool has_process, terminal, notify, shared_pidns, no_new_keyring, default_filesystems;
 	const char *seccomp_listener, *seccomp_metadata;
 	const char *stop_signal;
 	const char *landlock; /* run.hull.landlock with its paths resolved at create; NULL: none */
@@ -303,6 +303,11 @@ int blueprint_read(struct ctx *c, const struct create_options *o, struct bluepri
 		   struct err *e);
 int blueprint_make(struct ctx *c, const struct create_options *o, struct blueprint *ret,
 		   struct err *e);
+/* The config that create kept: what was made, not what lies in the bundle today. */
+int record_config(struct ctx *c, const struct entry *en, struct spec *ret, struct err *e);
+/* The same, planned as create did with what it was told beside the config. */
+int record_plan(struct ctx *c, const struct subject *s, struct spec *ret_spec, struct plan *ret,
+		struct err *e);
 
 /*
  * Everything create made, removed in the right order; used by delete, by failed creates and by gc.

@@ -59,19 +59,6 @@ static int step_container(struct exec *x, struct err *e)
 	return 0;
 }
 
-static int read_config(struct exec *x, struct err *e)
-{
-	_cleanup_fd_ int fd = sys_openat(x->s.en.dir, "config.json", O_RDONLY | O_NOFOLLOW, 0);
-	char *text;
-	size_t n;
-	int r;
-
-	r = fd < 0 ? fd : io_read_all(fd, SPEC_MAX_BYTES, &x->c->a, &text, &n);
-	if (r < 0)
-		return err_sys(e, ERR_STA_READ, r, "read the copy of config.json");
-	return spec_read_text(text, n, &x->c->a, &x->spec, e);
-}
-
 static int step_process(struct exec *x, struct err *e)
 {
 	struct ctx *c = x->c;
@@ -89,7 +76,7 @@ static int step_process(struct exec *x, struct err *e)
 	};
 	int r;
 
-	r = read_config(x, e);
+	r = record_config(c, &x->s.en, &x->spec, e);
 	facts_of_config(c, &x->spec);
 	if (r == 0)
 		r = exec_process_make(c, x->o, &x->spec, e);

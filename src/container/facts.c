@@ -192,7 +192,8 @@ int blueprint_make(struct ctx *c, const struct create_options *o, struct bluepri
 	if (r < 0)
 		return r;
 	facts_of_config(c, &b->spec);
-	notify_add(c, o->id, &b->spec);
+	if (notify_wanted(&b->spec))
+		notify_add(c, o->id, &b->spec);
 	po = (struct plan_options){
 		.id = o->id,
 		.bundle = b->bundle,
@@ -214,4 +215,41 @@ int blueprint_make(struct ctx *c, const struct create_options *o, struct bluepri
 	if (r < 0)
 		return r;
 	return b->spec.process.set ? cred_check_label(&b->spec.process, &c->host, e) : 0;
+}
+
+int record_config(struct ctx *c, const struct entry *en, struct spec *ret, struct err *e)
+{
+	_cleanup_fd_ int fd = sys_openat(en->dir, "config.json", O_RDONLY | O_NOFOLLOW, 0);
+	char *text;
+	size_t n;
+	int r;
+
+	r = fd < 0 ? fd : io_read_all(fd, SPEC_MAX_BYTES, &c->a, &text, &n);
+	if (r < 0)
+		return err_sys(e, ERR_STA_READ, r, "read the copy of config.json");
+	return spec_read_text(text, n, &c->a, ret, e);
+}
+
+int record_plan(struct ctx *c, const struct subject *s, struct spec *ret_spec, struct plan *ret,
+		struct err *e)
+{
+	const struct record *rec = &s->rec;
+	const struct plan_options po = {
+		.id = rec->id,
+		.bundle = rec->bundle,
+		.manager = rec->cgroup.manager,
+		.no_new_keyring = rec->no_new_keyring,
+		.default_filesystems = rec->default_filesystems,
+		.terminal_given = true,
+	};
+	int r = record_config(c, &s->en, ret_spec, e);
+
+	if (r == 0)
+		r = facts_read(c, e);
+	if (r < 0)
+		return r;
+	facts_of_config(c, ret_spec);
+	if (rec->notify)
+		notify_add(c, rec->id, ret_spec);
+	return plan_make(ret_spec, &c->host, &po, &c->a, ret, e);
 }

@@ -29,6 +29,11 @@ static const char *host_socket(void)
 	return path && *path ? path : NULL;
 }
 
+bool notify_wanted(const struct spec *s)
+{
+	return host_socket() && s->process.set;
+}
+
 void notify_add(struct ctx *c, const char *id, struct spec *s)
 {
 	struct spec_mount *m;
@@ -36,8 +41,6 @@ void notify_add(struct ctx *c, const char *id, struct spec *s)
 	char **v;
 	size_t n = 0;
 
-	if (!host_socket() || !s->process.set)
-		return;
 	m = arena_new_array(&c->a, s->n_mounts + 1, struct spec_mount);
 	if (s->n_mounts)
 		memcpy(m, s->mounts, s->n_mounts * sizeof(*m));

@@ -52,6 +52,7 @@ static const struct field fields[] = {
 	ROW("hasProcess", F_BOOL, false, has_process),
 	ROW("terminal", F_BOOL, false, terminal),
 	ROW("notify", F_BOOL, false, notify),
+	ROW("defaultFilesystems", F_BOOL, false, default_filesystems),
 	ROW("sharedPidNamespace", F_BOOL, false, shared_pidns),
 	ROW("noNewKeyring", F_BOOL, false, no_new_keyring),
 	ROW("seccompListener", F_TEXT, false, seccomp_listener),

@@ -133,6 +133,7 @@ static int step_intent(struct spawn *sp, struct err *e)
 	rec->terminal = sp->bp.plan.process.terminal;
 	rec->shared_pidns = !(sp->bp.plan.ns.created & CLONE_NEWPID);
 	rec->no_new_keyring = sp->o->no_new_keyring;
+	rec->default_filesystems = sp->o->default_filesystems;
 	rec->stop_signal = spec_annotation(&sp->bp.spec, "org.opencontainers.image.stopSignal");
 	rec->seccomp_listener = seccomp_receiver(&sp->bp.spec);
 	rec->seccomp_metadata = sp->bp.spec.os.seccomp.listener_metadata;

@@ -132,6 +132,7 @@ struct notify {
 	}
 void notify_close(struct notify *n);
 /* before planning: mount and variable */
+bool notify_wanted(const struct spec *s);
 void notify_add(struct ctx *c, const char *id, struct spec *s);
 int notify_prepare(struct entry *en, struct record *rec, struct err *e);
 /* before start */

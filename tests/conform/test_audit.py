@@ -449,3 +449,16 @@ def test_filter_without_privilege(ctr):
     assert "CAP_SYS_ADMIN" in one(report, "note", "seccomp", "filter")["has"]
     assert {c["wants"] for c in report["syscalls"] if c["name"] == "swapon"} == {"SCMP_ACT_ERRNO 1"}
     ctr.call("delete", "--force", ctr.id, wrap=wrap).ok()
+
+
+@req("S-35", needs=NEEDS)
+def test_what_create_added(ctr):
+    """Mounts that the command line or the environment asked for are as they should be."""
+    ctr.config["mounts"] = [m for m in ctr.config["mounts"] if m["destination"] not in ("/proc", "/sys", "/dev/pts", "/dev/shm")]
+    ctr.args("/bin/sleep", "1000")
+    path = os.path.join(ctr.top, "manager")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        ctr.created("--default-filesystems", env={"NOTIFY_SOCKET": path})
+    ctr.start().ok()
+    assert rows(audit(ctr), "differs") == []
