@@ -260,3 +260,20 @@ def slow_end(h):
             eq(err, "", "a run of the same id")
         eq(first.end(), (0, ""), "the first delete")
     h.nothing_left(name)
+
+
+@test("options with one dash or two, with = or a space, given twice; behind the id of create, but never behind that of exec")
+def option_forms(h):
+    path, name = h.bundle("sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.05; done")
+    first, last = h.path("forms-a"), h.path("forms-b")
+    forms = (f"-root={first}", "-root", first, "--root", first, f"--root={last}", "--rootless=true", "--rootless", "auto")
+    call(h.runtime, *forms, "create", name, "-bundle", path, "--bundle", path, "-b", path, f"--pid-file={h.path('forms.pid')}").ok()
+    eq(os.path.isdir(last), True, "the last --root")
+    pid = call("cat", h.path("forms.pid")).ok().out
+    eq(pid, str(int(pid)), "the pid file: digits alone")
+    h.hull("start", name, root=last).ok()
+    eq(h.hull("exec", name, "echo", "--root", "-t", "--", "-x", root=last).ok().out, "--root -t -- -x\n", "exec")
+    h.hull("kill", name, root=last).ok() # TERM when it is not said
+    eq(h.hull("wait", name, root=last).out.strip()[-1:], "9", "exit status")
+    h.hull("delete", name, root=last).ok()
+    eq(h.hull("delete", "--force", name, root=last).ok().out, "", "delete --force of what is not there")
