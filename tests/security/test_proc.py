@@ -80,7 +80,7 @@ def test_proc_and_sys_of_the_image(ctr, canary, name, what):
         os.mknod(path, 0o20666, os.makedev(1, 3))
     else:
         os.mkfifo(path)
-    refused(ctr, f"/{name} must be a directory")
+    refused(ctr, f"/{name} must be mounted on ordinary directory")
 
 
 @threat("CVE-2019-19921", "CVE-2023-27561", "M5", "P3")
