@@ -7,9 +7,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -271,23 +273,41 @@ static int wait_hook(int pidfd, int out, int interrupt, uint64_t deadline, struc
 	}
 }
 
-static int verdict(const struct spec_hook *h, const siginfo_t *si, int fail_fd,
-		   const struct tail *t, struct err *e)
+/* As other runtimes name it, and the program. */
+static const char *title(const struct hook_run *r, size_t i, char *buf, size_t size)
+{
+	(void)str_format(buf, size, "error running %s hook #%zu: %s",
+			 table_name(&spec_hook_kinds, r->kind), i, r->hooks->v[r->kind][i].path);
+	return buf;
+}
+
+/* "killed by signal 31 (bad system call)": in lower case, as the kernel's errors are. */
+static void add_signal(struct strbuf *b, int sig)
+{
+	const char *name = strsignal(sig);
+
+	sb_printf(b, "killed by signal %d", sig);
+	if (name && *name)
+		sb_printf(b, " (%c%s)", *name >= 'A' && *name <= 'Z' ? *name - 'A' + 'a' : *name,
+			  name + 1);
+}
+
+static int verdict(const char *who, const siginfo_t *si, int fail_fd, const struct tail *t,
+		   struct err *e)
 {
 	struct child_fail fail;
 	char text[ERR_MSG_MAX];
 	struct strbuf b = STRBUF(text);
 
 	if (io_read_full(fail_fd, &fail, sizeof(fail)) == sizeof(fail))
-		return err_sys(e, ERR_HOK_EXEC, -fail.code, "hook %s: %s", h->path,
-			       what_text[fail.what]);
+		return err_sys(e, ERR_HOK_EXEC, -fail.code, "%s: %s", who, what_text[fail.what]);
 	if (si->si_code == CLD_EXITED && si->si_status == 0)
 		return 0;
-	sb_printf(&b, "hook %s: ", h->path);
+	sb_printf(&b, "%s: ", who);
 	if (si->si_code == CLD_EXITED)
 		sb_printf(&b, "exit status %d", si->si_status);
 	else
-		sb_printf(&b, "killed by signal %d", si->si_status);
+		add_signal(&b, si->si_status);
 	if (t->total)
 		sb_add(&b, ": ");
 	tail_text(t, &b);
@@ -323,6 +343,8 @@ static int run_one(const struct hook_run *r, size_t i, struct err *e)
 	_cleanup_fd_ int in = -1, pidfd = -1, out_r = -1, out_w = -1, fail_r = -1, fail_w = -1;
 	struct hook_child c = { .run = r, .hook = h, .exe = r->fds ? r->fds[i] : -1 };
 	struct tail tail = { .total = 0 };
+	char name[PATH_MAX + 64];
+	const char *who = title(r, i, name, sizeof(name));
 	siginfo_t si = { 0 };
 	int pipes[2][2], k, waited;
 	pid_t pid = -1;
@@ -362,7 +384,7 @@ static int run_one(const struct hook_run *r, size_t i, struct err *e)
 		char text[ERR_MSG_MAX];
 		struct strbuf b = STRBUF(text);
 
-		sb_printf(&b, "hook %s: timed out after %d s", h->path, seconds);
+		sb_printf(&b, "%s: timed out after %d s", who, seconds);
 		if (tail.total)
 			sb_add(&b, ": ");
 		tail_text(&tail, &b);
@@ -370,12 +392,10 @@ static int run_one(const struct hook_run *r, size_t i, struct err *e)
 		return -ETIMEDOUT;
 	}
 	if (waited == -ECANCELED)
-		return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "hook %s: told to end while it ran",
-			       h->path);
+		return err_set(e, ERR_GEN_INTERRUPTED, EINTR, "%s: told to end while it ran", who);
 	if (waited < 0 || k < 0)
-		return err_sys(e, ERR_HOK_FAILED, waited < 0 ? waited : k, "hook %s: wait",
-			       h->path);
-	return verdict(h, &si, fail_r, &tail, e);
+		return err_sys(e, ERR_HOK_FAILED, waited < 0 ? waited : k, "%s: wait", who);
+	return verdict(who, &si, fail_r, &tail, e);
 }
 
 int hook_run_all(const struct hook_run *r, struct err *e)

@@ -199,7 +199,8 @@ TEST(an_empty_env_is_empty)
 	 * alone.
 	 */
 	CHECK(run_kind(&l, HOOK_POSTSTART) < 0);
-	CHECK_STR(line_of(&l), "/hooks/poststart/1: hook /bin/false: exit status 1");
+	CHECK_STR(line_of(&l),
+		  "/hooks/poststart/1: error running poststart hook #1: /bin/false: exit status 1");
 	end();
 }
 
@@ -275,7 +276,8 @@ TEST(exit_status_and_output_are_told)
 	CHECK(run_kind(&l, HOOK_CREATE_RUNTIME) < 0);
 	CHECK_INT(l.e.id, ERR_HOK_FAILED);
 	CHECK_STR(line_of(&l), arena_printf(&mem,
-					    "/hooks/createRuntime/1: hook %s/bad: exit status 3: "
+					    "/hooks/createRuntime/1: error running createRuntime "
+					    "hook #1: %s/bad: exit status 3: "
 					    "first | se\\x09cond",
 					    dir));
 	CHECK_STR(text_of("ran"), "(no file)");
@@ -293,7 +295,7 @@ TEST(only_the_end_of_a_long_output_is_kept)
 		   "head -c 50000000 /dev/zero | tr '\\0' x >&2; printf END >&2; kill -9 $$"));
 	CHECK(run_kind(&l, HOOK_PRESTART) < 0);
 	line = line_of(&l);
-	CHECK(strstr(line, "killed by signal 9: xxx") != NULL);
+	CHECK(strstr(line, "killed by signal 9 (killed): xxx") != NULL);
 	CHECK(str_ends(line, "xxxEND"));
 	CHECK(strlen(line) > 4096 && strlen(line) < 4096 + 256);
 	end();
@@ -308,10 +310,12 @@ TEST(missing_and_not_executable)
 	add(&l, HOOK_PRESTART, arena_printf(&mem, "%s/none", dir));
 	CHECK_INT(run_kind(&l, HOOK_PRESTART), -ENOENT);
 	CHECK_INT(l.e.id, ERR_HOK_EXEC);
-	CHECK_STR(line_of(&l), arena_printf(&mem,
-					    "/hooks/prestart/0: hook %s/none: execve: "
-					    "no such file or directory",
-					    dir));
+	CHECK_STR(
+		line_of(&l),
+		arena_printf(&mem,
+			     "/hooks/prestart/0: error running prestart hook #0: %s/none: execve: "
+			     "no such file or directory",
+			     dir));
 	path = script("plain", "true");
 	chmod(path, 0644);
 	add(&m, HOOK_PRESTART, path);
@@ -342,7 +346,8 @@ TEST(timeout_kills_the_group)
 	CHECK_INT(run_kind(&l, HOOK_CREATE_RUNTIME), -ETIMEDOUT);
 	CHECK_INT(l.e.id, ERR_HOK_TIMEOUT);
 	CHECK_STR(line_of(&l), arena_printf(&mem,
-					    "/hooks/createRuntime/0: hook %s/slow: timed out after "
+					    "/hooks/createRuntime/0: error running createRuntime "
+					    "hook #0: %s/slow: timed out after "
 					    "1 s: waiting",
 					    dir));
 	/*
@@ -400,8 +405,8 @@ TEST(poststop_goes_on)
 		size_t len;
 
 		CHECK_INT(io_read_all(fd, 1 << 16, &mem, &text, &len), 0);
-		CHECK(strstr(text, "warning: /hooks/poststop/0: hook /bin/false: exit status 1") !=
-		      NULL);
+		CHECK(strstr(text, "warning: /hooks/poststop/0: error running poststop hook #0: "
+				   "/bin/false: exit status 1") != NULL);
 	}
 	log_init(&(struct log_config){ .fd = -1 });
 	close(fd);
