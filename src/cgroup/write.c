@@ -165,6 +165,9 @@ static const char *reason(const struct step *s, int r)
 	if (r == -ENOENT &&
 	    (str_starts(s->file, "memory.swap") || str_starts(s->file, "memory.memsw")))
 		return ": this kernel does not account swap (boot option swapaccount=1)";
+	if (r == -EINVAL &&
+	    (str_starts(s->file, "memory.memsw.limit") || streq(s->file, "memory.limit_in_bytes")))
+		return ": the limit of memory and swap together cannot be below that of memory";
 	if (r == -ENOENT && str_starts(s->file, "hugetlb."))
 		return ": this kernel has no huge pages of that size";
 	if (r == -ENOENT)

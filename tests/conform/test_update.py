@@ -55,6 +55,19 @@ def test_memory_without_limit(live, swap):
         assert text == "max" if facts.cgroup2 else int(text) > 1 << 60
 
 
+@req("LNX-MEM-05", needs=["root", "cgroup1"])
+@hull_only
+def test_swap_below_memory(live):
+    """The kernel says no more than EINVAL. Nothing is changed."""
+    cgroups.need("memory")
+    swap = "memory.swap.max", "memory.memsw.limit_in_bytes"
+    live.bundle.linux["resources"] = {"memory": {"limit": 64 * MIB, "swap": 96 * MIB}}
+    live.started()
+    for flags in (["--memory-swap", "32m"], ["--memory", "128m"], ["--memory", "-1", "--memory-swap", "32m"]):
+        assert "cannot be below that of memory" in update(live, *flags).failed().stderr
+        assert (memory(live), value(live, *swap)) == (str(64 * MIB), str(96 * MIB))
+
+
 @req("LNX-MEM-03", needs=["root"])
 def test_reservation(live):
     cgroups.need("memory")
