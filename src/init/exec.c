@@ -112,6 +112,7 @@ const struct init_step init_exec_steps[] = {
 	{ "bounding-set", STAGE_LOCKDOWN, init_step_bounding_set },
 	{ "label", STAGE_LOCKDOWN, init_step_label },
 	{ "landlock-rules", STAGE_LOCKDOWN, init_step_landlock },
+	{ "cwd-early", STAGE_LOCKDOWN, init_step_cwd_early },
 	{ "ids", STAGE_LOCKDOWN, init_step_ids },
 	{ "capabilities", STAGE_LOCKDOWN, init_step_capabilities },
 	{ "no-new-privs", STAGE_LOCKDOWN, init_step_no_new_privs },

@@ -64,6 +64,7 @@ struct init {
 	/* own */
 	struct mount_tree tree; /* views of cgroups filled by the runtime */
 	bool placed, replaced;
+	bool in_cwd; /* the working directory is entered */
 	int pty_master, pty_slave;
 	int start_conn; /* where the result of START goes: chan or the accepted connection */
 	struct strv env, args;

@@ -184,9 +184,33 @@ int init_step_no_new_privs(struct init *in, struct err *e)
 	return p->set && p->spec->no_new_privileges ? cred_no_new_privs(e) : 0;
 }
 
+/*
+ * SECURITY: X4. Before the ids change, as one's own directory may lie below one that is closed; and
+ * as the user where root is nobody (NFS, FUSE).
+ */
+int init_step_cwd_early(struct init *in, struct err *e)
+{
+	struct err why = { 0 };
+	int r;
+
+	if (!in->plan->process.set)
+		return 0;
+	r = init_enter_cwd(in->plan->process.spec->cwd, &why);
+	in->in_cwd = r == 0;
+	if (r == -EACCES || r == -EPERM) {
+		err_drop(&why, "tried again as the user");
+		return 0;
+	}
+	if (r < 0)
+		*e = why;
+	return r;
+}
+
 int init_step_cwd(struct init *in, struct err *e)
 {
-	return in->plan->process.set ? init_enter_cwd(in->plan->process.spec->cwd, e) : 0;
+	if (!in->plan->process.set || in->in_cwd)
+		return 0;
+	return init_enter_cwd(in->plan->process.spec->cwd, e);
 }
 
 int init_step_program(struct init *in, struct err *e)

@@ -480,6 +480,7 @@ static int step_replaced_process(struct init *in, struct err *e)
 	if (!in->replaced)
 		return 0;
 	r = init_set_home(in, e);
+	in->in_cwd = false;
 	if (r == 0)
 		r = init_step_cwd(in, e);
 	return r < 0 ? r : init_step_program(in, e);
@@ -539,6 +540,7 @@ const struct init_step init_steps[] = {
 	{ "bounding-set", STAGE_LOCKDOWN, init_step_bounding_set },
 	{ "label", STAGE_LOCKDOWN, init_step_label },
 	{ "landlock-rules", STAGE_LOCKDOWN, init_step_landlock },
+	{ "cwd-early", STAGE_LOCKDOWN, init_step_cwd_early },
 	{ "ids", STAGE_LOCKDOWN, init_step_ids },
 	{ "capabilities", STAGE_LOCKDOWN, init_step_capabilities },
 	{ "no-new-privs", STAGE_LOCKDOWN, init_step_no_new_privs },

@@ -34,6 +34,7 @@ int init_step_landlock_enter(struct init *in, struct err *e); /* confine.c */
 int init_step_ids(struct init *in, struct err *e);
 int init_step_capabilities(struct init *in, struct err *e);
 int init_step_no_new_privs(struct init *in, struct err *e);
+int init_step_cwd_early(struct init *in, struct err *e);
 int init_step_cwd(struct init *in, struct err *e);
 int init_step_program(struct init *in, struct err *e);
 int init_step_descriptors(struct init *in, struct err *e);

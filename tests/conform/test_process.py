@@ -142,15 +142,24 @@ def test_cwd_is_a_file(ctr):
     assert not ctr.bundle.exists("/ran")
 
 
-@req("CFG-PROC-11")
-def test_cwd_is_closed_to_the_user(ctr):
+@req("CFG-PROC-11", needs=["root", "userns"])
+def test_cwd_is_closed(ctr):
+    """To everybody in the container: its owner has no id there."""
+    ctr.bundle.namespace("user")
+    for kind in ("uidMappings", "gidMappings"):
+        ctr.bundle.linux[kind] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
     os.mkdir(ctr.bundle.file("/closed"), 0o700)
     ctr.process["cwd"] = "/closed"
-    if os.geteuid():
-        os.chmod(ctr.bundle.file("/closed"), 0)
-    else:
-        ctr.process["user"] = {"uid": 1000, "gid": 1000}
     ctr.args("/bin/probe", "cwd").create_or_start_fails()
+
+
+@req("CFG-PROC-10", needs=["root"])
+def test_cwd_is_closed_to_the_user(ctr):
+    """The field enters it before it changes the ids, and that is where the program starts."""
+    os.mkdir(ctr.bundle.file("/closed"), 0o700)
+    ctr.process["cwd"] = "/closed"
+    ctr.process["user"] = {"uid": 1000, "gid": 1000}
+    assert ctr.sh("readlink /proc/self/cwd; cat ./x 2>/dev/null || echo closed").run().ok().stdout == "/closed\nclosed\n"
 
 
 @req("CFG-PROC-12")
