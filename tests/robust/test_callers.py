@@ -172,9 +172,10 @@ def not_ready_yet(h):
 @test("NOTIFY_SOCKET: READY and the pid are passed on, nothing else of the program")
 def ready(h):
     def change(config):
-        config["root"]["path"] = "/"
+        config["root"] = {"path": "/", "readonly": True}
         config["process"]["args"] = ["/usr/bin/python3", "-c", SAY_READY + "; import time; time.sleep(1000)"]
-        config["mounts"].append({"destination": "/run", "type": "tmpfs", "source": "tmpfs"})
+        # what is made in the root is made there, not on the host
+        config["mounts"] += [{"destination": d, "type": "tmpfs", "source": "tmpfs"} for d in ("/run", "/dev")]
     for words in (["run"], ["run", "--detach"]):
         manager = Manager(h.path("notify-" + words[-1]))
         path, name = h.bundle(change=change)
