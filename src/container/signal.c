@@ -45,6 +45,22 @@ static int kill_all(struct subject *s, int sig, struct err *e)
 	return r < 0 || s->st.pidfd < 0 ? r : kill_one(s, sig, e);
 }
 
+/*
+ * SIGKILL to the first process of a pid namespace ends all in it. Where the namespace is shared,
+ * hull sees to that, or the others would go on in a container that counts as stopped.
+ */
+static int kill_for_good(struct subject *s, struct err *e)
+{
+	struct cgroup *g = &s->rec.cgroup;
+	int r = kill_one(s, SIGKILL, e);
+
+	if (r == 0 && s->rec.shared_pidns)
+		r = restore_cgroup(s, e);
+	return r == 0 && s->rec.shared_pidns && g->n && cgroup_is_own(g)
+		       ? g->ops->kill(g, SIGKILL, 0, e)
+		       : r;
+}
+
 int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err *e)
 {
 	struct subject s;
@@ -69,7 +85,9 @@ int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err 
 	} else if (sig == KILL_PROBE) {
 		r = 0;
 	} else {
-		r = all ? kill_all(&s, sig, e) : kill_one(&s, sig, e);
+		r = all		     ? kill_all(&s, sig, e)
+		    : sig == SIGKILL ? kill_for_good(&s, e)
+				     : kill_one(&s, sig, e);
 	}
 	subject_close(&s);
 	return r;

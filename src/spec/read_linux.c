@@ -26,7 +26,7 @@ struct ns_entry {
 
 static const struct field ns_entry_fields[] = {
 	NAME(ns_entry, "type", kind, spec_namespaces, REQUIRED),
-	VALUE(ns_entry, "path", path, ABSOLUTE),
+	VALUE(ns_entry, "path", path, ABSOLUTE | EMPTY_IS_NONE),
 };
 static OBJECT_TYPE(ns_entry, ns_entry);
 

@@ -1,5 +1,10 @@
 """kill: runtime.md#kill."""
 
+import os
+import select
+
+import pytest
+
 from lib import req
 
 
@@ -33,6 +38,20 @@ def test_zombie(ctr):
     ctr.wait_exit(reap=False)
     ctr.kill("TERM").failed()
     assert ctr.status_word() == "stopped"
+
+
+@req("RT-KILL-05", needs=["root"])
+@pytest.mark.hull_only
+def test_shared_pid_namespace(ctr):
+    """Who dies with the first process of a pid namespace dies without one too."""
+    ctr.bundle.drop_namespace("pid")
+    ctr.sh("sleep 1000 & echo $!; wait").started()
+    child = os.pidfd_open(int(ctr.line()))
+    try:
+        ctr.kill("KILL").ok()
+        assert select.select([child], [], [], 30)[0], "a process of the container goes on"
+    finally:
+        os.close(child)
 
 
 @req("RT-KILL-04")

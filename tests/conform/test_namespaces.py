@@ -157,6 +157,13 @@ def test_relative_path(ctr, path):
     ctr.create_fails(naming=f"linux.namespaces[{n}].path")
 
 
+@req("LNX-NS-14")
+def test_empty_path(ctr):
+    """Go programs make no difference between an empty path and none."""
+    ctr.bundle.namespace("uts", "")
+    assert ctr.probe("ns")["ns"]["uts"] != own("uts")
+
+
 @pytest.fixture
 def helper():
     """A process in namespaces of its own of all types but user; pid: those of its child."""
