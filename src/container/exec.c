@@ -144,12 +144,15 @@ static int step_namespaces(struct exec *x, struct err *e)
 		return err_sys(e, ERR_NSP_OPEN, r, "read /proc/%d/ns", pid);
 	/*
 	 * Without the right to enter a pid namespace there is one in the user namespace: a fork has
-	 * to follow there. SECURITY: X3, CVE-2016-9962: it has to as well where no user namespace
-	 * shields the newcomer: born inside, it is seen there while it lives in the host's mount
-	 * namespace, and who has CAP_SYS_PTRACE goes to the host through its /proc/PID/root.
+	 * to follow there. So it has in a user namespace of others (rootless engines): the runtime
+	 * could enter the container's and not come back to its own. SECURITY: X3, CVE-2016-9962: it
+	 * has to as well where no user namespace shields the newcomer: born inside, it is seen
+	 * there while it lives in the host's mount namespace, and who has CAP_SYS_PTRACE goes to
+	 * the host through its /proc/PID/root.
 	 */
 	in->fork = in->join & CLONE_NEWPID &&
-		   (!(in->join & CLONE_NEWUSER) || !host_can(&x->c->host, CAP_SYS_ADMIN));
+		   (!(in->join & CLONE_NEWUSER) || !host_can(&x->c->host, CAP_SYS_ADMIN) ||
+		    !x->c->host.initial_userns);
 	if (!in->fork && in->join & CLONE_NEWNS)
 		return 0;
 	if (!(in->join & CLONE_NEWNS)) { /* the container's root is one of chroot(2) */

@@ -56,6 +56,27 @@ def reap(pid):
         pass
 
 
+@req("S-26", needs=["root", "userns"])
+def test_in_the_user_namespace_of_an_engine(ctr):
+    """As a rootless engine with a container that has a user namespace too: the caller is root of one user
+    namespace, and the pid namespace it is in belongs to another, into which it has no way back."""
+    holder = ["unshare", "--user", "--map-root-user", "sh", "-c", "echo ready; exec sleep 1000"]
+    with subprocess.Popen(holder, stdout=subprocess.PIPE, text=True) as engine:
+        try:
+            assert engine.stdout.readline() == "ready\n"
+            wrap = f'exec nsenter --user=/proc/{engine.pid}/ns/user --preserve-credentials "$@"'
+            ctr.bundle.namespace("user")
+            for kind in ("uidMappings", "gidMappings"):
+                ctr.bundle.linux[kind] = [{"containerID": 0, "hostID": 0, "size": 1}]
+            ctr.bundle.mount_at("/dev/pts")["options"].remove("gid=5")
+            ctr.args("/bin/sleep", "1000").created(wrap=wrap)
+            ctr.start(wrap=wrap).ok()
+            assert seen(ctr, wrap=wrap)["ids"]["uid"] == [0] * 4
+            ctr.call("delete", "--force", ctr.id, wrap=wrap).ok()
+        finally:
+            engine.kill()
+
+
 @req("S-26")
 def test_same_surroundings(ctr):
     """Namespaces, root, cgroup and confinement are those of the container's own process."""
