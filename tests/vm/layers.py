@@ -103,7 +103,7 @@ class Run:
         made = vm([], "--prepare", limit=PREPARE_LIMIT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if made.returncode:
             late = f" no end within {PREPARE_LIMIT} s" if made.returncode == 124 else ""
-            self.reason = f"no machine:{late} " + " ".join(made.stderr.split())[-600:]
+            self.reason = f"no machine:{late} " + in_short(made.stderr)
             return
         self.core = made.stdout.strip() != "kvm"
         if self.core:
@@ -141,12 +141,18 @@ class Run:
         return status, out, reason, seconds
 
 
+def in_short(text):
+    """One line: how it begins, and its last words."""
+    text = " ".join(text.split())
+    return text if len(text) < 600 else f"{text[:300]} [...] {text[-300:]}"
+
+
 def died(out):
     """Why there was no machine, when no test ran in it. One that dies in the middle is tried once more; when it dies again
     a test that kills the kernel is likelier than an emulator that does."""
     with open(out, encoding="utf-8", errors="replace") as f:
         text = f.read()
-    return None if re.search(r"^(not )?ok\b", text, re.MULTILINE) else " ".join(text.split())[-400:] or "no word"
+    return None if re.search(r"^(not )?ok\b", text, re.MULTILINE) else in_short(text) or "no word"
 
 
 def cut_short(out):
