@@ -103,6 +103,9 @@ def mappings(c):
     lacks(u.sh("awk '{print $2}' /proc/self/uid_map", "--userns", "nomap").split(), "0")
     eq(u.sh("awk '{print $1, $2, $3}' /proc/self/uid_map", "--userns", "auto"), "0 1 1024", "auto")
     eq(u.sh("awk '{print $1, $2, $3}' /proc/self/uid_map", "--uidmap", "0:1:1000"), "0 1 1000", "--uidmap")
+    u.run("sleep", "1000", opts=["-d", "--name", "k", "--userns", "keep-id"]).ok()
+    eq(u.podman("exec", "k", "id", "-u").ok().out, f"{UID}\n", "exec where the container has a user namespace too")
+    u.podman("rm", "-f", "-t", "0", "k").ok()
     u.podman("pod", "create", "--name", "p", "--userns", "keep-id", "--network", "none", "--infra-image", clients.IMAGE,
              "--infra-command", "/bin/sleep 10000").ok()
     eq(u.podman("run", "--rm", "--pod", "p", clients.IMAGE, "id", "-u").ok().out, f"{UID}\n", "in the pod")
