@@ -168,7 +168,7 @@ static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *
 	print_at_once();
 	if (json < 0)
 		return json;
-	r = store_list(c, &ids, &n, e);
+	r = store_list(c, "", &ids, &n, e);
 	if (r < 0)
 		return r;
 	if (a->quiet) {

@@ -125,8 +125,12 @@ int store_lock(struct entry *en, uint64_t deadline, struct err *e); /* exclusive
 int store_remove(struct ctx *c, struct entry *en, struct err *e);
 void store_unlock(struct entry *en);
 void store_close(struct entry *en);
-/* Names of all entries, sorted. */
-int store_list(struct ctx *c, const char ***ret, size_t *ret_n, struct err *e);
+/*
+ * Names of all entries, sorted. @prefix: "", or STORE_GONE for those between the end of the
+ * container and the end of its poststop hooks; the names come without it.
+ */
+#define STORE_GONE ".gone-"
+int store_list(struct ctx *c, const char *prefix, const char ***ret, size_t *ret_n, struct err *e);
 /* The public directory (S-01, S-06). */
 int public_claim(struct ctx *c, const char *id, struct err *e);
 int public_write(const char *dir, const char *id, const char *text, size_t n, struct err *e);
@@ -315,5 +319,10 @@ int record_plan(struct ctx *c, const struct subject *s, struct spec *ret_spec, s
  * @hooks.
  */
 int container_destroy(struct ctx *c, struct subject *s, bool force, bool hooks, struct err *e);
+/*
+ * A delete that was killed before its poststop hooks were through left STORE_GONE with the id: run
+ * them, remove it. *ret_found: there was one. Another container of that id is not touched.
+ */
+int container_finish(struct ctx *c, const char *id, bool *ret_found, struct err *e);
 
 #endif

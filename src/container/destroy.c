@@ -28,7 +28,7 @@ enum { GONE_ID = 249 };
 
 static const char *gone_name(struct ctx *c, const char *id)
 {
-	return arena_printf(&c->a, ".gone-%.*s", GONE_ID, id);
+	return arena_printf(&c->a, STORE_GONE "%.*s", GONE_ID, id);
 }
 
 static int kill_processes(struct subject *s, struct err *e)
@@ -71,8 +71,7 @@ static int run_poststop(struct ctx *c, struct record *rec, struct err *e)
 	return spawn_hooks(c, &rec->hooks, HOOK_POSTSTOP, rec, STATUS_STOPPED, true, 0, e);
 }
 
-/* A delete that was killed before its hooks were through left .gone-ID. */
-static int finish_gone(struct ctx *c, const char *id, bool *ret_found, struct err *e)
+int container_finish(struct ctx *c, const char *id, bool *ret_found, struct err *e)
 {
 	struct subject s = { .en.dir = -1, .st = { .pidfd = -1, .corpse = -1 } };
 	struct err why = { 0 };
@@ -115,7 +114,7 @@ static int retire(struct ctx *c, struct subject *s, struct err *e)
 
 	r = sys_renameat2(c->root_fd, s->en.id, c->root_fd, gone, RENAME_NOREPLACE);
 	if (r == -EEXIST) { /* the hooks of an earlier container of that name come first */
-		r = finish_gone(c, s->en.id, &found, e);
+		r = container_finish(c, s->en.id, &found, e);
 		if (r < 0)
 			return r;
 		r = sys_renameat2(c->root_fd, s->en.id, c->root_fd, gone, RENAME_NOREPLACE);
@@ -215,7 +214,7 @@ int container_delete(struct ctx *c, const char *id, bool force, struct err *e)
 
 	r = store_check_id(id, e);
 	if (r == 0)
-		r = finish_gone(c, id, &found, e);
+		r = container_finish(c, id, &found, e);
 	if (r < 0)
 		return r;
 	r = subject_open(c, id, true, &s, &why);

@@ -16,7 +16,7 @@ static int check_others(struct ctx *c, const char *path, struct err *e)
 {
 	const char **ids = NULL;
 	size_t n = 0, len = strlen(path);
-	int r = store_list(c, &ids, &n, e);
+	int r = store_list(c, "", &ids, &n, e);
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct err drop = { 0 };

@@ -74,7 +74,7 @@ int samples_take(struct ctx *c, struct arena *a, struct sample **ret, size_t *re
 	*ret_n = 0;
 	arena_init(&c->a);
 	fd_close(&c->root_fd); /* the root may have come or gone since */
-	r = store_list(c, &ids, &n, e);
+	r = store_list(c, "", &ids, &n, e);
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		take_one(c, ids[i], ret, ret_n);
 	*a = c->a;

@@ -304,7 +304,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-int store_list(struct ctx *c, const char ***ret, size_t *ret_n, struct err *e)
+int store_list(struct ctx *c, const char *prefix, const char ***ret, size_t *ret_n, struct err *e)
 {
 	const char **v = NULL;
 	struct dirent *d;
@@ -327,13 +327,13 @@ int store_list(struct ctx *c, const char ***ret, size_t *ret_n, struct err *e)
 		return r;
 	}
 	while ((d = readdir(dir))) {
+		const char *id = str_skip(d->d_name, prefix);
 		struct err drop = { 0 };
 
-		if (d->d_name[0] == '.' || (d->d_type != DT_DIR && d->d_type != DT_UNKNOWN) ||
-		    store_check_id(d->d_name, &drop) < 0)
+		if (!id || *id == '.' || (d->d_type != DT_DIR && d->d_type != DT_UNKNOWN) ||
+		    store_check_id(id, &drop) < 0)
 			continue;
-		*(const char **)arena_push(&c->a, &v, &n, sizeof(*v)) =
-			arena_strdup(&c->a, d->d_name);
+		*(const char **)arena_push(&c->a, &v, &n, sizeof(*v)) = arena_strdup(&c->a, id);
 	}
 	closedir(dir);
 	if (n)

@@ -3,6 +3,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import pty
 import signal
@@ -278,3 +279,38 @@ def option_forms(h):
     eq(h.hull("wait", name, root=last).out.strip()[-1:], "9", "exit status")
     h.hull("delete", name, root=last).ok()
     eq(h.hull("delete", "--force", name, root=last).ok().out, "", "delete --force of what is not there")
+
+
+@test("K6: gc finds a delete that was killed while its poststop hooks ran, finishes it, and leaves a new container of that id")
+def dead_delete(h):
+    here, count = h.path("gc-here"), h.path("gc-count")
+    os.mkfifo(here)
+    script = f"echo x >>{count}; test $(wc -l <{count}) = 1 || exit 0; echo >{here}; exec sleep 1000"
+    path, name = h.bundle("sleep", "1000", change=lambda c: c.update(
+        hooks={"poststop": [{"path": "/bin/sh", "args": ["sh", "-c", script], "env": ["PATH=/bin:/usr/bin"]}]}))
+    h.hull("create", "--bundle", path, name).ok()
+    with h.popen("delete", "--force", name) as delete:
+        with open(here, encoding="ascii") as f:
+            f.read()
+        eq(h.hull("gc").ok().out, "", "gc beside a delete that lives")
+        delete.kill()
+        delete.wait()
+    h.hull("create", "--bundle", path, name).ok()
+    has(h.hull("gc").ok().out, f"{name}: its delete died")
+    has(h.hull("gc", "--remove").ok().out, "removed")
+    with open(count, encoding="ascii") as f:
+        eq(f.read(), "x\n" * 2, "runs of the hook")
+    eq(h.hull("gc").ok().out, "", "gc once more")
+    eq(h.state(name)["status"], "created", "the new container")
+    h.delete(name)
+    h.nothing_left(name)
+
+
+@test("the public state of a container that was paused before its start")
+def paused_before_start(h):
+    name = h.create("sleep", "1000")
+    for verb, status in (("pause", "paused"), ("resume", "created")):
+        h.hull(verb, name).ok()
+        with open(f"/run/opencontainer/containers/{name}/state.json", encoding="utf-8") as f:
+            eq(json.load(f)["status"], status, f"after {verb}")
+    h.delete(name)
