@@ -61,6 +61,8 @@ LAYERS = (
     Layer("vm-user-conform", "the specification, a user, cgroupfs", "tests/conform/run --runtime HULL PROBE FILES", user=True),
     Layer("vm-user-conform-systemd", "the specification, a user, his own systemd",
           "tests/conform/run --root-args=--systemd-cgroup --runtime HULL PROBE FILES", user=True, optional=True),
+    Layer("vm-podman", "podman, both managers, root", "tests/vm/podman --runtime HULL", optional=True),
+    Layer("vm-user-podman", "podman, both managers, a user", "tests/vm/podman --runtime HULL", user=True, optional=True),
 )
 
 
