@@ -98,7 +98,7 @@ complete -c hull -n 'not __hull_verb >/dev/null' -a version -d 'show the version
 complete -c hull -n 'not __hull_verb >/dev/null' -a help -d 'show help'
 complete -c hull -n '__hull_own' -l root -x -a '(__fish_complete_directories)' -d 'directory of the containers'\'' records (private, /run/hull)'
 complete -c hull -n '__hull_own' -l log -r -F -d 'append messages to FILE as well as to stderr'
-complete -c hull -n '__hull_own' -l log-format -x -a 'text json' -d 'form of the lines in the log file'
+complete -c hull -n '__hull_own' -l log-format -x -a 'text json' -d 'form of the log'\''s lines'
 complete -c hull -n '__hull_own' -l log-level -x -a 'error warning info debug' -d 'error, warning, info or debug'
 complete -c hull -n '__hull_own' -l debug -d 'the same as --log-level debug'
 complete -c hull -n '__hull_own' -s s -l systemd-cgroup -d 'let systemd manage the cgroup'

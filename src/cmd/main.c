@@ -71,8 +71,6 @@ static int open_log(const struct args *a, struct err *e)
 			       a->log_level);
 	if (a->debug)
 		log.level = LOG_LEVEL_DEBUG;
-	if (log.fd < 0)
-		log.format = LOG_TEXT;
 	log_init(&log);
 	return 0;
 }

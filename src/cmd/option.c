@@ -13,7 +13,7 @@
 const struct opt cmd_global_opts[] = {
 	OPT_T("root", 0, root, "DIR", "directory of the containers' records (private, /run/hull)"),
 	OPT_T("log", 0, log, "FILE", "append messages to FILE as well as to stderr"),
-	OPT_T("log-format", 0, log_format, "text|json", "form of the lines in the log file"),
+	OPT_T("log-format", 0, log_format, "text|json", "form of the log's lines"),
 	OPT_T("log-level", 0, log_level, "LEVEL", "error, warning, info or debug"),
 	OPT_F("debug", 0, debug, "the same as --log-level debug"),
 	OPT_F("systemd-cgroup", 's', systemd_cgroup, "let systemd manage the cgroup"),

@@ -314,3 +314,17 @@ def paused_before_start(h):
         with open(f"/run/opencontainer/containers/{name}/state.json", encoding="utf-8") as f:
             eq(json.load(f)["status"], status, f"after {verb}")
     h.delete(name)
+
+
+@test("--log-format json: one object in the log and plain words on standard error, or the object there without a log")
+def log_format(h):
+    path = h.path("log.json")
+    keys = {"level", "msg", "time", "code", "stage", "object", "errno", "hint"}
+    r = h.hull("--log-format", "json", "state", "nobody").failed()
+    line = json.loads(r.err)
+    eq((set(line), line["level"]), (keys, "error"), "on standard error")
+    r = h.hull("--log-format=json", "--log", path, "state", "nobody").failed()
+    eq(r.err, f"hull: error: {line['msg']}\n", "with a log")
+    with open(path, encoding="utf-8") as f:
+        logged = json.loads(f.read())
+    eq((set(logged), logged["msg"]), (keys, line["msg"]), "in the log")
