@@ -13,38 +13,40 @@ HELD = {}
 
 
 class User:
-    """A user that only this box knows, with subordinate ids, a home and a runtime directory."""
+    """A user that only this box knows, with a home, a runtime directory and maybe subordinate ids."""
 
-    def __init__(self, c):
-        self.c = c
-        self.home, self.runtime_dir = c.path("rootless"), c.path("rootless-run")
+    def __init__(self, c, name="boxuser", uid=UID, ranges=True):
+        self.c, self.uid, self.place = c, uid, f"rootless-{name}"
+        self.home, self.runtime_dir = c.path(f"{self.place}-home"), c.path(f"{self.place}-run")
         for path in (self.home, self.runtime_dir):
             os.mkdir(path, 0o700)
-            os.chown(path, UID, UID)
+            os.chown(path, uid, uid)
         for path in (os.path.dirname(c.box), c.box):
             os.chmod(path, 0o711)
-        for name, line in (("passwd", f"boxuser:x:{UID}:{UID}::{self.home}:/bin/sh"), ("group", f"boxuser:x:{UID}:"),
-                           ("subuid", "boxuser:200000:65536"), ("subgid", "boxuser:200000:65536")):
-            path = f"/etc/{name}"
-            own = c.write(f"rootless-{name}", (clients.read(path) if os.path.exists(path) else "") + line + "\n")
+        lines = {"passwd": f"{name}:x:{uid}:{uid}::{self.home}:/bin/sh", "group": f"{name}:x:{uid}:"}
+        if ranges:
+            lines |= {"subuid": f"{name}:200000:65536", "subgid": f"{name}:200000:65536"}
+        for file, line in lines.items():
+            path = f"/etc/{file}"
+            own = c.write(f"{self.place}-{file}", (clients.read(path) if os.path.exists(path) else "") + line + "\n")
             call("mount", "--bind", own, path).ok()
-        runtime = c.path("rootless-hull")  # where a user may go
+        runtime = c.path(f"{self.place}-hull")  # where a user may go
         shutil.copy(c.runtime, runtime)
         text = clients.read(c.path("containers.conf")).replace(f'["{c.runtime}"]', f'["{runtime}"]')
         text = re.sub("(?m)^default_ulimits.*$", "", text)
         storage = (f'[storage]\ndriver = "vfs"\ngraphroot = "{self.home}/graph"\nrunroot = "{self.runtime_dir}/storage"\n'
-                   f'rootless_storage_path = "{self.home}/graph"\n')
-        self.env = {"PATH": os.environ["PATH"], "HOME": self.home, "XDG_RUNTIME_DIR": self.runtime_dir, "USER": "boxuser",
+                   f'rootless_storage_path = "{self.home}/graph"\n[storage.options.vfs]\nignore_chown_errors = "true"\n')
+        self.env = {"PATH": os.environ["PATH"], "HOME": self.home, "XDG_RUNTIME_DIR": self.runtime_dir, "USER": name,
                     "LC_ALL": "C.UTF-8", "TMPDIR": self.home,
-                    "CONTAINERS_CONF": c.write("rootless-containers.conf", text),
-                    "CONTAINERS_STORAGE_CONF": c.write("rootless-storage.conf", storage),
+                    "CONTAINERS_CONF": c.write(f"{self.place}-containers.conf", text),
+                    "CONTAINERS_STORAGE_CONF": c.write(f"{self.place}-storage.conf", storage),
                     "CONTAINERS_REGISTRIES_CONF": c.path("registries.conf")}
         os.chmod(c.archive(), 0o644)
         self.podman("import", c.archive(), clients.IMAGE, limit=120).ok()
 
     def podman(self, *args, **kw):
-        return call("podman", *clients.GLOBAL, "--runtime", "hull", *args, env=self.env, user=UID, group=UID, extra_groups=[],
-                    **kw)
+        return call("podman", *clients.GLOBAL, "--runtime", "hull", *args, env=self.env, user=self.uid, group=self.uid,
+                    extra_groups=[], **kw)
 
     def run(self, *command, opts=(), **kw):
         rm = [] if {"-d", "--name"} & set(opts) else ["--rm"]
@@ -54,7 +56,8 @@ class User:
         return self.run("sh", "-c", script, opts=opts).ok().out.strip()
 
     def nothing_left(self):
-        records = call(self.c.path("rootless-hull"), "list", "--quiet", env=self.env, user=UID, group=UID, extra_groups=[])
+        records = call(self.c.path(f"{self.place}-hull"), "list", "--quiet", env=self.env, user=self.uid, group=self.uid,
+                       extra_groups=[])
         eq(records.ok().out, "", "hull list")
 
 
@@ -110,6 +113,18 @@ def mappings(c):
              "--infra-command", "/bin/sleep 10000").ok()
     eq(u.podman("run", "--rm", "--pod", "p", clients.IMAGE, "id", "-u").ok().out, f"{UID}\n", "in the pod")
     u.podman("pod", "rm", "-f", "-t", "0", "p").ok()
+    u.nothing_left()
+
+
+@test("rootless podman of a user without subordinate ids: groups cannot be set; run, run -d, exec, rm")
+def one_id(c):
+    user(c)
+    u = User(c, "loneuser", UID + 1, ranges=False)
+    eq(u.sh("id -u; cat /proc/self/setgroups; awk '{print $1, $2, $3}' /proc/self/uid_map"), f"0\ndeny\n0 {UID + 1} 1")
+    eq(u.sh("id -u", "--group-add", "0"), "0", "a group that the process has all the same")
+    u.run("sleep", "1000", opts=["-d", "--name", "l"]).ok()
+    eq(u.podman("exec", "l", "id", "-u").ok().out, "0\n", "exec")
+    u.podman("rm", "-f", "-t", "0", "l").ok()
     u.nothing_left()
 
 
