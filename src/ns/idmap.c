@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "base/fd.h"
@@ -205,10 +206,21 @@ static int clone_holder(int hold[2], int join, int *ret_pidfd, pid_t *ret_pid, s
 	if (r < 0)
 		return ns_explain_new(args.flags & CLONE_NEWUSER, r, e);
 	if (r == 0) {
-		int said = join < 0 ? 0 : sys_setns(join, CLONE_NEWUSER);
+		int said = 0;
 		char c;
 
 		close(hold[1]);
+		if (join >= 0) {
+			/*
+			 * SECURITY: others live in that namespace, and may trace what is
+			 * dumpable and in it: its memory and descriptors are the runtime's
+			 * (class of CVE-2016-9962). KERNEL: setns into a namespace below leaves
+			 * dumpable as it is. ptrace(2)
+			 */
+			said = sys_prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+			if (said == 0)
+				said = sys_setns(join, CLONE_NEWUSER);
+		}
 		if (io_write_all(hold[0], &said, sizeof(said)) == 0)
 			while (read(hold[0], &c, 1) < 0 && errno == EINTR)
 				;
