@@ -456,6 +456,9 @@ static int explain_end(struct exec *x, int r, struct err *e)
 		    r == -EPIPE;
 	int pidfd = x->s.st.pidfd;
 
+	/* a delete has removed the group, which empties before the pidfd says anything */
+	late |= r == -ENOENT && (e->id == ERR_CGR_JOIN || e->id == ERR_NSP_NEW);
+
 	/*
 	 * KERNEL: joining by pidfd takes the right to read the process (ptrace(2)), and the init of
 	 * a created container may not be traced (rule X3): that takes CAP_SYS_PTRACE outside.

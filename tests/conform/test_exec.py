@@ -56,7 +56,7 @@ def reap(pid):
         pass
 
 
-@req("S-26", needs=["root", "userns"])
+@req("S-26", needs=["root", "userns", "cgroupfs"])
 def test_in_the_user_namespace_of_an_engine(ctr):
     """As a rootless engine with a container that has a user namespace too: the caller is root of one user
     namespace, and the pid namespace it is in belongs to another, into which it has no way back."""
