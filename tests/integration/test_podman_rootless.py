@@ -30,9 +30,9 @@ class User:
             path = f"/etc/{file}"
             own = c.write(f"{self.place}-{file}", (clients.read(path) if os.path.exists(path) else "") + line + "\n")
             call("mount", "--bind", own, path).ok()
-        runtime = c.path(f"{self.place}-hull")  # where a user may go
-        shutil.copy(c.runtime, runtime)
-        text = clients.read(c.path("containers.conf")).replace(f'["{c.runtime}"]', f'["{runtime}"]')
+        self.runtime = c.path(f"{self.place}-hull")  # where a user may go
+        shutil.copy(c.runtime, self.runtime)
+        text = clients.read(c.path("containers.conf")).replace(f'["{c.runtime}"]', f'["{self.runtime}"]')
         text = re.sub("(?m)^default_ulimits.*$", "", text)
         storage = (f'[storage]\ndriver = "vfs"\ngraphroot = "{self.home}/graph"\nrunroot = "{self.runtime_dir}/storage"\n'
                    f'rootless_storage_path = "{self.home}/graph"\n[storage.options.vfs]\nignore_chown_errors = "true"\n')
@@ -56,7 +56,7 @@ class User:
         return self.run("sh", "-c", script, opts=opts).ok().out.strip()
 
     def nothing_left(self):
-        records = call(self.c.path(f"{self.place}-hull"), "list", "--quiet", env=self.env, user=self.uid, group=self.uid,
+        records = call(self.runtime, "list", "--quiet", env=self.env, user=self.uid, group=self.uid,
                        extra_groups=[])
         eq(records.ok().out, "", "hull list")
 

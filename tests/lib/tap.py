@@ -255,6 +255,9 @@ def main(name, description, make_context):
     parser.add_argument("--keep", action="store_true", help="keep the scratch directory")
     options = parser.parse_args()
     options.runtime = os.path.realpath(options.runtime)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):  # ignored in a job of the background; hull would keep that
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     if os.geteuid():
         print("1..0 # SKIP needs root")
         return 0
