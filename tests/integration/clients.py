@@ -134,8 +134,14 @@ class Clients:
     def inspect(self, name, kind="container"):
         return json.loads(self.podman(kind, "inspect", name).ok().out)[0]
 
-    def remove(self, *names):
-        self.podman("rm", "-f", "-t", "0", *names).ok()
+    def remove(self, *names, what=()):
+        """podman: with mapped ids conmon runs in a mount namespace of its own, and the clean-up that it starts unmounts there;
+        when that comes before rm, rm takes /dev/shm for unmounted and finds it busy. The second one finds it gone."""
+        command = (*what, "rm", "-f", "-t", "0", *names)
+        r = self.podman(*command)
+        if "userdata/shm: device or resource busy" in r.err:
+            r = self.podman(*command)
+        r.ok()
 
     def records(self):
         """What hull itself lists."""

@@ -225,7 +225,7 @@ def shared_mapping(c):
              "--infra-image", image, "--infra-command", "/bin/sleep 10000").ok()
     out = c.podman("run", "--rm", "--pod", pod, image, "cat", "/proc/self/uid_map").ok().out
     eq(out.split(), wanted.split(), "uid_map in the pod")
-    c.podman("pod", "rm", "-f", "-t", "0", pod).ok()
+    c.remove(pod, what=("pod",))
     c.nothing_left()
 
 
