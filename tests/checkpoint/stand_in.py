@@ -8,28 +8,8 @@ import socket
 import sys
 
 HERE = os.path.dirname(os.path.abspath(sys.argv[0] if not sys.argv[0].startswith("/proc") else os.readlink(sys.argv[0])))
-
-
-def varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-
-
-def fields(data):
-    """[(number of the field, integer or bytes)]"""
-    at, out = 0, []
-    while at < len(data):
-        tag, at = varint(data, at)
-        value, at = varint(data, at)
-        if tag & 7 == 2:
-            value, at = data[at:at + value], at + value
-        out.append((tag >> 3, value))
-    return out
+sys.path.insert(0, HERE)  # executed by descriptor, so Python does not know
+from wire import fields  # noqa: E402 pylint: disable=wrong-import-position
 
 
 def main():

@@ -15,7 +15,9 @@ def stand_in(h, **plan):
     """A directory with the stand-in: its path and the directory."""
     where = h.path(f"stand-in{h.number}-{len(os.listdir(h.box))}")
     os.mkdir(where)
-    shutil.copy(os.path.join(os.path.dirname(os.path.abspath(__file__)), "stand_in.py"), where + "/criu")
+    here = os.path.dirname(os.path.abspath(__file__))
+    shutil.copy(os.path.join(here, "stand_in.py"), where + "/criu")
+    shutil.copy(os.path.join(here, "..", "lib", "wire.py"), where)
     with open(where + "/plan.json", "w", encoding="utf-8") as f:
         json.dump(plan, f)
     return where + "/criu", where

@@ -10,14 +10,7 @@ try:
 except ImportError:
     grpc = None
 
-
-def varint(n):
-    n &= (1 << 64) - 1
-    out = bytearray()
-    while n > 127:
-        out.append(n & 127 | 128)
-        n >>= 7
-    return bytes(out + bytes([n]))
+from wire import fields, varint
 
 
 def encode_one(number, kind, value):
@@ -46,16 +39,6 @@ def encode(schema, values):
     return out
 
 
-def read_varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-
-
 def absent(kind):
     """The value of a field that a message does not have."""
     if isinstance(kind, list):
@@ -63,19 +46,6 @@ def absent(kind):
     if isinstance(kind, dict):
         return decode(kind, b"")
     return {"int": 0, "text": "", "bytes": b"", "map": {}}[kind]
-
-
-def read_field(data, at):
-    """Number, value and the place behind one field; fixed numbers, which no schema has, are None."""
-    tag, at = read_varint(data, at)
-    number, wire = tag >> 3, tag & 7
-    if wire == 0:
-        value, at = read_varint(data, at)
-        return number, value, at
-    if wire == 2:
-        size, at = read_varint(data, at)
-        return number, data[at:at + size], at + size
-    return number, None, at + (8 if wire == 1 else 4)
 
 
 def read_value(kind, value):
@@ -89,11 +59,9 @@ def read_value(kind, value):
 def decode(schema, data):
     """Bytes as a dictionary; what is absent is 0, "", {} or []."""
     message = {name: absent(kind) for name, (_, kind) in schema.items()}
-    fields = {number: (name, kind) for name, (number, kind) in schema.items()}
-    at = 0
-    while at < len(data):
-        number, value, at = read_field(data, at)
-        name, kind = fields.get(number, (None, None))
+    known = {number: (name, kind) for name, (number, kind) in schema.items()}
+    for number, value in fields(data):
+        name, kind = known.get(number, (None, None))
         if name is None or value is None:
             continue
         if kind == "map":

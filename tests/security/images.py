@@ -13,6 +13,8 @@ import struct
 import sys
 
 HERE = os.path.dirname(os.path.realpath(sys.argv[0]))
+sys.path.insert(0, HERE)  # executed by descriptor, so Python does not know
+from wire import fields, varint  # noqa: E402 pylint: disable=wrong-import-position
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_PARENT, NAMESPACES = 0x8000, {
     "mount": 0x20000, "cgroup": 0x2000000, "uts": 0x4000000, "ipc": 0x8000000, "pid": 0x20000000, "network": 0x40000000}
@@ -24,35 +26,6 @@ def must(result, what):
     if result < 0:
         raise OSError(ctypes.get_errno(), what)
     return result
-
-
-def varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
-
-
-def fields(data):
-    """{number of the field: its last value, integer or bytes}"""
-    at, out = 0, {}
-    while at < len(data):
-        tag, at = varint(data, at)
-        value, at = varint(data, at)
-        if tag & 7 == 2:
-            value, at = data[at:at + value], at + value
-        out[tag >> 3] = value
-    return out
-
-
-def number(value):
-    out = b""
-    while value > 127:
-        out, value = out + bytes([value & 127 | 128]), value >> 7
-    return out + bytes([value])
 
 
 def mount(source, target, kind, flags):
@@ -132,9 +105,9 @@ def restored(plan, root, outer, go, told, ran):
 
 def notify(sock, script, pid):
     """Does the runtime agree?"""
-    part = b"\x0a" + number(len(script)) + script + b"\x10" + number(pid)
-    sock.send(bytes([8, 6, 16, 1, 42]) + number(len(part)) + part)
-    return fields(sock.recv(65536)).get(3)
+    part = b"\x0a" + varint(len(script)) + script + b"\x10" + varint(pid)
+    sock.send(bytes([8, 6, 16, 1, 42]) + varint(len(part)) + part)
+    return dict(fields(sock.recv(65536))).get(3)
 
 
 def main():
@@ -143,7 +116,7 @@ def main():
     sock = socket.socket(fileno=int(sys.argv[2]))
     sock.recv(65536)
     sock.send(bytes([8, 10, 16, 1, 82, 4, 8, 4, 16, 1]))
-    root = fields(fields(sock.recv(65536))[2])[13].decode()
+    root = dict(fields(dict(fields(sock.recv(65536)))[2]))[13].decode()
     ran = os.open(os.path.join(HERE, "ran"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     go, told = os.pipe(), os.pipe()
     outer = os.open("/proc/self/ns/mnt", os.O_RDONLY)
@@ -168,8 +141,8 @@ def main():
     os.write(go[1], b"go")  # CRIU lets go what it has restored even when the answer is no
     if not agreed:
         sys.exit(1)
-    part = b"\x08" + number(pid)
-    sock.send(bytes([8, 2, 16, 1, 34]) + number(len(part)) + part)
+    part = b"\x08" + varint(pid)
+    sock.send(bytes([8, 2, 16, 1, 34]) + varint(len(part)) + part)
     sock.recv(1)
 
 

@@ -21,6 +21,7 @@ def images(ctr, **rights):
     top = os.path.join(ctr.top, "criu")
     os.makedirs(top)
     shutil.copy(os.path.join(HERE, "images.py"), top + "/criu")
+    shutil.copy(os.path.join(HERE, "..", "lib", "wire.py"), top)
     os.makedirs(ctr.top + "/images", exist_ok=True)
     plan = {"caps": cap_mask(["CAP_KILL"]), "nnp": True, "filter": True, "namespaces": ALL,
             "masks": MASKS, "volume": ctr.top + "/volume", "second": None} | rights
