@@ -14,33 +14,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-	OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
-		  PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC
-};
+#include "tracing.h"
 
 static pid_t side[3]; /* the command itself, its first child, its thread */
 
 static int which(pid_t pid)
 {
 	return pid == side[0] ? 0 : pid == side[1] ? 1 : pid == side[2] ? 2 : -1;
-}
-
-/* A thread of the command shows that one's pid as its thread group. */
-static int is_thread(pid_t pid)
-{
-	char path[64], line[128];
-	int tgid = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Tgid: %d", &tgid) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return tgid == side[0];
 }
 
 int main(int argc, char **argv)
@@ -60,7 +40,7 @@ int main(int argc, char **argv)
 		_exit(127);
 	}
 	waitpid(side[0], &status, WUNTRACED);
-	if (ptrace(PTRACE_SEIZE, side[0], 0, OPTIONS) < 0) {
+	if (ptrace(PTRACE_SEIZE, side[0], 0, TRACE_OPTIONS) < 0) {
 		perror("killer: ptrace");
 		kill(side[0], SIGKILL);
 		return 2;
@@ -89,7 +69,7 @@ int main(int argc, char **argv)
 			unsigned long child;
 
 			ptrace(PTRACE_GETEVENTMSG, pid, 0, &child);
-			if (who == 0 && is_thread((pid_t)child))
+			if (who == 0 && is_thread((pid_t)child, side[0]))
 				side[2] = (pid_t)child;
 			else if (!side[1] && who == 0)
 				side[1] = (pid_t)child;

@@ -28,6 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tracing.h"
+
 #ifndef RENAME_EXCHANGE
 #define RENAME_EXCHANGE 2
 #endif
@@ -57,11 +59,6 @@ static int do_swap(char **argv)
 }
 
 /* ---- step ---- */
-
-enum {
-	OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
-		  PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC
-};
 
 struct step {
 	pid_t side[3]; /* the command itself, its first child, its thread */
@@ -108,23 +105,6 @@ static int at_call(struct step *s)
 		s->done = 1;
 	}
 	return s->done;
-}
-
-/* A thread of the command shows that one's pid as its thread group. */
-static int is_thread(pid_t pid, pid_t of)
-{
-	char path[64], line[128];
-	int tgid = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "Tgid: %d", &tgid) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return tgid == of;
 }
 
 /* One stop; returns the request to go on with, and the signal to pass. */
@@ -179,7 +159,7 @@ static int do_step(char **argv)
 		_exit(127);
 	}
 	waitpid(s.side[0], &status, WUNTRACED);
-	if (ptrace(PTRACE_SEIZE, s.side[0], 0, OPTIONS) < 0) {
+	if (ptrace(PTRACE_SEIZE, s.side[0], 0, TRACE_OPTIONS) < 0) {
 		perror("attacker: ptrace");
 		kill(s.side[0], SIGKILL);
 		return 2;
