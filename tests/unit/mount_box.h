@@ -202,6 +202,15 @@ _unused_ static bool has_word(const char *list, const char *word)
 
 /* ---- the box ---- */
 
+/* A source that is too long for fsconfig. */
+_unused_ static const char *long_name(void)
+{
+	static char name[300];
+
+	memset(name, 'n', sizeof(name) - 1);
+	return name;
+}
+
 _unused_ static struct plan_mount *add_mount(struct box *b, enum plan_mount_kind kind,
 					     const char *destination)
 {
