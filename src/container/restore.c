@@ -217,7 +217,7 @@ static int private_root(void *data, struct err *e)
 
 /*
  * A root file system that never had this container lacks the places that create would have made for
- * binds. What cannot be made CRIU names itself.
+ * binds; they go again when the restore fails. What cannot be made CRIU names itself.
  */
 static void make_mount_points(struct spawn *sp)
 {
@@ -225,18 +225,18 @@ static void make_mount_points(struct spawn *sp)
 
 	for (size_t i = 0; p->root.create_mountpoints && i < p->n_mounts; i++) {
 		const struct plan_mount *m = &p->mounts[i];
-		_cleanup_fd_ int source = -1, made = -1;
+		_cleanup_fd_ int source = -1;
 		struct stat st;
+		int r;
 
 		if (m->kind != MOUNT_BIND)
 			continue;
 		source = path_open_host(m->source, 0);
 		if (source < 0 || fstat(source, &st) < 0)
 			continue;
-		made = path_make(&sp->sources.rootfs, m->destination,
-				 S_ISDIR(st.st_mode) ? PATH_MAKE_DIR : PATH_MAKE_FILE, false, NULL);
-		if (made < 0)
-			log_debug("mount point %s: %s", m->destination, strerror(-made));
+		r = mount_make_point(&sp->sources, m->destination, S_ISDIR(st.st_mode));
+		if (r < 0)
+			log_debug("mount point %s: %s", m->destination, strerror(-r));
 	}
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mount/made: what init had to make inside the rootfs so that something could be mounted there. A
- * create that fails takes it away again (runtime.md, errors); the list is shared memory, so it
- * survives init.
+ * mount/made: what had to be made inside the rootfs so that something could be mounted there. A
+ * create or restore that fails takes it away again (runtime.md, errors); the list is shared memory,
+ * so it survives init.
  */
 #include "mount/room.h"
 
@@ -66,9 +66,24 @@ static void note_made(struct path_made *made, int dir, const char *name, const c
 	note(noter->list, dir, name, path, len);
 }
 
+static struct mnt_noter noter_of(struct mount_sources *s)
+{
+	return (struct mnt_noter){ .made = { note_made }, .list = s->made };
+}
+
 struct mnt_noter mnt_noter(struct mount_tree *t)
 {
-	return (struct mnt_noter){ .made = { note_made }, .list = t->sources->made };
+	return noter_of(t->sources);
+}
+
+int mount_make_point(struct mount_sources *s, const char *path, bool dir)
+{
+	MOUNT_NO_UMASK;
+	struct mnt_noter noter = noter_of(s);
+	_cleanup_fd_ int fd = path_make(&s->rootfs, path, dir ? PATH_MAKE_DIR : PATH_MAKE_FILE,
+					false, &noter.made);
+
+	return fd < 0 ? fd : 0;
 }
 
 int mount_make_dir(struct mount_tree *t, const char *path)

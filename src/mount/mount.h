@@ -37,7 +37,7 @@ struct mount_sources {
 	int *device; /* per plan device that is bound: detached clone of the host's node, or -1 */
 	int null;    /* detached clone of the host's verified /dev/null, or -1: made by init */
 	size_t n_bind, n_device;
-	/* shared with init: mount points it made in the rootfs, for mount_sources_undo */
+	/* shared with init: what was made in the rootfs to mount on, for mount_sources_undo */
 	struct mount_made *made;
 };
 
@@ -50,9 +50,12 @@ int mount_sources_open(const struct plan *p, struct arena *a, mount_userns_fn *u
  * @userns_fd: its fd. */
 int mount_sources_idmap(const struct plan *p, struct mount_sources *s, int userns_fd,
 			struct err *e);
-/* After a failed create, when init and its mount namespace are gone: remove the mount points,
- * placeholders and nodes that init made in the rootfs and that are still empty and the same. What
- * it made inside volumes stays. */
+/* In the runtime: make the mount point @path in the rootfs, a directory or an empty file, with what
+ * leads there. Modes do not depend on the caller's umask. 0 (also when it is there) or -errno. */
+int mount_make_point(struct mount_sources *s, const char *path, bool dir);
+/* After a failed create or restore, when init and its mount namespace are gone: remove the mount
+ * points, placeholders and nodes that were made in the rootfs and that are still empty and the
+ * same. What was made inside volumes stays. */
 void mount_sources_undo(struct mount_sources *s);
 void mount_sources_close(struct mount_sources *s);
 

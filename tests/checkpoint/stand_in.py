@@ -24,9 +24,11 @@ def main():
         return
     asked = fields(request)
     options = dict(asked).get(2, b"")
-    seen = [[n, v.decode(errors="replace") if isinstance(v, bytes) else v] for n, v in fields(options)]
+    asked_for = [[n, v.decode(errors="replace") if isinstance(v, bytes) else v] for n, v in fields(options)]
+    root = dict(fields(options)).get(13, b"").decode()
+    modes = {name: os.stat(os.path.join(root, name)).st_mode for name in plan.get("seen", [])}
     with open(os.path.join(HERE, "asked.json"), "w", encoding="utf-8") as f:
-        json.dump({"type": dict(asked)[1], "options": seen, "env": dict(os.environ)}, f)
+        json.dump({"type": dict(asked)[1], "options": asked_for, "env": dict(os.environ), "seen": modes}, f)
     numbers = dict(fields(options))
     work = os.open(f"/proc/{os.getppid()}/fd/{numbers[17]}", os.O_RDONLY)
     for name in ("half.img", numbers[10].decode()):

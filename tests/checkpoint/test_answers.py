@@ -129,3 +129,26 @@ def refused_early(h):
     h.hull("start", other).ok()
     h.error_line(h.checkpoint(other)[1], "/linux/namespaces", "mount namespace")
     h.delete(other)
+
+
+@test("a restore makes the mount points that the root lacks, whatever the umask, and one that fails takes them away again")
+def mount_points(h):
+    source, file = h.path("points-source"), h.path("points-file")
+    os.mkdir(source)
+    with open(file, "w", encoding="ascii"):
+        pass
+
+    def change(config):
+        config["mounts"] += [{"destination": "/made/deep/dir", "source": source, "type": "bind", "options": ["bind"]},
+                             {"destination": "/made/file", "source": file, "type": "bind", "options": ["bind"]},
+                             {"destination": "/vol", "source": source, "type": "bind", "options": ["bind"]}]
+    path, name = h.bundle("true", change=change)
+    program, where = stand_in(h, log=LOG, seen=["made/deep/dir", "made/file"])
+    image = h.path("image-points")
+    os.mkdir(image)
+    h.error_line(h.hull("--criu", program, "restore", "--detach", "--bundle", path, "--image-path", image, name,
+                        preexec_fn=lambda: os.umask(0o77)), "criu could not restore the images")
+    with open(where + "/asked.json", encoding="utf-8") as f:
+        eq(json.load(f)["seen"], {"made/deep/dir": 0o40755, "made/file": 0o100644}, "made for CRIU")
+    eq((os.path.exists(h.rootfs + "/made"), os.path.isdir(h.rootfs + "/vol")), (False, True), "left, and what was there")
+    h.nothing_left(name)
