@@ -73,6 +73,10 @@ int cmd_passed_fds(const struct ctx *c, const struct args *a, unsigned *ret_pres
 
 		for (size_t k = 0; k < c->n_inherited; k++)
 			found |= c->inherited[k] == (int)(3 + i);
+		if (!found && i < *ret_listen)
+			return err_sys(e, ERR_CLI_VALUE, -EBADF,
+				       "LISTEN_FDS=%u: descriptor %u is not open", *ret_listen,
+				       3 + i);
 		if (!found)
 			return err_sys(e, ERR_CLI_VALUE, -EBADF,
 				       "--preserve-fds: unable to stat preserved-fd %u", 3 + i);

@@ -55,6 +55,16 @@ def free_descriptors(h):
     h.delete(name)
 
 
+@test("a descriptor that is not open is named with who promised it: LISTEN_FDS or --preserve-fds")
+def promised_descriptors(h):
+    path, name = h.bundle()
+    for opened, listen, options, who in (("3</dev/null", 2, (), ("LISTEN_FDS", "descriptor 4 is not open")),
+                                         ("3</dev/null 4</dev/null", 1, ("--preserve-fds", "2"),
+                                          ("--preserve-fds", "unable to stat preserved-fd 5"))):
+        script = f'export LISTEN_FDS={listen} LISTEN_PID=$$; exec "$0" "$@" {opened} 6<&-'
+        h.error_line(call("sh", "-c", script, h.runtime, "--root", h.root, "run", "--bundle", path, *options, name), *who)
+
+
 @test("exec: 255 whatever is wrong, so that 1 is always the program's")
 def exec_status(h):
     for words in (("exec",), ("exec", "--no-such-option", "a", "true"), ("--log-level", "x", "exec", "a", "true"),
