@@ -210,6 +210,7 @@ int blueprint_make(struct ctx *c, const struct create_options *o, struct bluepri
 		.unit_properties = c->unit_properties,
 		.terminal_given = o->run && !o->detach,
 		.listen_fds = o->listen_fds,
+		.notify = notify_wanted(&b->spec),
 	};
 	r = plan_make(&b->spec, &c->host, &po, &c->a, &b->plan, e);
 	if (r < 0)
@@ -241,6 +242,7 @@ int record_plan(struct ctx *c, const struct subject *s, struct spec *ret_spec, s
 		.no_new_keyring = rec->no_new_keyring,
 		.default_filesystems = rec->default_filesystems,
 		.terminal_given = true,
+		.notify = rec->notify,
 	};
 	int r = record_config(c, &s->en, ret_spec, e);
 

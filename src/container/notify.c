@@ -37,9 +37,7 @@ bool notify_wanted(const struct spec *s)
 void notify_add(struct ctx *c, const char *id, struct spec *s)
 {
 	struct spec_mount *m;
-	struct strv *env = &s->process.env;
 	char **v;
-	size_t n = 0;
 
 	m = arena_new_array(&c->a, s->n_mounts + 1, struct spec_mount);
 	if (s->n_mounts)
@@ -48,18 +46,12 @@ void notify_add(struct ctx *c, const char *id, struct spec *s)
 	v[0] = arena_strdup(&c->a, "bind");
 	v[1] = arena_strdup(&c->a, "nosuid");
 	m[s->n_mounts++] = (struct spec_mount){
-		.destination = "/run/notify",
+		.destination = PLAN_NOTIFY_DIR,
 		.source = arena_printf(&c->a, "%s/%s/notify", c->root, id),
 		.type = "bind",
 		.options = { v, 2 },
 	};
 	s->mounts = m;
-	v = arena_new_array(&c->a, env->n + 2, char *);
-	for (size_t i = 0; i < env->n; i++)
-		if (!str_starts(env->v[i], "NOTIFY_SOCKET="))
-			v[n++] = env->v[i];
-	v[n++] = arena_strdup(&c->a, "NOTIFY_SOCKET=/run/notify/notify.sock");
-	*env = (struct strv){ v, n };
 }
 
 int notify_prepare(struct entry *en, struct record *rec, struct err *e)

@@ -131,7 +131,7 @@ struct notify {
 		.sock = -1, .host = -1                                                             \
 	}
 void notify_close(struct notify *n);
-/* before planning: mount and variable */
+/* before planning, which adds the variable: the mount */
 bool notify_wanted(const struct spec *s);
 void notify_add(struct ctx *c, const char *id, struct spec *s);
 int notify_prepare(struct entry *en, struct record *rec, struct err *e);

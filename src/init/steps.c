@@ -402,7 +402,7 @@ static int replace_process(struct init *in, int fd, struct err *e)
 		return err_sys(e, ERR_CLI_FILE, r, "read the process");
 	r = spec_read_process(text, n, &in->arena, s, e);
 	if (r == 0)
-		r = plan_replace_process(in->plan, s, p, e);
+		r = plan_replace_process(in->plan, s, &in->arena, p, e);
 	if (r == 0)
 		in->plan = p;
 	in->replaced = r == 0;

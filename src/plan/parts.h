@@ -29,6 +29,8 @@ int plan_make_devices(struct maker *m, struct err *e);
 int plan_make_late(struct maker *m, struct err *e); /* which mounts turn read-only late */
 int plan_make_process(struct maker *m, struct err *e);
 int plan_make_landlock(struct maker *m, struct err *e);
+/* p->env and needs_home from @env, as listen_fds, needs_listen_pid and notify have it (env.c). */
+void plan_make_env(struct plan_process *p, const struct strv *env, struct arena *a);
 int plan_make_sysctls(struct maker *m, struct err *e);
 int plan_make_cgroup(struct maker *m, struct err *e);
 int plan_make_unit_properties(struct maker *m, struct err *e);

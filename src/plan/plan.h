@@ -224,11 +224,13 @@ struct plan_cgroup {
 	bool check_memory;
 };
 
-/* ---- the process (plan/process.c) ---- */
+/* ---- the process (plan/process.c, plan/env.c) ---- */
+/* Where the container has the directory of its NOTIFY_SOCKET, notify.sock. */
+#define PLAN_NOTIFY_DIR "/run/notify"
 struct plan_process {
 	bool set;			 /* false: the config has none; start will fail */
 	const struct spec_process *spec; /* values that need no decision */
-	/* env with HOME, TERM, LISTEN_* as decided; HOME may still come from passwd */
+	/* env with HOME, LISTEN_*, NOTIFY_SOCKET as decided; HOME may still come from passwd */
 	struct strv args, env;
 	bool needs_home; /* HOME is absent: read /etc/passwd of the rootfs */
 	/*
@@ -236,6 +238,7 @@ struct plan_process {
 	 * new)
 	 */
 	bool needs_listen_pid;
+	bool notify; /* a NOTIFY_SOCKET of the container's own */
 	uid_t uid;
 	gid_t gid;
 	gid_t *groups;
@@ -322,6 +325,7 @@ struct plan_options {
 	enum plan_cgroup_manager manager;
 	bool no_create_mountpoints, default_filesystems, strict_namespaces, strict;
 	bool unit_properties; /* annotations may set properties of the systemd unit */
+	bool notify;	      /* readiness is passed on: the process is told a socket */
 	const char *landlock; /* exec: the lists as create resolved them */
 	bool exec;	      /* the process joins a container: its pid is not known before */
 	bool terminal_given;  /* the verb can serve a terminal without a socket (foreground run) */
@@ -354,8 +358,8 @@ int plan_make_update(const struct spec *s, const struct host *h, struct arena *a
  * A waiting container's plan with another process (lineage S-11): *ret shares everything else with
  * @p. Pointers begin with /process. ERR_CFG_CONFLICT for what create has applied already.
  */
-int plan_replace_process(const struct plan *p, const struct spec_process *s, struct plan *ret,
-			 struct err *e);
+int plan_replace_process(const struct plan *p, const struct spec_process *s, struct arena *a,
+			 struct plan *ret, struct err *e);
 
 /*
  * `hull plan`: the plan as JSON (stable order, golden files) or as text with an explanation per

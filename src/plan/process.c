@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * plan/process: identity of the container process: ids, groups, umask, capabilities, environment,
+ * plan/process: identity of the container process: ids, groups, umask, capabilities,
  * terminal. Hides which capabilities can be granted at all.
  */
 #include <errno.h>
@@ -123,88 +123,6 @@ static int make_groups(struct maker *m, struct err *e)
 	return 0;
 }
 
-static bool env_is(const char *entry, const char *name)
-{
-	const char *rest = str_skip(entry, name);
-
-	return rest && *rest == '=';
-}
-
-struct env_entry {
-	const char *text;
-	size_t name; /* bytes before '=' */
-	size_t at;
-};
-
-static int compare_entries(const void *a, const void *b)
-{
-	const struct env_entry *x = a, *y = b;
-	int r = memcmp(x->text, y->text, MIN(x->name, y->name));
-
-	if (r == 0)
-		r = (x->name > y->name) - (x->name < y->name);
-	return r ? r : (x->at > y->at) - (x->at < y->at);
-}
-
-/* Which entries does a later one of the same name replace? One flag per entry. */
-static bool *env_replaced(struct maker *m, const struct strv *env)
-{
-	bool *ret = arena_new_array(m->arena, env->n + 1, bool);
-	struct env_entry *v = arena_new_array(m->arena, env->n + 1, struct env_entry);
-	size_t n = 0;
-
-	for (size_t i = 0; i < env->n; i++) {
-		size_t name = strcspn(env->v[i], "=");
-
-		if (env->v[i][name])
-			v[n++] = (struct env_entry){ env->v[i], name, i };
-	}
-	if (n)
-		qsort(v, n, sizeof(*v), compare_entries);
-	for (size_t i = 1; i < n; i++)
-		ret[v[i - 1].at] = v[i - 1].name == v[i].name &&
-				   memcmp(v[i - 1].text, v[i].text, v[i].name) == 0;
-	return ret;
-}
-
-static void env_add(struct maker *m, char *entry)
-{
-	struct strv *env = &m->plan->process.env;
-
-	*(char **)arena_push(m->arena, &env->v, &env->n, sizeof(*env->v)) = entry;
-}
-
-/* The environment of the config, plus the variables of socket activation (sd_listen_fds(3)). */
-static void make_env(struct maker *m)
-{
-	const struct strv *env = &m->spec->process.env;
-	struct plan_process *p = &m->plan->process;
-	const bool *replaced = env_replaced(m, env);
-	bool listen = m->opt->listen_fds > 0;
-
-	p->needs_home = true;
-	for (size_t i = 0; i < env->n; i++) {
-		if (replaced[i])
-			continue;
-		if (listen && (env_is(env->v[i], "LISTEN_FDS") || env_is(env->v[i], "LISTEN_PID")))
-			continue;
-		if (streq(env->v[i], "HOME="))
-			continue; /* as good as none */
-		if (env_is(env->v[i], "HOME"))
-			p->needs_home = false;
-		env_add(m, env->v[i]);
-	}
-	if (listen) {
-		env_add(m, arena_printf(m->arena, "LISTEN_FDS=%u", m->opt->listen_fds));
-		if (plan_ns_new(m->plan, NS_PID) && !m->opt->exec)
-			env_add(m, arena_strdup(m->arena, "LISTEN_PID=1"));
-		else
-			p->needs_listen_pid = true;
-	}
-	env_add(m, NULL); /* the terminator is not counted */
-	p->env.n--;
-}
-
 /* features.md: the texts are those that callers of other runtimes know. */
 static int make_terminal(struct maker *m, struct err *e)
 {
@@ -264,8 +182,10 @@ int plan_make_process(struct maker *m, struct err *e)
 	p->umask = s->user.umask.set ? s->user.umask.v : m->host->umask;
 	p->seccomp_early = m->spec->os.seccomp.set && !s->no_new_privileges;
 	p->args = s->args;
+	p->notify = m->opt->notify;
+	p->needs_listen_pid = p->listen_fds && (m->opt->exec || !plan_ns_new(m->plan, NS_PID));
 	if (s->set)
-		make_env(m);
+		plan_make_env(p, &s->env, m->arena);
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
 		int r = checks[i](m, e);
 

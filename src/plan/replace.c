@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #include "base/str.h"
-#include "plan/plan.h"
+#include "plan/parts.h"
 
 static bool same_text(const char *a, const char *b)
 {
@@ -71,8 +71,8 @@ static int check_same(const struct spec_process *a, const struct spec_process *b
 	return 0;
 }
 
-int plan_replace_process(const struct plan *p, const struct spec_process *s, struct plan *ret,
-			 struct err *e)
+int plan_replace_process(const struct plan *p, const struct spec_process *s, struct arena *a,
+			 struct plan *ret, struct err *e)
 {
 	struct plan_process *n = &ret->process;
 	int r;
@@ -87,10 +87,7 @@ int plan_replace_process(const struct plan *p, const struct spec_process *s, str
 	*ret = *p;
 	n->spec = s;
 	n->args = s->args;
-	n->env = s->env;
-	n->needs_home = true;
-	for (size_t i = 0; i < s->env.n; i++)
-		n->needs_home &= !str_starts(s->env.v[i], "HOME=");
+	plan_make_env(n, &s->env, a);
 	if (s->user.umask.set)
 		n->umask = s->user.umask.v;
 	return 0;

@@ -111,6 +111,20 @@ def test_start_with_another_process(ctr):
 
 
 @req("S-11", needs=["root|userns"])
+def test_start_with_another_process_keeps_the_environment_of_create(ctr):
+    """What create adds to the environment of the config's process goes to the other one too."""
+    listening = "export LISTEN_FDS=1 LISTEN_PID=$$ NOTIFY_SOCKET=/nowhere; exec \"$@\" 3</dev/null"
+    ctr.sh("echo old").created(wrap=listening)
+    path = os.path.join(ctr.top, "process.json")
+    script = "test -e /proc/self/fd/3 && echo $LISTEN_FDS $LISTEN_PID $NOTIFY_SOCKET $TWICE ${HOME:+home}"
+    env = ctr.process["env"] + ["LISTEN_FDS=7", "NOTIFY_SOCKET=/mine", "TWICE=a", "TWICE=b", "HOME="]
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(ctr.process | {"args": ["/bin/sh", "-c", script], "env": env}, f)
+    ctr.start("--process", path).ok()
+    assert ctr.finish() == (0, "1 1 /run/notify/notify.sock b home\n")
+
+
+@req("S-11", needs=["root|userns"])
 def test_start_with_a_wrong_process(ctr):
     ctr.sh("echo old").created()
     path = os.path.join(ctr.top, "process.json")
