@@ -137,6 +137,18 @@ void log_warn(const char *fmt, ...)
 	va_end(ap);
 }
 
+void log_warn_err(const struct err *why, const char *fmt, ...)
+{
+	char text[TEXT_MAX], line[ERR_AT_MAX + ERR_MSG_MAX + 128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	err_format(why, line, sizeof(line));
+	log_warn("%s: %s", text, line);
+}
+
 void log_info(const char *fmt, ...)
 {
 	va_list ap;

@@ -31,6 +31,8 @@ bool log_enabled(enum log_level level);
  * features.md a.4.
  */
 void log_warn(const char *fmt, ...) _printf_(1, 2);
+/* The text, then all of an error that is not the command's own: its place and reason too. */
+void log_warn_err(const struct err *why, const char *fmt, ...) _printf_(2, 3);
 void log_info(const char *fmt, ...) _printf_(1, 2);
 void log_debug(const char *fmt, ...) _printf_(1, 2);
 

@@ -93,7 +93,7 @@ static bool open_row(struct ctx *c, const char *id, struct subject *s)
 	if (subject_open(c, id, false, s, &e) == 0)
 		return true;
 	if (e.id != ERR_STA_MISSING)
-		log_warn("%s", e.msg);
+		log_warn_err(&e, "container \"%s\"", id);
 	return false;
 }
 

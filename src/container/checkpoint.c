@@ -195,7 +195,7 @@ static void thaw_again(struct subject *s)
 		return;
 	if (g->ops->frozen(g, &frozen, &drop) == 0 && frozen &&
 	    g->ops->freeze(g, false, io_now() + KILL_DEADLINE, &drop) < 0)
-		log_warn("thaw \"%s\" after the failed checkpoint: %s", s->rec.id, drop.msg);
+		log_warn_err(&drop, "thaw \"%s\" after the failed checkpoint", s->rec.id);
 	err_drop(&drop, "the error of the dump is what counts");
 }
 
@@ -211,7 +211,9 @@ static int ended(struct ctx *c, struct subject *s, struct err *e)
 		r = err_set(e, ERR_CHK_DUMP, ETIMEDOUT,
 			    "the images are written, but process %llu did not end",
 			    (unsigned long long)s->rec.pid);
-	return r < 0 ? r : status_publish(c, &s->rec, STATUS_STOPPED, e);
+	if (r == 0)
+		status_publish_done(c, &s->rec, STATUS_STOPPED);
+	return r;
 }
 
 static int check_subject(const struct subject *s, const char *id, struct err *e)

@@ -168,6 +168,11 @@ const char *status_name(enum spec_status s);
 /* The OCI state document of a record. */
 void status_fill(struct ctx *c, const struct record *r, enum spec_status s, struct spec_state *ret);
 int status_publish(struct ctx *c, const struct record *r, enum spec_status s, struct err *e);
+/*
+ * The same after what cannot be taken back: a public file that cannot be written is a warning then,
+ * for the command has done what it was asked to.
+ */
+void status_publish_done(struct ctx *c, const struct record *r, enum spec_status s);
 /* Find, lock (when @lock), read, compute: what every verb but create begins with. */
 struct subject {
 	struct entry en;

@@ -218,11 +218,9 @@ static bool is_hook_error(const struct err *e)
 /* @signals: of spawn_block_signals, 0: none. */
 static int started(struct ctx *c, struct subject *s, int signals, struct err *e)
 {
-	int r = status_publish(c, &s->rec, STATUS_RUNNING, e);
-
-	return r < 0 ? r
-		     : spawn_hooks(c, &s->rec.hooks, HOOK_POSTSTART, &s->rec, STATUS_RUNNING, false,
-				   signals, e);
+	status_publish_done(c, &s->rec, STATUS_RUNNING);
+	return spawn_hooks(c, &s->rec.hooks, HOOK_POSTSTART, &s->rec, STATUS_RUNNING, false,
+			   signals, e);
 }
 
 static void destroy_after_hook(struct ctx *c, struct subject *s, struct err *e)
@@ -232,7 +230,7 @@ static void destroy_after_hook(struct ctx *c, struct subject *s, struct err *e)
 	if (!is_hook_error(e))
 		return;
 	if (container_destroy(c, s, true, true, &second) < 0)
-		log_warn("destroying the container after the failed hook: %s", second.msg);
+		log_warn_err(&second, "destroying the container after the failed hook");
 }
 
 struct trace_page *trace_copy(int dir, struct arena *a)
@@ -355,7 +353,7 @@ static bool pass_ready(void *arg)
 	int r = notify_take(x->n, x->rec, &e);
 
 	if (r < 0)
-		log_warn("%s", e.msg);
+		log_warn_err(&e, "readiness of \"%s\" is not passed on", x->rec->id);
 	return r == 0;
 }
 
@@ -392,15 +390,18 @@ static int attend(struct ctx *c, struct spawn *sp, struct notify *n, int *ret_st
 	r = run_foreground(sp, n, ret_status, e);
 	fd_close(&sp->pidfd);
 	if (sp->o->keep && r == 0) {
-		r = exit_record_write(&sp->s, *ret_status, e);
-		return r < 0 ? r : status_publish(c, &sp->s.rec, STATUS_STOPPED, e);
+		if (exit_record_write(&sp->s, *ret_status, &second) < 0)
+			log_warn_err(&second, "`hull wait` will not know how it ended");
+		err_drop(&second, "the caller hears the status of the program");
+		status_publish_done(c, &sp->s.rec, STATUS_STOPPED);
+		return 0;
 	}
 	if (store_lock(&sp->s.en, io_now() + LOCK_DEADLINE, &second) == 0) {
 		sp->s.rec.pid = 0;
 		return r < 0 ? r : container_destroy(c, &sp->s, true, true, e);
 	}
 	if (second.id != ERR_STA_MISSING)
-		log_warn("%s; it is not deleted", second.msg);
+		log_warn_err(&second, "the container is not deleted");
 	err_drop(&second, "somebody else deleted it meanwhile");
 	return r;
 }

@@ -33,7 +33,7 @@ static int open_group(struct events *v, bool oom, struct err *e)
 			       v->s.rec.id);
 	if (oom && cgroup_oom_open(g, &v->oom, &why) < 0) {
 		v->oom.fd = v->oom.aux_fd = -1;
-		log_warn("no events of the OOM killer: %s", why.msg);
+		log_warn_err(&why, "no events of the OOM killer");
 	}
 	return 0;
 }

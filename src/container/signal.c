@@ -141,7 +141,7 @@ int container_stop(struct ctx *c, const char *id, int sig, uint64_t timeout, boo
 	if (r == 0 && del)
 		r = container_destroy(c, &s, true, true, e);
 	else if (r == 0)
-		r = status_publish(c, &s.rec, STATUS_STOPPED, e);
+		status_publish_done(c, &s.rec, STATUS_STOPPED);
 out:
 	subject_close(&s);
 	return r;
@@ -168,11 +168,10 @@ int container_pause(struct ctx *c, const char *id, bool on, struct err *e)
 	if (r == 0)
 		r = s.rec.cgroup.ops->freeze(&s.rec.cgroup, on, io_now() + KILL_DEADLINE, e);
 	if (r == 0)
-		r = status_publish(c, &s.rec,
-				   on			   ? STATUS_PAUSED
-				   : status_waiting(&s.en) ? STATUS_CREATED
-							   : STATUS_RUNNING,
-				   e);
+		status_publish_done(c, &s.rec,
+				    on			    ? STATUS_PAUSED
+				    : status_waiting(&s.en) ? STATUS_CREATED
+							    : STATUS_RUNNING);
 	subject_close(&s);
 	return r;
 }

@@ -11,6 +11,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "container/container.h"
 #include "sys/call.h"
@@ -129,6 +130,15 @@ int status_publish(struct ctx *c, const struct record *rec, enum spec_status s, 
 	st.extra = x;
 	text = spec_state_text(&st, &c->a, 2, &n);
 	return public_write(rec->public_dir, rec->id, text, n, e);
+}
+
+void status_publish_done(struct ctx *c, const struct record *rec, enum spec_status s)
+{
+	struct err e = { 0 };
+
+	if (status_publish(c, rec, s, &e) < 0)
+		log_warn_err(&e, "container \"%s\" is %s, and that is not shown", rec->id,
+			     status_name(s));
 }
 
 int status_not_running(const char *id, struct err *e)

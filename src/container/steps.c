@@ -180,12 +180,8 @@ void spawn_undo(struct spawn *sp, struct err *e)
 	if (!sp->claimed)
 		return;
 	sp->s.rec.pid = 0;
-	if (container_destroy(sp->c, &sp->s, true, hooks, &second) < 0) {
-		char line[512];
-
-		err_format(&second, line, sizeof(line));
-		log_warn("cleaning up after the failure: %s", line);
-	}
+	if (container_destroy(sp->c, &sp->s, true, hooks, &second) < 0)
+		log_warn_err(&second, "cleaning up after the failure");
 	sp->claimed = false;
 }
 

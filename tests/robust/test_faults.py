@@ -108,6 +108,40 @@ def root_read_only(h):
         h.delete(name, root=root)
 
 
+def stale(result, name, word):
+    """It was done, and one warning says which file does not show it."""
+    eq(result.ok().err.count("\n"), 1, f"lines of {result.err!r}")
+    for part in ("hull: warning:", f'"{name}" is {word}', f"{name}/state.json", "no space left on device"):
+        has(result.err, part)
+
+
+@test("R1: the public state cannot be written: what was done is done, with a warning; status is that of the container")
+def public_full(h):
+    with tmpfs(h.path("public"), "size=64k") as public:
+        def hull(*args):
+            return h.hull("--public-state-dir", public, *args)
+        path, name = h.bundle("sleep", "1000")
+        hull("create", "--bundle", path, name).ok()
+        fill(public)
+        for verb, word in (("start", "running"), ("pause", "paused"), ("resume", "running"), ("stop", "stopped")):
+            stale(hull(verb, name), name, word)
+            eq(h.state(name)["status"], word, f"status after {verb}")
+        hull("delete", name).ok()
+        path, name = h.bundle("sh", "-c", "exit 7")
+        hull("create", "--bundle", path, name).failed(1)
+        h.nothing_left(name)
+        os.unlink(public + "/.fill")
+        gone = h.path("gone")
+        path, name = h.bundle("sh", "-c", "exit 7", change=lambda c: c.update(
+            hooks={"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", f"cat /dev/zero > {public}/.fill; :"]}],
+                   "poststart": [{"path": "/bin/sh", "args": ["sh", "-c", f"echo hooked > {gone}"]}]}))
+        r = hull("run", "--keep", "--bundle", path, name)
+        eq((r.code, os.path.exists(gone)), (7, True), f"status of run --keep, and its hook: {r.err}")
+        eq(h.hull("wait", name).ok().out, "7\n", "how it ended")
+        h.delete(name)
+        eq(os.listdir(public), [".fill"], "left")
+
+
 @test("R2: a pid file that cannot be written: exit 1 and no container")
 def pid_file(h):
     path, name = h.bundle()

@@ -426,7 +426,7 @@ static int end_unit(struct cgroup *g, uint64_t deadline, struct err *e)
 		return r;
 	}
 	if (r < 0) {
-		log_warn("%s", own.msg);
+		log_warn_err(&own, "unit %s is left", g->unit);
 		err_drop(&own, "the container is gone, what is left is an empty unit");
 	}
 	return 0;
