@@ -6,6 +6,9 @@
  *   swap A B                     exchange A and B for ever, as fast as it goes
  *   step SIDE N HOLD A B CMD..   run CMD; at the N-th look-up of SIDE (runtime, init) exchange A and B, HOLD
  *                                calls later back (0: never). N 0: count only. The count goes to fd 3.
+ *   structs CMD..                run CMD; each struct that it or a child hands to the kernel with a size goes to fd 3:
+ *                                call, command of the call, size, bytes
+ *   deny CALL ERRNO CMD..        run CMD where the system call with this number fails
  *   peep SECONDS                 inside: what of the files behind /proc/NEW-PID/fd can be opened; one line each
  *   overwrite SECONDS            inside: write into whatever new processes have as /proc/PID/exe
  *   push                         inside: put bytes into the input of the terminal on fd 0
@@ -15,14 +18,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -142,6 +150,34 @@ static int on_stop(struct step *s, pid_t pid, int status, int *sig)
 	return go;
 }
 
+/* Starts the command, stopped; seize() traces it and lets it go on. */
+static pid_t start(char **argv)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		raise(SIGSTOP);
+		close(3);
+		execv(argv[0], argv);
+		_exit(127);
+	}
+	return pid;
+}
+
+static int seize(pid_t pid)
+{
+	int status;
+
+	waitpid(pid, &status, WUNTRACED);
+	if (ptrace(PTRACE_SEIZE, pid, 0, TRACE_OPTIONS) < 0) {
+		perror("attacker: ptrace");
+		kill(pid, SIGKILL);
+		return -1;
+	}
+	kill(pid, SIGCONT);
+	return 0;
+}
+
 static int do_step(char **argv)
 {
 	struct step s = { .target = strcmp(argv[0], "init") == 0 };
@@ -151,20 +187,9 @@ static int do_step(char **argv)
 	s.hold = strtoul(argv[2], NULL, 10);
 	s.a = argv[3];
 	s.b = argv[4];
-	s.side[0] = fork();
-	if (s.side[0] == 0) {
-		raise(SIGSTOP);
-		close(3);
-		execv(argv[5], argv + 5);
-		_exit(127);
-	}
-	waitpid(s.side[0], &status, WUNTRACED);
-	if (ptrace(PTRACE_SEIZE, s.side[0], 0, TRACE_OPTIONS) < 0) {
-		perror("attacker: ptrace");
-		kill(s.side[0], SIGKILL);
+	s.side[0] = start(argv + 5);
+	if (seize(s.side[0]) < 0)
 		return 2;
-	}
-	kill(s.side[0], SIGCONT);
 	for (;;) {
 		pid_t pid = waitpid(-1, &status, __WALL);
 		int sig = 0, request;
@@ -185,6 +210,97 @@ static int do_step(char **argv)
 	}
 	dprintf(3, "%lu\n", s.count);
 	return end;
+}
+
+/* ---- structs ---- */
+
+/* The calls that take a struct and its size: which arguments these are. */
+static void show_struct(pid_t pid)
+{
+	static const struct {
+		long nr;
+		const char *name;
+		int at, size;
+	} calls[] = {
+		{ SYS_bpf, "bpf", 1, 2 },
+		{ SYS_clone3, "clone3", 0, 1 },
+		{ SYS_openat2, "openat2", 2, 3 },
+		{ SYS_mount_setattr, "mount_setattr", 3, 4 },
+	};
+	struct __ptrace_syscall_info info = { 0 };
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) < 0 ||
+	    info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return;
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		unsigned char bytes[4096];
+		size_t size = (size_t)info.entry.args[calls[i].size];
+		struct iovec here = { bytes, size };
+		struct iovec there = { (void *)(uintptr_t)info.entry.args[calls[i].at], size };
+
+		if (calls[i].nr != (long)info.entry.nr || size > sizeof(bytes) ||
+		    process_vm_readv(pid, &here, 1, &there, 1, 0) != (ssize_t)size)
+			continue;
+		dprintf(3, "%s %llu %zu ", calls[i].name, (unsigned long long)info.entry.args[0],
+			size);
+		for (size_t k = 0; k < size; k++)
+			dprintf(3, "%02x", bytes[k]);
+		dprintf(3, "\n");
+	}
+}
+
+static int do_structs(char **argv)
+{
+	pid_t command = start(argv);
+	int status;
+
+	if (seize(command) < 0)
+		return 2;
+	for (;;) {
+		pid_t pid = waitpid(-1, &status, __WALL);
+		int event = status >> 16, sig = 0;
+
+		if (pid < 0 && errno == EINTR)
+			continue;
+		if (pid < 0)
+			return 2;
+		if (WIFEXITED(status) || WIFSIGNALED(status)) {
+			if (pid == command)
+				return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+			continue;
+		}
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+			show_struct(pid);
+		else if (event == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP) {
+			ptrace(PTRACE_LISTEN, pid, 0, 0);
+			continue;
+		} else if (!event)
+			sig = WSTOPSIG(status);
+		ptrace(PTRACE_SYSCALL, pid, 0, sig);
+	}
+}
+
+/* ---- deny ---- */
+
+static int do_deny(char **argv)
+{
+	unsigned nr = (unsigned)atoi(argv[0]), error = (unsigned)atoi(argv[1]);
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) <
+	    0) { /* root needs no no_new_privs */
+		perror("attacker: seccomp");
+		return 2;
+	}
+	execv(argv[2], argv + 2);
+	perror("attacker: execv");
+	return 127;
 }
 
 /* ---- peep ---- */
@@ -388,6 +504,10 @@ int main(int argc, char **argv)
 		return do_swap(argv + 2);
 	if (argc >= 8 && !strcmp(argv[1], "step"))
 		return do_step(argv + 2);
+	if (argc >= 3 && !strcmp(argv[1], "structs"))
+		return do_structs(argv + 2);
+	if (argc >= 5 && !strcmp(argv[1], "deny"))
+		return do_deny(argv + 2);
 	if (argc >= 3 && !strcmp(argv[1], "peep"))
 		return do_peep(argv + 2);
 	if (argc >= 3 && !strcmp(argv[1], "overwrite"))

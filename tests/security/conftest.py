@@ -147,6 +147,12 @@ def copy_attacker(environment, target):
 
 
 @pytest.fixture
+def attacker():
+    """The path of the program on the host."""
+    return ATTACKER
+
+
+@pytest.fixture
 def ctr(make_ctr):
     return make_ctr()
 

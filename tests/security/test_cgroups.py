@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """threats.md 4.6: cgroups, the device filter."""
 
+import json
 import os
+import subprocess
 
 import pytest
 
 from lib.bundle import CAPS
 from lib.cgroups import dir_of
+from lib.container import reap_strays
 from lib.host import facts, read
 from threats import threat
 
@@ -92,6 +95,36 @@ def test_device_list_holds_in_exec_and_after_update(ctr):
             result = ctr.exec("/bin/dd", f"if={node}", "of=/dev/null", "count=1", "bs=1")
             assert result.code and "not permitted" in result.stderr, result.stderr
         ctr.call("update", "--pids-limit", "100", ctr.id).ok()
+
+
+# A view of cgroup v2 alone, whatever the host has, and the tracer, whose findings go to fd 3.
+V2 = """exec 3>{out}; exec unshare -m /bin/sh -c 'umount -l /sys/fs/cgroup; mount -t cgroup2 c /sys/fs/cgroup;
+exec "$@"' sh {attacker} structs "$@\""""
+BPF_PROG_QUERY = "16"
+LEAST = {"bpf": 64, "clone3": 88, "openat2": 24, "mount_setattr": 32}
+
+
+@threat("BPF_PROG_QUERY", "G5")
+def test_structs_for_the_kernel_are_whole(ctr, attacker):
+    """The kernel writes 64 bytes of the union of bpf(2), whatever size it is told; what a call does not use is zero."""
+    ctr.bundle.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
+    ctr.bundle.linux["cgroupsPath"] = f"/{ctr.id}"
+    ctr.bundle.put("/resources", json.dumps({"devices": [{"allow": True, "type": "c", "major": 10, "minor": 229, "access": "r"}]}))
+    found, out = [], ctr.top + "/structs"
+    ctr.args("/bin/sleep", "100").bundle.write()
+    for words in (("create", "--bundle", ctr.bundle.path, ctr.id), ("update", "--resources", ctr.bundle.file("/resources"), ctr.id),
+                  ("delete", "--force", ctr.id)):
+        kw = {"stdout": subprocess.DEVNULL} if words[0] == "create" else {}
+        ctr.call(*words, wrap=V2.format(out=out, attacker=attacker), **kw).ok()
+        found += [line.split() for line in read(out).splitlines()]
+    reap_strays()
+    assert {f[0] for f in found} >= {"bpf"} and (not ctr.rt.is_hull or {f[0] for f in found} == set(LEAST)), "not traced?"
+    short = [f for f in found if int(f[2]) < LEAST[f[0]] and (ctr.rt.is_hull or f[0] == "bpf")]
+    assert not short, short
+    queries = [bytes.fromhex(f[3]) for f in found if f[:2] == ["bpf", BPF_PROG_QUERY]]
+    assert queries, "the filter was replaced without a look at what is there"
+    for text in queries:  # target, type, flags, ids, their number: 28 bytes
+        assert not any(text[28:]), text.hex()
 
 
 @threat("exec-cgroup", "G1")
