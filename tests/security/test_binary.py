@@ -4,6 +4,7 @@
 import os
 import re
 import shutil
+import subprocess
 
 import pytest
 
@@ -207,3 +208,20 @@ def test_rootless_owner_cannot_overwrite(make_ctr, environment):
     with open(own, "rb") as f:
         assert f.read() == before, "the runtime was overwritten"
     assert not re.search("wrote", lines)
+
+
+@threat("B1")
+@pytest.mark.hull_only
+def test_program_is_hardened(ctr):
+    """Anywhere in memory, tables read-only before main, no writable code, nothing loaded, a guard on the stack."""
+    head = subprocess.run(["readelf", "-hlWd", ctr.rt.path], capture_output=True, text=True, check=True).stdout
+    rows = [line.split() for line in head.splitlines()]
+    assert re.search("Type: +DYN", head), "has a fixed address"
+    assert [r for r in rows if r[:1] == ["GNU_RELRO"]] and re.search(r"\(BIND_NOW\)|Flags: .*NOW", head), "tables can be written"
+    flags = {r[0] + str(i): "".join(r[6:-1]) for i, r in enumerate(rows) if r[:1] in (["LOAD"], ["GNU_STACK"])}
+    assert flags and [n for n in flags if n.startswith("GNU_STACK")], "readelf says nothing"
+    assert not {n: f for n, f in flags.items() if "W" in f and "E" in f}, flags
+    assert "INTERP" not in head and "(NEEDED)" not in head and "(TEXTREL)" not in head
+    code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", ctr.rt.path], capture_output=True, text=True, check=True).stdout
+    guarded = len(re.findall(r"\bcall .*<__stack_chk_fail>|\bbl .*<__stack_chk_fail>", code))
+    assert guarded > 100, f"{guarded} functions have a guard on the stack"

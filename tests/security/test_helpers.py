@@ -11,7 +11,7 @@ import pytest
 
 from lib.bundle import cap_mask
 from lib.container import reap_strays
-from lib.host import read
+from lib.host import mount, read, umount
 from lib.notify import Agent
 from threats import threat
 
@@ -41,6 +41,65 @@ def test_helpers_of_the_image_are_not_run(ctr, canary, user):
     ctr.wait_exit()
     ctr.delete("--force", env=env).ok()
     assert not ctr.bundle.exists("/tmp/ran"), ctr.bundle.read("/tmp/ran")
+
+
+UIDS, NAME = 200000, "hullsec"
+
+
+@pytest.fixture
+def subordinate(ctr):
+    """The user 1000 has a name and ranges of ids, in this run's own mount namespace."""
+    lines = {"passwd": f"{NAME}:x:1000:1000::/:/bin/sh", "subuid": f"{NAME}:{UIDS}:1000", "subgid": f"{NAME}:{UIDS}:1000"}
+    done = []
+    for name, line in lines.items():
+        own = os.path.join(ctr.top, name)
+        with open(own, "w", encoding="ascii") as f:
+            f.write(line + "\n")
+        if not os.path.exists("/etc/" + name):
+            continue
+        mount(own, "/etc/" + name, None, 4096)
+        done.append("/etc/" + name)
+    yield
+    for path in done:
+        umount(path)
+
+
+@threat("CVE-2026-84042", "H2")
+@pytest.mark.hull_only
+@pytest.mark.parametrize("place", ["caller", "relative", "config"])
+def test_helpers_come_from_fixed_directories(ctr, subordinate, place):
+    """A caller without rights needs newuidmap: it is not the one that a PATH leads to, the caller's or the config's."""
+    evil, mark = ctr.top + "/evil", ctr.top + "/ran"
+    os.mkdir(evil)
+    for name in ("newuidmap", "newgidmap"):
+        with open(f"{evil}/{name}", "w", encoding="ascii") as f:
+            f.write(f"#!/bin/sh\necho $0 >>{mark}\nexec /usr/bin/{name} \"$@\"\n")
+        os.chmod(f"{evil}/{name}", 0o755)
+    for top, dirs, files in os.walk(ctr.top):
+        for path in [top] + [os.path.join(top, n) for n in dirs + files]:
+            if os.lstat(path).st_nlink == 1 or os.path.isdir(path):
+                os.lchown(path, 1000, 1000)
+    os.chmod(ctr.top, 0o755)
+    ctr.bundle.namespace("user")
+    ctr.bundle.drop_namespace("network")
+    for kind in ("uidMappings", "gidMappings"):
+        ctr.bundle.linux[kind] = [{"containerID": 0, "hostID": 1000, "size": 1}, {"containerID": 1, "hostID": UIDS, "size": 1000}]
+    ctr.config["mounts"].remove(ctr.bundle.mount_at("/sys"))
+    if place == "config":
+        ctr.process["env"] = ["PATH=" + evil + ":/bin"]
+    ctr.sh("cat /proc/self/uid_map")
+    ctr.bundle.write()
+    os.chmod(ctr.bundle.path + "/config.json", 0o644)
+
+    def as_user():
+        os.chdir(evil)
+        os.setgroups([])
+        os.setresgid(1000, 1000, 1000)
+        os.setresuid(1000, 1000, 1000)
+    path = {"caller": evil + ":", "relative": ".:", "config": ""}[place] + ctr.env["PATH"]
+    result = ctr.run(write=False, preexec=as_user, env={"XDG_RUNTIME_DIR": ctr.top, "HOME": ctr.top, "PATH": path}).ok()
+    assert [line.split() for line in result.stdout.splitlines()] == [["0", "1000", "1"], ["1", str(UIDS), "1000"]]
+    assert not os.path.exists(mark), read(mark)
 
 
 @threat("C4")
@@ -110,25 +169,60 @@ def test_hook_that_covers_what_hull_relies_on(ctr, place):
     assert f"/{place}" in result.stderr, result.stderr
 
 
-ANNOTATIONS = {
-    "run.oci.handler": "krun", "run.oci.hooks.stdout": "/evil", "run.oci.hooks.stderr": "/evil", "run.oci.criu": "/evil",
-    "org.systemd.property.ExecStartPre": "['/evil']", "org.systemd.property.DevicePolicy": "'auto'",
-    "com.nvidia.cuda": "1", "io.containerd.runc.path": "/evil", "org.opencontainers.image.exec": "/evil",
-    "run.oci.mount_context_type": "context", "module.wasm.image/variant": "compat"}
+# Names that some runtime or engine reads; what they are set to is a program, of the host and of the image.
+ANNOTATIONS = [
+    "run.oci.handler", "run.oci.hooks.stdout", "run.oci.hooks.stderr", "run.oci.criu", "com.nvidia.cuda", "io.containerd.runc.path",
+    "org.opencontainers.image.exec", "io.containerd.image.logger", "module.wasm.image/variant", "io.kubernetes.cri-o.seccompNotifierAction",
+    "run.hull.exec", "run.hull.hook"]
 
 
-@threat("CVE-2024-3154", "CVE-2026-53488", "G6", "J2")
+@threat("CVE-2026-53488", "J2")
 @pytest.mark.hull_only
 def test_annotations(ctr):
-    """Those that change anything are listed; none names a program; unknown ones change nothing."""
+    """Those that change anything are listed; none names a program or a file to write; unknown ones change nothing."""
     known = json.loads(ctr.call("features").ok().stdout)["potentiallyUnsafeConfigAnnotations"]
     assert known, "nothing is listed"
     for name in known:
         assert not any(word in name for word in ("exec", "path", "command", "handler", "hook")), name
-    ctr.config["annotations"] = ANNOTATIONS
+    evil, mark = ctr.top + "/evil", ctr.top + "/ran"
+    script = f"#!/bin/sh\necho $0 >>{mark}\n"
+    ctr.bundle.put(evil, script, 0o755)
+    ctr.bundle.put(ctr.top + "/x", "")
+    os.chmod(ctr.bundle.file(ctr.top), 0o777)
+    with open(evil, "w", encoding="ascii") as f:
+        f.write(script)
+    os.chmod(evil, 0o755)
+    ctr.config["annotations"] = {name: evil for name in ANNOTATIONS}
+    ctr.bundle.hook("createRuntime", "echo said")
     before = ctr.args("/bin/cat", "/proc/self/status").run().ok().stdout
     assert "Name:\tcat" in before
-    assert not os.path.exists("/evil")
+    assert not os.path.exists(mark) and not ctr.bundle.exists(mark), "a program was run"
+    assert read(evil) == script, "a file was written"
+
+
+PROPERTIES = {  # of systemd.exec(5), systemd.service(5) and org.freedesktop.systemd1(5): programs, units, users, devices, paths
+    "ExecStart": "['/evil']", "ExecStartPre": "['/evil']", "ExecStopPost": "['/evil']", "User": "'root'", "RootDirectory": "'/'",
+    "OnFailure": "['evil.service']", "Wants": "['evil.service']", "Slice": "'system.slice'", "Delegate": "true", "PIDs": "[1]",
+    "DevicePolicy": "'auto'", "DeviceAllow": "[('/dev/mem', 'rwm')]", "BPFProgram": "['device:/sys/fs/bpf/evil']", "Nonsense": "1"}
+
+
+@threat("CVE-2024-3154", "G6")
+@pytest.mark.hull_only
+def test_annotations_for_systemd(ctr):
+    """Without the caller's leave an annotation is no property of the unit; with it, the harmless ones are, with their type."""
+    ctr.args("/bin/true")
+    for name, value in (PROPERTIES | {"TasksMax": "uint64 5", "MemoryMax": "'much'"}).items():
+        ctr.config["annotations"] = {"org.systemd.property." + name: value}
+        ctr.bundle.write()
+        words = ("--systemd-cgroup", "plan", "--format", "json", "--bundle", ctr.bundle.path)
+        plan = ctr.call(*words).ok().stdout
+        assert "properties" not in json.loads(plan)["cgroup"], (name, "is in the plan")
+        result = ctr.call("--allow-systemd-properties", *words)
+        if name == "TasksMax":
+            assert json.loads(result.ok().stdout)["cgroup"]["properties"] == {name: 5}
+        else:
+            result.failed()
+            assert "/annotations/org.systemd.property." + name in result.stderr, result.stderr
 
 
 @threat("CVE-2019-14271", "C1", "P5")

@@ -116,8 +116,6 @@ def test_console_is_a_terminal_of_devpts(make_ctr, rounds, race, canary, name, b
             with open(path, "w", encoding="ascii"):
                 pass
         os.symlink(canary.path + "/file" if name == "console" else "/proc/sys/kernel/core_pattern", dev + "/evil")
-    if name == "console" or not os.path.lexists(dev + "/console"):
-        pass
     canary.before = canary.look()
     ctr.process["terminal"] = True
     ctr.sh("stat -L -c '%t %T %i %D' /proc/self/fd/0; stat -c '%t %T %i %D' /dev/console; echo end")
@@ -141,6 +139,27 @@ def test_console_is_a_terminal_of_devpts(make_ctr, rounds, race, canary, name, b
         console.close()
         os.unlink(console.path)
     canary.check()
+
+
+@threat("CVE-2025-52565", "D4")
+def test_terminal_while_pts_is_exchanged(ctr, step, canary):
+    """STEP: /dev/pts of the image changes places with a directory whose files have the names of terminals."""
+    ctr.config["mounts"] = [m for m in ctr.config["mounts"] if m["destination"] not in ("/dev", "/dev/shm")]
+    dev = ctr.bundle.file("/dev")
+    os.makedirs(dev + "/pts", exist_ok=True)
+    os.makedirs(dev + "/evil")
+    for file in ("ptmx", "0", "1", "2"):
+        os.link(canary.path + "/file", f"{dev}/evil/{file}")
+    canary.before = canary.look()
+    ctr.process["terminal"] = True
+    ctr.sh("stat -L -c '%t %T' /proc/self/fd/0; stat -c '%t %T' /dev/console")
+
+    def judge(result):
+        canary.check()
+        if result.code == 0:
+            lines = result.stdout.split("\n")
+            assert int(lines[0].split()[0], 16) in range(136, 144) and lines[1].strip() == lines[0].strip(), lines
+    assert step(ctr, dev + "/pts", dev + "/evil", judge, points=1000)
 
 
 @threat("CVE-2018-10892", "D3")

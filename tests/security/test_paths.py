@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """threats.md 4.3: following paths out of the root file system."""
 
+import errno
 import os
 import re
 import socket
@@ -55,6 +56,24 @@ def test_destinations_through_links(make_ctr, canary, kind):
         canary.check()
 
 
+@threat("P7", "P2")
+@pytest.mark.parametrize("error", [errno.ENOSYS, errno.EPERM])
+@pytest.mark.parametrize("what", ["absolute", "above", "dots"])
+def test_without_openat2(ctr, canary, attacker, what, error):
+    """The host's filter denies openat2: what takes its place keeps names inside, or it is an error."""
+    openat2 = 437
+    where = links(ctr, canary)[what]
+    ctr.config["mounts"].append({"destination": where, "type": "bind", "source": canary.path + "/dir", "options": ["bind"]})
+    ctr.args("/bin/cat", "/proc/self/mountinfo")
+    result = ctr.run(wrap=f'exec {attacker} deny {openat2} {error} "$@"')
+    if result.code:
+        result.failed()
+        assert result.stderr.strip(), "a refusal without a word"
+    else:
+        roots = {line.split(" ")[4]: line.split(" ")[3] for line in result.stdout.splitlines()}
+        assert [p for p, root in roots.items() if root.endswith("/canary/dir")], roots
+
+
 @threat("CVE-2021-30465", "M1", "M3", "P3")
 @pytest.mark.parametrize("side", ["init", "runtime"])
 def test_destination_exchanged(ctr, step, canary, side):
@@ -72,13 +91,31 @@ def test_destination_exchanged(ctr, step, canary, side):
     def judge(result):
         if result.code:
             return
-        roots = {m[4]: m[3] for m in (line.split(" ") for line in result.stdout.splitlines())}
-        assert set(roots) >= {"/", "/proc", "/volume"}, roots
-        for point, root in roots.items():  # nothing of the host's root is mounted anywhere
-            if point == "/volume/target" or point == "/target":
-                assert root.endswith(canary.path.rsplit("/", 2)[1] + "/canary"), (point, root)
-            assert root != "/" or point not in ("/volume", "/volume/target", "/volume/link"), (point, root)
-    assert step(ctr, volume + "/target", volume + "/link", judge, side=side, points=24)
+        rows = [line.split(" ") for line in result.stdout.splitlines()]
+        assert {m[4] for m in rows} >= {"/", "/proc", "/volume"}, rows
+        # the volume's mount is on the directory, whatever its name is by now, and the next one in it or, when the
+        # link had its name, below the root of the container
+        assert [m[4] for m in rows if m[3].endswith("/canary")] in (["/volume/target"], ["/volume/link"]), result.stdout
+        assert [m[4] for m in rows if m[-2] == "t"] in (["/volume/target/dir"], ["/volume/link/dir"], ["/dir"]), result.stdout
+    assert step(ctr, volume + "/target", volume + "/link", judge, side=side, points=1000 if side == "init" else 24)
+
+
+@threat("CVE-2021-30465", "M3")
+def test_source_below_an_earlier_mount(ctr, canary):
+    """A neighbour has put a link to the host into a volume, where the source of a later mount is looked up once the volume
+    is mounted: the source is what was there when nothing of the container was."""
+    volume = os.path.join(ctr.top, "volume")
+    os.makedirs(volume)
+    os.symlink(canary.path, volume + "/inner")
+    ctr.bundle.put("/volume/inner/own", "")
+    ctr.config["mounts"] += [
+        {"destination": "/volume", "type": "bind", "source": volume, "options": ["rbind"]},
+        {"destination": "/later", "type": "bind", "source": ctr.bundle.file("/volume/inner"), "options": ["rbind"]}]
+    result = ctr.args("/bin/ls", "/later").run()
+    if result.code:
+        result.failed()
+    else:
+        assert result.stdout.split() == ["own"], result.stdout
 
 
 @threat("CVE-2021-30465", "M2")
