@@ -61,6 +61,26 @@ static const char *go_arch(const char *machine)
 	return machine;
 }
 
+/*
+ * The caller's group, and whether the one above is his as well.
+ *
+ * KERNEL: to move a process takes the right to write cgroup.procs of the nearest group above both
+ * places. cgroups(7), delegation
+ */
+static void own_cgroup(struct host *h, const char *mount, const char *own)
+{
+	const char *end = strrchr(own, '/');
+	char path[512];
+
+	h->own_cgroup = own;
+	if (!end || !own[1] || (h->euid == 0 && h->initial_userns))
+		return;
+	str_format(path, sizeof(path), "%s%.*s/cgroup.procs", mount, (int)(end - own), own);
+	h->beside_cgroup = access(path, W_OK) == 0;
+	*strrchr(path, '/') = '\0';
+	h->beside_cgroup = h->beside_cgroup && access(path, W_OK) == 0;
+}
+
 int facts_read(struct ctx *c, struct err *e)
 {
 	struct host *h = &c->host;
@@ -92,7 +112,7 @@ int facts_read(struct ctx *c, struct err *e)
 	h->own_cgroup = "";
 	for (unsigned i = 0; i < c->cgroups.n; i++)
 		if (c->cgroups.h[i].v2)
-			h->own_cgroup = c->cgroups.own[i];
+			own_cgroup(h, c->cgroups.h[i].mount, c->cgroups.own[i]);
 	h->apparmor = read_file("/sys/module/apparmor/parameters/enabled", buf, sizeof(buf)) > 0 &&
 		      buf[0] == 'Y';
 	h->selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;

@@ -32,10 +32,20 @@ static int check_path(const char *path, struct err *e)
 	return 0;
 }
 
+static const char *parent_path(struct arena *a, const char *path)
+{
+	const char *end = strrchr(path, '/');
+
+	return end ? arena_printf(a, "%.*s", (int)(end - path), path) : path;
+}
+
 /*
  * LNX-CGPATH: an absolute path counts from the mount point of the hierarchy; a relative one lies
- * below /hull, for a caller without root below the caller's own cgroup; without a path it is named
- * after the id.
+ * below /hull; without a path it is named after the id. For a caller without root that is beside
+ * his own group where he may, else below it.
+ *
+ * KERNEL: a group that holds processes, as the caller's does, can give no controllers, and so no
+ * limits, to its children. cgroups(7), no internal processes
  */
 static int make_path(struct maker *m, struct err *e)
 {
@@ -48,6 +58,8 @@ static int make_path(struct maker *m, struct err *e)
 		return r;
 	if (is_rootless(m->host) && m->host->own_cgroup && *m->host->own_cgroup)
 		base = m->host->own_cgroup;
+	if (*base && m->host->beside_cgroup)
+		base = parent_path(m->arena, base);
 	if (want && want[0] == '/')
 		path = plan_path_clean(m->arena, want);
 	else

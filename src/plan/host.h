@@ -23,6 +23,7 @@ struct host {
 	enum host_cgroups cgroups;
 	/* v2 path of the caller ("/user.slice/..."), "" when unknown: base of rootless paths */
 	const char *own_cgroup;
+	bool beside_cgroup; /* the caller may make groups and move processes in the group above */
 	bool apparmor, selinux; /* active on this host */
 	bool resctrl;		/* mounted */
 	int landlock_abi;	/* -errno: there is none; asked only where the config needs it */

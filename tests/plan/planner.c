@@ -51,6 +51,7 @@ static bool set_flag(struct setup *s, const char *word)
 		const char *word;
 		bool *flag;
 	} flags[] = {
+		{ "beside-cgroup", &s->host.beside_cgroup },
 		{ "apparmor", &s->host.apparmor },
 		{ "selinux", &s->host.selinux },
 		{ "resctrl", &s->host.resctrl },

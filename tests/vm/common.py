@@ -83,10 +83,6 @@ class Container:
         return self.box.hull(verb, *words[:split], self.id, *words[split + 1:], **kw)
 
     def create(self, verb="create", *words):
-        if not ROOT and not any("systemd" in word for word in self.box.manager):
-            # a user's groups are those beside his own in what is delegated to him
-            own = read("/proc/self/cgroup").rpartition(":")[2]
-            self.linux.setdefault("cgroupsPath", f"{os.path.dirname(own)}/{self.id}")
         write(self.dir + "/config.json", json.dumps(self.config))
         return self.hull(verb, "--bundle", self.dir, *words)
 
