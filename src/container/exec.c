@@ -200,8 +200,8 @@ static void prepare_init(struct exec *x)
 	in->host_dirs[2] = x->pidfd_sock;
 	in->host_dirs[3] = x->s.rec.cgroup.v2_fd;
 	in->host_dirs[4] = in->host_dirs[5] = -1;
-	in->start_sock = in->lock_fd = in->pty_master = in->pty_slave = in->start_conn =
-		in->listener = in->ruleset = -1;
+	in->start_sock = in->signals = in->lock_fd = in->pty_master = in->pty_slave =
+		in->start_conn = in->listener = in->ruleset = -1;
 	arena_init(&in->arena);
 }
 

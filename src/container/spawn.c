@@ -376,6 +376,7 @@ static void prepare_init(struct spawn *sp)
 	in->filter = &sp->filter;
 	in->chan = sp->init_chan;
 	in->start_sock = sp->start_sock;
+	in->signals = sp->signals;
 	in->lock_fd = sp->trace_fd;
 	in->console_sock = sp->console_sock;
 	in->nofile = sp->c->nofile;

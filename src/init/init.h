@@ -41,6 +41,7 @@ struct init {
 	const struct seccomp_program *filter;
 	int chan;	/* to the runtime */
 	int start_sock; /* listening for `hull start`; -1: the runtime itself says START */
+	int signals;	/* signalfd of those that the runtime keeps blocked: they end who waits */
 	/* of the runtime, closed first: no host directory comes along (rule X1) */
 	int host_dirs[6];
 	int lock_fd;	  /* open and locked until execve: how others see created from running */

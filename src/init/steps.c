@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -410,6 +411,28 @@ static int replace_process(struct init *in, int fd, struct err *e)
 }
 
 /*
+ * What would end a process ends the container, though it may be the first process of its pid
+ * namespace and the program would not hear of it any more.
+ * KERNEL: what the first process of a pid namespace does not block and has no handler for is thrown
+ * away. A signalfd shows the signals of whoever looks, after a clone too. pid_namespaces(7),
+ * signalfd(2)
+ */
+static void await_caller(struct init *in)
+{
+	struct pollfd p[] = { { .fd = in->start_sock, .events = POLLIN },
+			      { .fd = in->signals, .events = POLLIN } };
+	int sig;
+
+	while (!p[0].revents) {
+		if (poll(p, ARRAY_LEN(p), -1) < 0 && errno != EINTR)
+			return; /* the wait for the caller itself is what counts */
+		sig = p[1].revents ? sys_signal_next(in->signals) : 0;
+		if (sig)
+			_exit(128 + sig);
+	}
+}
+
+/*
  * One caller of `hull start` at a time; one that goes away before it said START changes nothing
  * (faults K3).
  */
@@ -418,9 +441,10 @@ static int accept_start(struct init *in, struct err *e)
 	for (;;) {
 		struct err why = { 0 };
 		struct sync_msg m = { .fd = -1 };
-		int conn = accept4(in->start_sock, NULL, NULL, SOCK_CLOEXEC);
-		int r;
+		int conn, r;
 
+		await_caller(in);
+		conn = accept4(in->start_sock, NULL, NULL, SOCK_CLOEXEC);
 		if (conn < 0) {
 			if (errno == EINTR || errno == ECONNABORTED)
 				continue;
@@ -440,6 +464,7 @@ static int accept_start(struct init *in, struct err *e)
 		if (r == 1) {
 			in->start_conn = conn;
 			fd_close(&in->start_sock);
+			fd_close(&in->signals);
 			return 0;
 		}
 		fd_close(&m.fd);

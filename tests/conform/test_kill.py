@@ -62,6 +62,21 @@ def test_created(ctr):
     assert ctr.status_word() == "stopped"
 
 
+@req("RT-KILL-04", needs=["root"])
+@pytest.mark.hull_only
+@pytest.mark.parametrize("number", [1, 2, 3, 15])
+@pytest.mark.parametrize("own", [True, False])
+def test_created_ends_by_what_ends_a_process(ctr, number, own):
+    """Where it is the first of its pid namespace too: nothing of the program is there to trap or ignore it yet."""
+    if not own:
+        ctr.bundle.drop_namespace("pid")
+    ctr.created()
+    ctr.kill(str(number)).ok()
+    assert ctr.wait_exit() == 128 + number
+    assert ctr.status_word() == "stopped"
+    assert "stopped" in ctr.start().failed().stderr
+
+
 @req("RT-KILL-05")
 def test_exactly_the_given_signal(ctr):
     trap(ctr)
