@@ -103,13 +103,23 @@ static int check_owner(struct maker *m, struct plan_device *d, struct err *e)
 	return err_at(e, r, "%s/%s", d->pointer, uid ? "gid" : "uid");
 }
 
+/* @path without slashes at its end: what is there will be a node, not a directory. */
+static const char *without_slashes(struct arena *a, const char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	return path[n] ? arena_printf(a, "%.*s", (int)n, path) : path;
+}
+
 static int make_one(struct maker *m, const struct spec_device *in, struct plan_device *d,
 		    bool bound_dev, struct err *e)
 {
 	mode_t type = in->type == 'b' ? S_IFBLK : in->type == 'p' ? S_IFIFO : S_IFCHR;
 	const char *clean = plan_path_clean(m->arena, in->path);
 
-	d->path = in->path[0] == '/' ? in->path : clean;
+	d->path = in->path[0] == '/' ? without_slashes(m->arena, in->path) : clean;
 	d->mode = type | (in->file_mode.set ? in->file_mode.v & 07777 : 0666);
 	d->major = in->major;
 	d->minor = in->minor;
