@@ -58,6 +58,10 @@ static int explain_invalid(const struct spec_scheduler *s, int r, struct err *e)
 		return err_at(e,
 			      err_sys(e, ERR_TUN_SCHED, r, "%d: this policy takes 0", s->priority),
 			      "/process/scheduler/priority");
+	if (s->policy == POLICY_DEADLINE && (!s->runtime || !s->deadline)) {
+		err_sys(e, ERR_TUN_SCHED, r, "SCHED_DEADLINE needs a runtime and a deadline");
+		return err_at(e, r, "/process/scheduler/%s", s->runtime ? "deadline" : "runtime");
+	}
 	/* KERNEL: runtime of at least 1024 ns <= deadline <= period, a period of 0 means the
 	 * deadline. sched(7). */
 	if (s->policy == POLICY_DEADLINE)

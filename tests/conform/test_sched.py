@@ -86,6 +86,15 @@ def test_runtime_defaults_to_zero(ctr):
     assert not ctr.bundle.exists("/ran")
 
 
+@req("CFG-SCHED-14")
+@pytest.mark.hull_only
+@pytest.mark.parametrize("times,missing", [({}, "runtime"), ({"deadline": 10000000}, "runtime"),
+                                           ({"runtime": 1000000}, "deadline"), ({"period": 10000000}, "runtime")])
+def test_deadline_says_what_is_missing(ctr, times, missing):
+    ctr.process["scheduler"] = {"policy": "SCHED_DEADLINE", **times}
+    ctr.create_fails(naming=f"process.scheduler.{missing}")
+
+
 @req("CFG-SCHED-08")
 def test_iso(ctr):
     ctr.process["scheduler"] = {"policy": "SCHED_ISO"}
