@@ -265,6 +265,7 @@ static int step_host_hooks(struct spawn *sp, struct err *e)
 
 static int step_console(struct spawn *sp, struct err *e)
 {
+	const char *receiver = sp->o->pidfd_socket;
 	int r;
 
 	if (sp->bp.plan.process.console_socket) {
@@ -273,12 +274,12 @@ static int step_console(struct spawn *sp, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	if (sp->o->pidfd_socket) {
-		r = console_connect(sp->o->pidfd_socket, "--pidfd-socket", &sp->pidfd_sock, e);
-		if (r < 0)
-			return r;
+	sp->pidfd_place = "--pidfd-socket";
+	if (!receiver) {
+		receiver = spec_annotation(&sp->bp.spec, "run.oci.pidfd_receiver");
+		sp->pidfd_place = "/annotations/run.oci.pidfd_receiver";
 	}
-	return 0;
+	return receiver ? console_connect(receiver, sp->pidfd_place, &sp->pidfd_sock, e) : 0;
 }
 
 static int step_cgroup(struct spawn *sp, struct err *e)
@@ -540,7 +541,7 @@ static int step_record(struct spawn *sp, struct err *e)
 	if (r == 0 && !sp->o->run)
 		r = status_publish(sp->c, rec, STATUS_CREATED, e);
 	if (r == 0 && sp->pidfd_sock >= 0)
-		r = console_send(sp->pidfd_sock, sp->pidfd, "pidfd", "--pidfd-socket", e);
+		r = console_send(sp->pidfd_sock, sp->pidfd, "pidfd", sp->pidfd_place, e);
 	if (r == 0 && sp->o->pid_file)
 		r = pid_file_write(sp->o->pid_file, sp->pid, e);
 	return r;

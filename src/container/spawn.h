@@ -29,6 +29,7 @@ struct spawn {
 	int chan; /* the runtime's end */
 	int init_chan;
 	int trace_fd, start_sock, console_sock, pidfd_sock;
+	const char *pidfd_place; /* who named that socket: option or annotation */
 	int userns_fd;
 	int doors[CGROUP_HIERARCHIES]; /* cgroup_doors_open */
 	pid_t pid;

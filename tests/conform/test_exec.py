@@ -428,6 +428,23 @@ def test_created_without_privilege(ctr):
 
 
 @req("RT-CREATE-06")
+@pytest.mark.hull_only
+def test_pidfd_socket_by_annotation(ctr, console):
+    ctr.config["annotations"] = {"run.oci.pidfd_receiver": console.path}
+    ctr.create().ok()
+    pidfd = console.receive()
+    with open(f"/proc/self/fdinfo/{pidfd}", encoding="ascii") as f:
+        assert f"Pid:\t{ctr.pid}\n" in f.read()
+
+
+@req("RT-CREATE-06")
+@pytest.mark.hull_only
+def test_pidfd_socket_of_an_annotation_that_is_not_there(ctr):
+    ctr.config["annotations"] = {"run.oci.pidfd_receiver": ctr.top + "/none"}
+    assert "/annotations/run.oci.pidfd_receiver" in ctr.create_fails().stderr
+
+
+@req("RT-CREATE-06")
 def test_pidfd_socket_of_create(ctr, console):
     result = ctr.create("--pidfd-socket", console.path)
     skip_unless("unknown option" not in result.stderr, "the runtime knows no --pidfd-socket")
