@@ -101,7 +101,7 @@ static int list_json(struct ctx *c, const char **ids, size_t n)
 {
 	struct jw w;
 
-	jw_init(&w, &c->a, 2);
+	jw_init(&w, &c->a, 0);
 	jw_array(&w, NULL);
 	for (size_t i = 0; i < n; i++) {
 		struct spec_state st;

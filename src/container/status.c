@@ -94,12 +94,11 @@ void status_fill(struct ctx *c, const struct record *rec, enum spec_status s,
 		.status = status_name(s),
 		.pid = s == STATUS_STOPPED || !rec->pid ? -1 : (int64_t)rec->pid,
 		.bundle = rec->bundle,
+		.rootfs = rec->rootfs,
+		.created = rec->created,
 		.annotations = &rec->annotations,
 		.extra = x,
 	};
-	if (rec->rootfs)
-		x[n++] = (struct spec_state_extra){ "rootfs", rec->rootfs, false };
-	x[n++] = (struct spec_state_extra){ "created", rec->created, false };
 	x[n++] = (struct spec_state_extra){
 		"owner", arena_printf(&c->a, "%llu", (unsigned long long)rec->owner), false
 	};

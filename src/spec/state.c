@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spec/state: state documents, property by property in the order of the spec.
+ * spec/state: state documents, property by property in the order that runc's have: scripts look at
+ * the text.
  */
 #include "spec/state.h"
 
@@ -8,10 +9,14 @@ static void write_members(const struct spec_state *s, struct jw *w)
 {
 	jw_string(w, "ociVersion", SPEC_VERSION);
 	jw_string(w, "id", s->id);
-	jw_string(w, "status", s->status);
 	if (s->pid >= 0)
 		jw_i64(w, "pid", s->pid);
+	jw_string(w, "status", s->status);
 	jw_string(w, "bundle", s->bundle);
+	if (s->rootfs)
+		jw_string(w, "rootfs", s->rootfs);
+	if (s->created)
+		jw_string(w, "created", s->created);
 	jw_object(w, "annotations");
 	for (size_t i = 0; s->annotations && i < s->annotations->n; i++)
 		jw_string(w, s->annotations->v[i].key, s->annotations->v[i].value);

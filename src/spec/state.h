@@ -17,9 +17,10 @@ struct spec_state_extra {
 
 struct spec_state {
 	const char *id;
-	const char *status; /* a name of spec_statuses */
-	int64_t pid;	    /* as seen by the reader of the document; -1: left out */
-	const char *bundle; /* absolute */
+	const char *status;	      /* a name of spec_statuses */
+	int64_t pid;		      /* as seen by the reader of the document; -1: left out */
+	const char *bundle;	      /* absolute */
+	const char *rootfs, *created; /* NULL: left out */
 	const struct spec_kvs *annotations;   /* NULL or empty: written as {} */
 	const struct spec_state_extra *extra; /* in order, behind the others */
 	size_t n_extra;

@@ -16,6 +16,7 @@ from lib.schema import Schema
 pytestmark = pytest.mark.hull_only
 
 ROOT = ["root"]
+KEYS_OF_RUNC = ["ociVersion", "id", "pid", "status", "bundle", "rootfs", "created", "annotations", "owner"]
 
 
 def trap(ctr, *options):
@@ -382,7 +383,11 @@ def test_list(ctr, make_ctr):
     other = make_ctr()
     other.root = ctr.root
     other.created()
-    listed = {e["id"]: e for e in json.loads(ctr.call("list", "--format", "json").ok().stdout)}
+    text = ctr.call("list", "--format", "json").ok().stdout
+    assert text.count("\n") == 1, "one line, as scripts of runc's users read it"
+    listed = {e["id"]: e for e in json.loads(text)}
+    order = [key for key in listed[ctr.id] if key in KEYS_OF_RUNC]
+    assert order == KEYS_OF_RUNC
     assert sorted(listed) == sorted([ctr.id, other.id])
     assert listed[ctr.id]["status"] == "running"
     assert listed[ctr.id]["pid"] == ctr.pid

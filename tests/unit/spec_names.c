@@ -187,12 +187,14 @@ TEST(state_document)
 {
 	struct spec_kv kv[] = { { "a.b", "c \"d\"\n\x01" }, { "bad", "x\xff" } };
 	struct spec_kvs annotations = { kv, 2 };
-	struct spec_state_extra extra[] = { { "rootfs", "/r", false },
+	struct spec_state_extra extra[] = { { "owner", "0", false },
 					    { "phases", "{\"x\":1}", true } };
 	struct spec_state s = { .id = "c-01",
 				.status = "created",
 				.pid = 42,
 				.bundle = "/b",
+				.rootfs = "/r",
+				.created = "now",
 				.annotations = &annotations,
 				.extra = extra,
 				.n_extra = 2 };
@@ -201,13 +203,14 @@ TEST(state_document)
 
 	arena_init(&a);
 	CHECK_STR(spec_state_text(&s, &a, 0, &n),
-		  "{\"ociVersion\":\"1.3.0\",\"id\":\"c-01\",\"status\":\"created\",\"pid\":42,"
-		  "\"bundle\":\"/b\","
+		  "{\"ociVersion\":\"1.3.0\",\"id\":\"c-01\",\"pid\":42,\"status\":\"created\","
+		  "\"bundle\":\"/b\",\"rootfs\":\"/r\",\"created\":\"now\","
 		  "\"annotations\":{\"a.b\":\"c "
-		  "\\\"d\\\"\\n\\u0001\",\"bad\":\"x\\ufffd\"},\"rootfs\":\"/r\","
+		  "\\\"d\\\"\\n\\u0001\",\"bad\":\"x\\ufffd\"},\"owner\":\"0\","
 		  "\"phases\":{\"x\":1}}");
 	s.annotations = NULL;
 	s.n_extra = 0;
+	s.rootfs = s.created = NULL;
 	s.pid = -1;
 	CHECK_STR(
 		spec_state_text(&s, &a, 2, &n),
