@@ -317,8 +317,10 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 	if (r == 0) {
 		sys_unlinkat(s.en.dir, "start.sock", 0);
 		r = started(c, &s, 0, e);
-		if (r == 0)
+		if (r == 0 && n.sock >= 0) {
+			store_unlock(&s.en); /* a program may never say READY */
 			r = notify_wait(&n, &s.rec, s.st.pidfd, -1, e);
+		}
 	} else if (!is_hook_error(e) && e->id != ERR_CFG_CONFLICT) {
 		struct err drop = { 0 };
 
@@ -403,6 +405,24 @@ static int attend(struct ctx *c, struct spawn *sp, struct notify *n, int *ret_st
 	if (second.id != ERR_STA_MISSING)
 		log_warn_err(&second, "the container is not deleted");
 	err_drop(&second, "somebody else deleted it meanwhile");
+	sp->claimed = false; /* what has its name by now is somebody else's */
+	return r;
+}
+
+/* As notify_wait, while others may pause, kill or delete the container: it may be gone after it. */
+static int await_ready(struct spawn *sp, struct notify *n, struct err *e)
+{
+	struct err gone = { 0 };
+	int r;
+
+	if (n->sock < 0)
+		return 0;
+	store_unlock(&sp->s.en);
+	r = notify_wait(n, &sp->s.rec, sp->pidfd, sp->signals, e);
+	if (r < 0 && store_lock(&sp->s.en, io_now() + LOCK_DEADLINE, &gone) < 0) {
+		sp->claimed = false;
+		err_drop(&gone, "who holds it or has deleted it sees to the rest");
+	}
 	return r;
 }
 
@@ -426,8 +446,7 @@ int container_run(struct ctx *c, const struct create_options *o, int *ret_status
 	if (r == 0)
 		r = started(c, &sp.s, sp.signals, e);
 	if (r == 0)
-		r = o->detach ? notify_wait(&n, &sp.s.rec, sp.pidfd, sp.signals, e)
-			      : attend(c, &sp, &n, ret_status, e);
+		r = o->detach ? await_ready(&sp, &n, e) : attend(c, &sp, &n, ret_status, e);
 	if (r < 0)
 		spawn_undo(&sp, e);
 out:

@@ -180,6 +180,31 @@ def not_ready_yet(h):
     h.nothing_left(name)
 
 
+@test("NOTIFY_SOCKET: what waits for READY holds no lock: others pause, stop and delete the container meanwhile")
+def not_ready_and_others(h):
+    manager = Manager(h.path("notify2"))
+    for words in (["start"], ["run", "--detach"]):
+        path, name = h.bundle("sleep", "1000")
+        if words == ["start"]:
+            with manager.run(h, "create", "--bundle", path, name) as create:
+                eq(create.wait(30), 0, "create")
+        else:
+            words += ["--bundle", path]
+        with manager.run(h, *words, name) as waits:
+            eventually(lambda: h.hull("state", name).code == 0 and h.state(name)["status"] == "running", "it runs")
+            try:
+                for verb in (["pause"], ["resume"], ["stop"] if words == ["start"] else ["delete", "--force"]):
+                    h.hull(*verb, name).ok()
+            finally:
+                h.hull("kill", name, "KILL")
+            eq(waits.wait(30), 1, "status of what waited")
+            has(waits.stderr.read(), "ended before it said READY=1")
+        if words == ["start"]:
+            eq(h.state(name)["status"], "stopped", "status")
+            h.delete(name)
+        h.nothing_left(name)
+
+
 @test("NOTIFY_SOCKET: READY and the pid are passed on, nothing else of the program")
 def ready(h):
     def change(config):
