@@ -266,9 +266,9 @@ int container_checkpoint(struct ctx *c, const struct checkpoint_options *o, stru
 	if (r == 0)
 		r = carry_open(&y, true, e);
 	if (r == 0)
-		r = criu_list(y.images, &c->a, &before) < 0
-			    ? err_set(e, ERR_CHK_IMAGE, EIO, "list %s", y.images_path)
-			    : 0;
+		r = criu_list(y.images, &c->a, &before);
+	if (r < 0 && !err_is(e))
+		err_sys(e, ERR_CHK_IMAGE, r, "list %s", y.images_path);
 	if (r < 0)
 		goto out;
 	/* From here to its end a dump is not to be interrupted. */
