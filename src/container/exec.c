@@ -38,7 +38,6 @@ struct exec {
 	sigset_t mask; /* of the caller */
 	bool forked;   /* FORKED is said once */
 	bool seals, started;
-	struct ahead ahead;
 };
 
 static int step_container(struct exec *x, struct err *e)
@@ -222,7 +221,6 @@ static int begin_seal(struct exec *x, struct err *e)
 /* Who is born among the host's processes moves its image itself, before it joins others. */
 static int step_seal(struct exec *x, struct err *e)
 {
-	ahead_end(&x->ahead);
 	x->init.seal = x->seals && x->init.fork;
 	return x->seals && !x->init.seal ? init_seal(true, e) : 0;
 }
@@ -511,7 +509,6 @@ static void undo(struct exec *x)
 
 static void release(struct exec *x)
 {
-	ahead_end(&x->ahead);
 	fd_close(&x->chan);
 	fd_close(&x->init_chan);
 	fd_close(&x->console_sock);
@@ -548,8 +545,6 @@ int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status,
 		r = err_step(e, begin_seal(&x, e), "seal");
 	if (r == 0)
 		r = spawn_block_signals(&x.mask, &x.signals, e);
-	if (r == 0 && x.seals)
-		ahead_begin(&x.ahead, false);
 	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(steps); i++) {
 		trace_step(steps[i].name);
 		log_debug("step %s", steps[i].name);

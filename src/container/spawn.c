@@ -46,23 +46,6 @@ static int step_filter(struct spawn *sp, struct err *e)
 	return r;
 }
 
-/*
- * Not where the namespace belongs to another user namespace, or where the runtime itself changes
- * namespaces first.
- */
-static int step_network_ahead(struct spawn *sp, struct err *e)
-{
-	const struct plan_ns *ns = &sp->bp.plan.ns;
-
-	(void)e;
-	sp->init.network_ahead = sp->ahead.running && ns->created & CLONE_NEWNET &&
-				 !(ns->created & CLONE_NEWUSER) && !ns->joined &&
-				 host_can(&sp->c->host, CAP_SYS_ADMIN);
-	if (sp->init.network_ahead)
-		ahead_network(&sp->ahead, sp->bp.plan.loopback_up);
-	return 0;
-}
-
 static int step_claim(struct spawn *sp, struct err *e)
 {
 	struct ctx *c = sp->c;
@@ -402,6 +385,9 @@ static void prepare_init(struct spawn *sp)
 	in->place |= rec->cgroup.manager == CGROUP_SYSTEMD &&
 		     (rec->cgroup.layout != HOST_CGROUP_V2 || rec->cgroup.v2_no_clone);
 	in->loopback = p->loopback_up;
+	/* Not where it belongs to another user namespace, nor where init must be in it at once. */
+	in->network_comes = p->ns.created & CLONE_NEWNET && !(p->ns.created & CLONE_NEWUSER) &&
+			    !p->ns.joined && !in->place && host_can(&sp->c->host, CAP_SYS_ADMIN);
 	in->cgroup = &rec->cgroup;
 	in->cgroup_doors = sp->doors;
 }
@@ -447,7 +433,6 @@ static int step_seal(struct spawn *sp, struct err *e)
 			(ns->created & CLONE_NEWPID && !ns->joined);
 	if (sp->init.seal)
 		return 0;
-	ahead_end(&sp->ahead); /* nobody else may run in an image that moves */
 	return init_seal(true, e);
 }
 
@@ -461,7 +446,7 @@ static int step_clone(struct spawn *sp, struct err *e)
 	prepare_init(sp);
 	r = ns_runtime_enter(&sp->bp.plan, &sp->ns, &flags, e);
 	if (r == 0) {
-		if (sp->init.network_ahead)
+		if (sp->init.network_comes)
 			flags &= ~(uint64_t)CLONE_NEWNET;
 		args.flags = flags | CLONE_PIDFD | CLONE_CLEAR_SIGHAND;
 		args.pidfd = (uint64_t)(uintptr_t)&sp->pidfd;
@@ -491,19 +476,19 @@ static int step_clone(struct spawn *sp, struct err *e)
 	return 0;
 }
 
-/* What init waits for first. */
+/* KERNEL: takes as long as all other namespaces together; init can do without for a while. */
 static int step_network(struct spawn *sp, struct err *e)
 {
+	_cleanup_fd_ int netns = -1;
 	bool sent;
-	int netns, r;
+	int r;
 
-	ahead_end(&sp->ahead);
-	netns = sp->ahead.netns;
-	if (!sp->init.network_ahead)
+	if (!sp->init.network_comes)
 		return 0;
-	r = sync_send_ahead(sp->chan, netns < 0 ? SYNC_NO_NETWORK : SYNC_NETWORK, netns, &sent, e);
-	fd_close(&sp->ahead.netns);
-	return r;
+	r = net_namespace_new(sp->init.loopback, &netns, e);
+	return r < 0 ? r
+		     : sync_send_ahead(sp->chan, netns < 0 ? SYNC_NO_NETWORK : SYNC_NETWORK, netns,
+				       &sent, e);
 }
 
 /* SECURITY: G4: before init hears that it may execute anything. */
@@ -549,7 +534,6 @@ static int step_record(struct spawn *sp, struct err *e)
 
 /* In order; each name appears in errors, in the flight recorder and in doc/choreography.md. */
 const struct spawn_step spawn_steps[] = {
-	{ "network-ahead", step_network_ahead },
 	{ "compile-filter", step_filter },
 	{ "claim", step_claim },
 	{ "intent", step_intent },

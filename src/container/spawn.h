@@ -9,7 +9,6 @@
 
 #include <signal.h>
 
-#include "container/ahead.h"
 #include "container/container.h"
 #include "init/init.h"
 #include "net/net.h"
@@ -23,7 +22,6 @@ struct spawn {
 	struct mount_sources sources;
 	struct procfs proc; /* the host's, until init is known */
 	struct ns_fds ns;
-	struct ahead ahead;
 	struct seccomp_program filter;
 	struct init init;
 	int chan; /* the runtime's end */

@@ -50,8 +50,7 @@ static void prepare(struct spawn *sp, struct ctx *c, const struct create_options
 				  .rec.cgroup.v2_fd = -1 };
 	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock =
 		sp->pidfd_sock = -1;
-	sp->userns_fd = sp->pidfd = sp->master = sp->signals = sp->draft.fd = sp->ahead.netns =
-		sp->proc.fd = -1;
+	sp->userns_fd = sp->pidfd = sp->master = sp->signals = sp->draft.fd = sp->proc.fd = -1;
 	ns_fds_init(&sp->ns);
 	memset(sp->doors, 0xff, sizeof(sp->doors)); /* -1 */
 	if (!trace_page() && trace_open(-1) < 0)
@@ -112,8 +111,6 @@ int spawn_run(struct spawn *sp, struct ctx *c, const struct create_options *o, s
 	r = spawn_block_signals(&sp->mask, &sp->signals, e);
 	if (r < 0)
 		return r;
-	if (sp->seals)
-		ahead_begin(&sp->ahead, true);
 	return run_steps(sp, spawn_steps, spawn_n_steps, e);
 }
 
@@ -144,8 +141,6 @@ static void release(struct spawn *sp)
 	fd_close(&sp->master);
 	fd_close(&sp->draft.fd);
 	proc_close(&sp->proc);
-	ahead_end(&sp->ahead);
-	fd_close(&sp->ahead.netns);
 	ns_close(&sp->ns);
 	if (sp->sources_open)
 		mount_sources_close(&sp->sources);

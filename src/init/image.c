@@ -2,7 +2,6 @@
 /*
  * init/image: moves hull's own program to anonymous memory, piece by piece, at its place: all of
  * it, or of the code only what init calls (the linker put that together, see tools/init-sections).
- * What nobody writes to can be copied ahead.
  */
 #include <elf.h>
 #include <errno.h>
@@ -35,9 +34,6 @@ struct image {
 	struct piece piece[PIECES_MAX]; /* what stays of it, ascending */
 	unsigned n;
 };
-
-/* Copies of the pieces that init needs, made ahead, NULL: none. */
-static char *made[PIECES_MAX];
 
 static uintptr_t floor_page(uintptr_t p)
 {
@@ -133,16 +129,6 @@ static int copy_piece(const struct piece *p, char **ret)
 	return 0;
 }
 
-void init_image_ahead(void)
-{
-	struct image im;
-
-	find_image(false, &im);
-	for (unsigned i = 0; i < im.n; i++)
-		if (!(im.piece[i].prot & PROT_WRITE) && copy_piece(&im.piece[i], &made[i]) < 0)
-			return; /* without memory: the move will say so */
-}
-
 static int unmap(uintptr_t from, uintptr_t to)
 {
 	return from < to ? sys_munmap((char *)from, to - from) : 0;
@@ -163,10 +149,10 @@ int init_image_move(bool whole)
 	for (unsigned i = 0; r == 0 && i < im.n; i++) {
 		const struct piece *p = &im.piece[i];
 		size_t len = p->at.to - p->at.from;
-		char *copy = whole ? NULL : made[i];
+		char *copy = NULL;
 
 		r = unmap(at, p->at.from);
-		if (r == 0 && !copy)
+		if (r == 0)
 			r = copy_piece(p, &copy);
 		if (r == 0)
 			r = sys_mremap_to(copy, len, (char *)p->at.from);

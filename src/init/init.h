@@ -50,7 +50,7 @@ struct init {
 	const struct cgroup *cgroup; /* ... and the way into it, see cgroup_doors_enter */
 	int *cgroup_doors;
 	bool loopback;	      /* bring it up */
-	bool network_ahead;   /* the runtime sends the network namespace, with that done */
+	bool network_comes;   /* the runtime sends the network namespace, with that done */
 	bool place;	      /* ask for PLACE */
 	bool seal;	      /* swap the program image (container/seal.c did not re-execute) */
 	struct rlimit nofile; /* of the caller, restored before hooks and exec */
@@ -97,10 +97,8 @@ _noreturn_ void init_exec_main(struct init *in);
 int init_seal(bool whole, struct err *e);
 /*
  * @whole: the program stays usable as it is; if not, only init_main, init_exec_main and what they
- * call, which is quicker. init_image_ahead is the part of it that takes long and changes nothing;
- * maybe in another thread.
+ * call, which is quicker.
  */
-void init_image_ahead(void);
 /* Can init_seal work on this kernel? Probed by the runtime, without effect. */
 bool init_can_seal(void);
 /*

@@ -131,14 +131,15 @@ static int take_network(struct init *in, struct err *e)
 
 	if (r <= 0)
 		return r < 0 ? r : -ECONNRESET;
-	if (m.kind == SYNC_NO_NETWORK)
-		return ns_unshare(CLONE_NEWNET, e);
+	if (m.kind == SYNC_NO_NETWORK) {
+		r = ns_unshare(CLONE_NEWNET, e);
+		return r == 0 && in->loopback ? net_loopback_up(e) : r;
+	}
 	if (m.kind != SYNC_NETWORK)
 		r = err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m.kind));
 	else if ((r = sys_setns(m.fd, CLONE_NEWNET)) < 0)
 		err_sys(e, ERR_NSP_JOIN, r, "join the new network namespace");
 	fd_close(&m.fd);
-	in->loopback = false;
 	return r;
 }
 
@@ -146,12 +147,6 @@ static int step_namespaces(struct init *in, struct err *e)
 {
 	uint64_t left = 0;
 
-	if (in->network_ahead) {
-		int r = take_network(in, e);
-
-		if (r < 0)
-			return r;
-	}
 	for (unsigned i = 0; i < in->plan->ns.n_init; i++) {
 		int r = run_ns_op(in, &in->plan->ns.init[i], &left, e);
 
@@ -177,7 +172,7 @@ static int step_place(struct init *in, struct err *e)
 
 static int step_loopback(struct init *in, struct err *e)
 {
-	return in->loopback ? net_loopback_up(e) : 0;
+	return in->loopback && !in->network_comes ? net_loopback_up(e) : 0;
 }
 
 /* ---- ROOTFS, HOOKS ---- */
@@ -185,6 +180,16 @@ static int step_loopback(struct init *in, struct err *e)
 static int step_root_attach(struct init *in, struct err *e)
 {
 	return mount_root_attach(&in->tree, e);
+}
+
+static int step_first_mounts(struct init *in, struct err *e)
+{
+	return mount_tree_begin(&in->tree, e);
+}
+
+static int step_network(struct init *in, struct err *e)
+{
+	return in->network_comes ? take_network(in, e) : 0;
 }
 
 static int step_mounts(struct init *in, struct err *e)
@@ -523,6 +528,7 @@ static int step_start_container_hooks(struct init *in, struct err *e)
  *  - the sealed image comes before any namespace that others live in can be entered, in a pid
  *    namespace that is joined even before the clone;
  *  - the cgroup before its namespace, which takes the cgroup of the moment as its root;
+ *  - the network namespace, which the runtime makes meanwhile, when the first mount asks for it;
  *  - devices before the runtime's hooks, which put more into /dev;
  *  - the terminal before pivot, from the container's own devpts; sysctls before /proc/sys turns
  *    read-only;
@@ -541,6 +547,8 @@ const struct init_step init_steps[] = {
 	{ "place", STAGE_PLACE, step_place },
 	{ "loopback", STAGE_PLACE, step_loopback },
 	{ "root-attach", STAGE_ROOTFS, step_root_attach },
+	{ "first-mounts", STAGE_ROOTFS, step_first_mounts },
+	{ "network", STAGE_ROOTFS, step_network },
 	{ "mounts", STAGE_ROOTFS, step_mounts },
 	{ "devices", STAGE_ROOTFS, step_devices },
 	{ "null-streams", STAGE_ROOTFS, step_null_streams },

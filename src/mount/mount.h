@@ -104,6 +104,7 @@ struct mount_tree {
 	int userns_fd;	  /* of the container, for MOUNT_IDMAP_CONTAINER on new file systems; -1 */
 	int empty;	  /* the shared empty directory for masks, once made */
 	bool target_made; /* the last mount point was not there before */
+	size_t built;	  /* of plan->mounts */
 };
 #define MOUNT_TREE_INIT                                                                            \
 	{                                                                                          \
@@ -114,8 +115,10 @@ struct mount_tree {
 int mount_root_attach(
 	struct mount_tree *t,
 	struct err *e); /* propagation of "/", clone of the rootfs attached over itself */
-int mount_tree_build(struct mount_tree *t,
-		     struct err *e); /* mounts[] in order, incl. tmpcopyup, cgroup views */
+/* mounts[] in order, incl. tmpcopyup, cgroup views: the first that are alike in every network
+ * namespace, then the others */
+int mount_tree_begin(struct mount_tree *t, struct err *e);
+int mount_tree_build(struct mount_tree *t, struct err *e);
 int mount_tree_verify(struct mount_tree *t,
 		      struct err *e); /* rule M2, after createContainer hooks too */
 int mount_devices(struct mount_tree *t,

@@ -220,19 +220,48 @@ static void name_destination(const struct plan_mount *m, struct err *e)
 		(void)str_format(e->msg + n, sizeof(e->msg) - n, ", for %s", m->destination);
 }
 
-int mount_tree_build(struct mount_tree *t, struct err *e)
+static int build(struct mount_tree *t, size_t n, struct err *e)
 {
 	MOUNT_NO_UMASK;
 
-	for (size_t i = 0; i < t->plan->n_mounts; i++) {
-		int r = build_one(t, i, e);
+	for (; t->built < n; t->built++) {
+		const struct plan_mount *m = &t->plan->mounts[t->built];
+		int r = build_one(t, t->built, e);
 
 		if (r < 0) {
-			name_destination(&t->plan->mounts[i], e);
-			return err_at(e, r, "%s", t->plan->mounts[i].pointer);
+			name_destination(m, e);
+			return err_at(e, r, "%s", m->pointer);
 		}
 	}
 	return 0;
+}
+
+/*
+ * KERNEL: sysfs shows the interfaces of the network namespace that it is mounted in, and what works
+ * over the network belongs to it. These do not look at it.
+ */
+static bool needs_no_network(const struct plan_mount *m)
+{
+	static const char *const types[] = { "proc", "tmpfs", "devpts", "mqueue" };
+
+	for (size_t i = 0; m->kind == MOUNT_FS && i < ARRAY_LEN(types); i++)
+		if (streq(m->fstype, types[i]))
+			return true;
+	return m->kind != MOUNT_FS;
+}
+
+int mount_tree_begin(struct mount_tree *t, struct err *e)
+{
+	size_t n = 0;
+
+	while (n < t->plan->n_mounts && needs_no_network(&t->plan->mounts[n]))
+		n++;
+	return build(t, n, e);
+}
+
+int mount_tree_build(struct mount_tree *t, struct err *e)
+{
+	return build(t, t->plan->n_mounts, e);
 }
 
 /* A later mount covers this one, or a directory above it. */

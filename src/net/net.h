@@ -16,6 +16,12 @@
 /* In init: "lo" up. */
 int net_loopback_up(struct err *e);
 /*
+ * Runtime, of one thread: *ret is a new network namespace of the caller's user namespace, with "lo"
+ * up when @loopback, the caller's to close; -1 where none could be made: who needs it makes it
+ * itself and has the error with its words. An error: the caller is not where it was any more.
+ */
+int net_namespace_new(bool loopback, int *ret, struct err *e);
+/*
  * Runtime: move, rename, keep permanent global addresses, set up. @netns_fd: the container's. On
  * error what was moved is put back. *ret (NULL when there is nothing to move) is the way back for
  * as long as create may fail; it holds a socket in the container's namespace and ends with
