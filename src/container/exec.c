@@ -186,7 +186,7 @@ static void prepare_init(struct exec *x)
 
 	in->exec = true;
 	in->plan = &x->plan;
-	in->filter = &x->filter;
+	in->filter = x->filter.n ? &x->filter : NULL;
 	in->chan = x->init_chan;
 	in->target = x->s.st.pidfd;
 	in->root_dir = x->root_dir;

@@ -30,15 +30,19 @@
 #include "sys/proc.h"
 #include "sys/sock.h"
 
+/* Init waits for nothing here: it needs the filter last of all. */
 static int step_filter(struct spawn *sp, struct err *e)
 {
+	struct seccomp_program filter = { 0 };
 	struct err first = { 0 };
 	unsigned unknown = 0;
 	int r;
 
-	if (!sp->bp.plan.process.set)
+	if (!sp->filter)
 		return 0;
-	r = seccomp_prepare(&sp->bp.spec, &sp->c->a, &sp->filter, &unknown, e);
+	r = seccomp_prepare(&sp->bp.spec, &sp->c->a, &filter, &unknown, e);
+	if (r == 0)
+		seccomp_share(sp->filter, &filter);
 	/* LNX-SEC-19 */
 	if (r == 0 && unknown && seccomp_check_names(&sp->bp.spec.os.seccomp, &first) < 0)
 		log_warn("%s: %s; the profile goes without that and %u more", first.at, first.msg,
@@ -171,7 +175,10 @@ static int step_channel(struct spawn *sp, struct err *e)
 		return err_sys(e, ERR_GEN_SYS, r, "make the channel");
 	sp->chan = pair[0];
 	sp->init_chan = pair[1];
-	return 0;
+	if (!sp->bp.plan.process.set || !seccomp_wanted(&sp->bp.spec))
+		return 0;
+	sp->filter = seccomp_shared_new();
+	return sp->filter ? 0 : err_set(e, ERR_GEN_NOMEM, ENOMEM, "no memory for the filter");
 }
 
 /* The flight recorder's file is the lock that tells created from running: see status.c. */
@@ -357,7 +364,7 @@ static void prepare_init(struct spawn *sp)
 	in->plan = p;
 	in->sources = &sp->sources;
 	in->ns = &sp->ns;
-	in->filter = &sp->filter;
+	in->filter = sp->filter;
 	in->chan = sp->init_chan;
 	in->start_sock = sp->start_sock;
 	in->signals = sp->signals;
@@ -534,7 +541,6 @@ static int step_record(struct spawn *sp, struct err *e)
 
 /* In order; each name appears in errors, in the flight recorder and in doc/choreography.md. */
 const struct spawn_step spawn_steps[] = {
-	{ "compile-filter", step_filter },
 	{ "claim", step_claim },
 	{ "intent", step_intent },
 	{ "channel", step_channel },
@@ -557,6 +563,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "publish", step_publish },
 	{ "config-copy", step_config_copy },
 	{ "draft-record", step_draft },
+	{ "compile-filter", step_filter },
 	{ "serve", spawn_serve },
 	{ "leaf", step_leaf },
 	{ "scheduler", step_scheduler },

@@ -22,7 +22,7 @@ struct spawn {
 	struct mount_sources sources;
 	struct procfs proc; /* the host's, until init is known */
 	struct ns_fds ns;
-	struct seccomp_program filter;
+	struct seccomp_program *filter; /* with init, filled in while that works; NULL: none */
 	struct init init;
 	int chan; /* the runtime's end */
 	int init_chan;

@@ -141,6 +141,8 @@ static void release(struct spawn *sp)
 	fd_close(&sp->master);
 	fd_close(&sp->draft.fd);
 	proc_close(&sp->proc);
+	seccomp_shared_free(sp->filter);
+	sp->filter = NULL;
 	ns_close(&sp->ns);
 	if (sp->sources_open)
 		mount_sources_close(&sp->sources);

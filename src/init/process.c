@@ -152,7 +152,7 @@ int init_step_ids(struct init *in, struct err *e)
  */
 static bool keeps_sys_admin(const struct init *in)
 {
-	return (in->filter->n || in->ruleset >= 0) && !in->plan->process.spec->no_new_privileges;
+	return (in->filter || in->ruleset >= 0) && !in->plan->process.spec->no_new_privileges;
 }
 
 /*
@@ -268,9 +268,7 @@ int init_step_rlimits(struct init *in, struct err *e)
 
 int init_step_filter(struct init *in, struct err *e)
 {
-	if (!in->filter->n)
-		return 0;
-	return seccomp_load(in->filter, &in->listener, e);
+	return in->filter ? seccomp_load(in->filter, &in->listener, e) : 0;
 }
 
 int init_step_last_capability(struct init *in, struct err *e)

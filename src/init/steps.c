@@ -239,10 +239,12 @@ static int step_runtime_hooks(struct init *in, struct err *e)
 static int confine_hook(void *data)
 {
 	struct init *in = data;
-	struct seccomp_program filter = *in->filter;
+	struct seccomp_program filter = { 0 };
 	struct err drop = { 0 };
 	int none, r;
 
+	if (in->filter)
+		filter = *in->filter;
 	filter.flags &= ~(uint32_t)(SECCOMP_FILTER_FLAG_NEW_LISTENER |
 				    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);
 	r = init_step_landlock_enter(in, &drop);

@@ -61,6 +61,16 @@ struct seccomp_program {
  */
 int seccomp_prepare(const struct spec *s, struct arena *a, struct seccomp_program *ret,
 		    unsigned *ret_unknown, struct err *e);
+/* Whether seccomp_prepare of it can give a filter. */
+bool seccomp_wanted(const struct spec *s);
+/*
+ * A program that a child sees when it is filled in after the clone: empty until seccomp_share, which
+ * copies @p. Who reads it was told afterwards. NULL: no memory. Ends with the process or with
+ * seccomp_shared_free.
+ */
+struct seccomp_program *seccomp_shared_new(void);
+void seccomp_share(struct seccomp_program *shared, const struct seccomp_program *p);
+void seccomp_shared_free(struct seccomp_program *shared);
 /* Where the listener goes: listenerPath, else run.oci.seccomp.receiver; NULL: nowhere. */
 const char *seccomp_receiver(const struct spec *s);
 /* SECCOMP_FILTER_FLAG_* of a profile, SPEC_ALLOW when it does not speak of them. */
