@@ -483,19 +483,29 @@ static int step_clone(struct spawn *sp, struct err *e)
 	return 0;
 }
 
-/* KERNEL: takes as long as all other namespaces together; init can do without for a while. */
+/*
+ * KERNEL: takes as long as all other namespaces together; init can do without for a while. When it
+ * cannot be made here, init has the error with its words.
+ */
 static int step_network(struct spawn *sp, struct err *e)
 {
-	_cleanup_fd_ int netns = -1;
-	bool sent;
-	int r;
+	const struct spec_hooks *h = &sp->bp.spec.hooks;
+	_cleanup_fd_ int own = -1, made = -1;
+	bool up = sp->init.loopback, first = h->n[HOOK_CREATE_CONTAINER] > 0, sent;
+	int r = 0, back;
 
 	if (!sp->init.network_comes)
 		return 0;
-	r = net_namespace_new(sp->init.loopback, &netns, e);
-	return r < 0 ? r
-		     : sync_send_ahead(sp->chan, netns < 0 ? SYNC_NO_NETWORK : SYNC_NETWORK, netns,
-				       &sent, e);
+	if (net_namespace_enter(&own, &made) < 0)
+		return sync_send_ahead(sp->chan, SYNC_NO_NETWORK, -1, &sent, e);
+	if (up && first) /* who runs hooks without asking us */
+		r = net_loopback_up(e);
+	if (r == 0)
+		r = sync_send_ahead(sp->chan, SYNC_NETWORK, made, &sent, e);
+	if (r == 0 && up && !first)
+		r = net_loopback_up(e);
+	back = net_namespace_leave(own, e);
+	return r < 0 ? r : back;
 }
 
 /* SECURITY: G4: before init hears that it may execute anything. */

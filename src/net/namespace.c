@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * net/namespace: a network namespace for somebody else.
+ * net/namespace: a network namespace that is made for somebody else.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,21 +10,32 @@
 #include "net/net.h"
 #include "sys/call.h"
 
-int net_namespace_new(bool loopback, int *ret, struct err *e)
+static int open_own(void)
 {
-	_cleanup_fd_ int own = sys_openat(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0), made = -1;
-	struct err why = { 0 };
-	int r;
+	return sys_openat(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
+}
 
-	*ret = -1;
-	if (own < 0 || sys_unshare(CLONE_NEWNET) < 0)
-		return 0;
-	if (!loopback || net_loopback_up(&why) == 0)
-		made = sys_openat(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
-	r = sys_setns(own, CLONE_NEWNET);
+int net_namespace_enter(int *ret_own, int *ret_new)
+{
+	_cleanup_fd_ int own = open_own();
+	int r = own < 0 ? own : sys_unshare(CLONE_NEWNET), made;
+
 	if (r < 0)
-		return err_sys(e, ERR_NSP_JOIN, r, "return to the network namespace of the caller");
-	if (made >= 0)
-		*ret = fd_take(&made);
+		return r;
+	made = open_own();
+	if (made < 0) {
+		r = sys_setns(own, CLONE_NEWNET);
+		return r < 0 ? r : made;
+	}
+	*ret_own = fd_take(&own);
+	*ret_new = made;
 	return 0;
+}
+
+int net_namespace_leave(int own, struct err *e)
+{
+	int r = sys_setns(own, CLONE_NEWNET);
+
+	return r < 0 ? err_sys(e, ERR_NSP_JOIN, r, "return to the network namespace of the caller")
+		     : 0;
 }

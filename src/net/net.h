@@ -16,11 +16,12 @@
 /* In init: "lo" up. */
 int net_loopback_up(struct err *e);
 /*
- * Runtime, of one thread: *ret is a new network namespace of the caller's user namespace, with "lo"
- * up when @loopback, the caller's to close; -1 where none could be made: who needs it makes it
- * itself and has the error with its words. An error: the caller is not where it was any more.
+ * Runtime, of one thread: enter a new network namespace of its user namespace. Both descriptors are
+ * the caller's to close: *ret_own leads back, *ret_new is for whom it was made. -errno: nothing has
+ * changed.
  */
-int net_namespace_new(bool loopback, int *ret, struct err *e);
+int net_namespace_enter(int *ret_own, int *ret_new);
+int net_namespace_leave(int own, struct err *e);
 /*
  * Runtime: move, rename, keep permanent global addresses, set up. @netns_fd: the container's. On
  * error what was moved is put back. *ret (NULL when there is nothing to move) is the way back for
