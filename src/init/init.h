@@ -39,7 +39,7 @@ struct init {
 	struct mount_sources *sources;
 	struct ns_fds *ns;
 	const struct seccomp_program *filter; /* there since START; NULL: none */
-	int chan;	/* to the runtime */
+	int chan;			      /* to the runtime */
 	int start_sock; /* listening for `hull start`; -1: the runtime itself says START */
 	int signals;	/* signalfd of those that the runtime keeps blocked: they end who waits */
 	/* of the runtime, closed first: no host directory comes along (rule X1) */

@@ -64,8 +64,8 @@ int seccomp_prepare(const struct spec *s, struct arena *a, struct seccomp_progra
 /* Whether seccomp_prepare of it can give a filter. */
 bool seccomp_wanted(const struct spec *s);
 /*
- * A program that a child sees when it is filled in after the clone: empty until seccomp_share, which
- * copies @p. Who reads it was told afterwards. NULL: no memory. Ends with the process or with
+ * A program that a child sees when it is filled in after the clone: empty until seccomp_share,
+ * which copies @p. Who reads it was told afterwards. NULL: no memory. Ends with the process or with
  * seccomp_shared_free.
  */
 struct seccomp_program *seccomp_shared_new(void);

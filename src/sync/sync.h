@@ -18,7 +18,7 @@
 	X(IDMAP, "idmap?", INIT, 0, 0) /* write my id maps */                                      \
 	X(IDMAPPED, "idmap!", RUNTIME, 0, 0)                                                       \
 	X(FORKED, "forked", INIT, 0, 1)		   /* pidfd of the next init */                    \
-	X(NETWORK, "network", RUNTIME, 0, 1)	   /* the new namespace */                        \
+	X(NETWORK, "network", RUNTIME, 0, 1)	   /* the new namespace */                         \
 	X(NO_NETWORK, "no network", RUNTIME, 0, 0) /* ... which came to nothing: make it */        \
 	X(PLACE, "place?", INIT, 0, 0)		   /* put me into my cgroup ... */                 \
 	X(PLACED, "place!", RUNTIME, 0, 0)                                                         \
