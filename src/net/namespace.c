@@ -18,8 +18,16 @@ static int open_own(void)
 int net_namespace_enter(int *ret_own, int *ret_new)
 {
 	_cleanup_fd_ int own = open_own();
-	int r = own < 0 ? own : sys_unshare(CLONE_NEWNET), made;
+	int r = own, made;
 
+	/*
+	 * KERNEL: the way back asks for CAP_SYS_ADMIN in the user namespace that the old one
+	 * belongs to, which need not be the caller's. setns(2). Without it, stay.
+	 */
+	if (r >= 0)
+		r = sys_setns(own, CLONE_NEWNET);
+	if (r == 0)
+		r = sys_unshare(CLONE_NEWNET);
 	if (r < 0)
 		return r;
 	made = open_own();
