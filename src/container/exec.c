@@ -29,7 +29,7 @@ struct exec {
 	struct subject s;
 	struct spec spec;
 	struct plan plan;
-	struct seccomp_program filter;
+	struct seccomp_program *filter; /* with init, see step_filter; NULL: none */
 	struct init init;
 	int doors[CGROUP_HIERARCHIES];
 	int chan, init_chan, console_sock, pidfd_sock, root_dir;
@@ -89,13 +89,21 @@ static int step_process(struct exec *x, struct err *e)
 /*
  * Compiled anew: a hundred microseconds for the largest profiles in use, less than reading a stored
  * program and proving that it belongs to this profile. SECURITY: X7: by the call that create uses,
- * so that the annotations which replace or sharpen the profile hold for this process too.
+ * so that the annotations which replace or sharpen the profile hold for this process too. While
+ * init moves and joins: it needs the filter last of all, and START comes afterwards.
  */
 static int step_filter(struct exec *x, struct err *e)
 {
+	struct seccomp_program filter = { 0 };
 	unsigned unknown;
+	int r;
 
-	return seccomp_prepare(&x->spec, &x->c->a, &x->filter, &unknown, e);
+	if (!x->filter)
+		return 0;
+	r = seccomp_prepare(&x->spec, &x->c->a, &filter, &unknown, e);
+	if (r == 0)
+		seccomp_share(x->filter, &filter);
+	return r;
 }
 
 static int step_sockets(struct exec *x, struct err *e)
@@ -186,7 +194,7 @@ static void prepare_init(struct exec *x)
 
 	in->exec = true;
 	in->plan = &x->plan;
-	in->filter = x->filter.n ? &x->filter : NULL;
+	in->filter = x->filter;
 	in->chan = x->init_chan;
 	in->target = x->s.st.pidfd;
 	in->root_dir = x->root_dir;
@@ -251,6 +259,11 @@ static int step_clone(struct exec *x, struct err *e)
 		return err_sys(e, ERR_GEN_SYS, r, "make the channel");
 	x->chan = pair[0];
 	x->init_chan = pair[1];
+	if (seccomp_wanted(&x->spec)) {
+		x->filter = seccomp_shared_new();
+		if (!x->filter)
+			return err_set(e, ERR_GEN_NOMEM, ENOMEM, "no memory for the filter");
+	}
 	close_inherited(x->c, x->o->preserve_fds + x->o->listen_fds);
 	prepare_init(x);
 	if (x->init.join & CLONE_NEWPID && !x->init.fork) {
@@ -428,7 +441,6 @@ static const struct {
 } steps[] = {
 	{ "container", step_container },
 	{ "process", step_process },
-	{ "compile-filter", step_filter },
 	{ "sockets", step_sockets },
 	{ "cgroup", step_cgroup },
 	{ "namespaces", step_namespaces },
@@ -436,6 +448,7 @@ static const struct {
 	{ "seal", step_seal },
 	{ "clone", step_clone },
 	{ "adjust", step_adjust },
+	{ "compile-filter", step_filter },
 	{ "start-ahead", step_start_ahead },
 	{ "serve", step_serve },
 	{ "schedule", step_schedule },
@@ -523,6 +536,7 @@ static void release(struct exec *x)
 		sigprocmask(SIG_SETMASK, &x->mask, NULL);
 	fd_close(&x->signals);
 	subject_close(&x->s);
+	seccomp_shared_free(x->filter);
 }
 
 int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status, struct err *e)

@@ -30,6 +30,14 @@
 #include "sys/proc.h"
 #include "sys/sock.h"
 
+static int step_release(struct spawn *sp, struct err *e)
+{
+	(void)e;
+	if (sp->sources_open)
+		mount_sources_release(&sp->sources);
+	return 0;
+}
+
 /* Init waits for nothing here: it needs the filter last of all. */
 static int step_filter(struct spawn *sp, struct err *e)
 {
@@ -574,6 +582,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "config-copy", step_config_copy },
 	{ "draft-record", step_draft },
 	{ "compile-filter", step_filter },
+	{ "release-sources", step_release },
 	{ "serve", spawn_serve },
 	{ "leaf", step_leaf },
 	{ "scheduler", step_scheduler },

@@ -57,6 +57,8 @@ int mount_make_point(struct mount_sources *s, const char *path, bool dir);
  * points, placeholders and nodes that were made in the rootfs and that are still empty and the
  * same. What was made inside volumes stays. */
 void mount_sources_undo(struct mount_sources *s);
+/* In the runtime, once init has its own copies: what mount_sources_undo does not need. */
+void mount_sources_release(struct mount_sources *s);
 void mount_sources_close(struct mount_sources *s);
 
 /* One cgroup hierarchy of the host, filled by the caller from the cgroup room (for MOUNT_CGROUP

@@ -272,9 +272,8 @@ int mount_sources_idmap(const struct plan *p, struct mount_sources *s, int usern
 	return 0;
 }
 
-void mount_sources_close(struct mount_sources *s)
+void mount_sources_release(struct mount_sources *s)
 {
-	fd_close(&s->rootfs.fd);
 	fd_close(&s->root_tree);
 	fd_close(&s->null);
 	for (size_t i = 0; i < s->n_bind; i++) {
@@ -283,6 +282,12 @@ void mount_sources_close(struct mount_sources *s)
 	}
 	for (size_t i = 0; i < s->n_device; i++)
 		fd_close(&s->device[i]);
+}
+
+void mount_sources_close(struct mount_sources *s)
+{
+	fd_close(&s->rootfs.fd);
+	mount_sources_release(s);
 	mnt_made_free(s->made);
 	s->made = NULL;
 }

@@ -24,7 +24,7 @@ const char *seccomp_receiver(const struct spec *s)
 
 bool seccomp_wanted(const struct spec *s)
 {
-	return s->os.seccomp.set || spec_annotation(s, BPF_DATA);
+	return s->os.seccomp.set || spec_annotation(s, BPF_DATA) || spec_annotation(s, RECEIVER);
 }
 
 struct shared {

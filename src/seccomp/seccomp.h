@@ -61,7 +61,7 @@ struct seccomp_program {
  */
 int seccomp_prepare(const struct spec *s, struct arena *a, struct seccomp_program *ret,
 		    unsigned *ret_unknown, struct err *e);
-/* Whether seccomp_prepare of it can give a filter. */
+/* Whether seccomp_prepare of it can give a filter, or an error. */
 bool seccomp_wanted(const struct spec *s);
 /*
  * A program that a child sees when it is filled in after the clone: empty until seccomp_share,
