@@ -344,21 +344,9 @@ static int step_start_ahead(struct exec *x, struct err *e)
 
 static int serve_forked(struct exec *x, struct sync_msg *m, struct err *e)
 {
-	siginfo_t end;
-	pid_t pid = spawn_pid_of(m->fd);
-	int r;
+	int r = spawn_take_forked(m, x->init.fork, &x->forked, &x->pidfd, &x->pid, e);
 
-	if (x->forked || !x->init.fork || pid <= 0)
-		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"",
-			       sync_name(m->kind));
-	x->forked = true;
-	r = pidfd_reap(x->pidfd, &end);
-	if (r < 0)
-		return err_sys(e, ERR_PRO_DIED, r, "reap the intermediate process");
-	fd_close(&x->pidfd);
-	x->pidfd = fd_take(&m->fd);
-	x->pid = pid;
-	return adjust(x, e);
+	return r < 0 ? r : adjust(x, e);
 }
 
 static int serve_console(struct exec *x, struct sync_msg *m, struct err *e)

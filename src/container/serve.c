@@ -78,24 +78,32 @@ pid_t spawn_pid_of(int pidfd)
 	return pid;
 }
 
-static int serve_forked(struct spawn *sp, struct sync_msg *m, struct err *e)
+/* SECURITY: X8: only where the plan has a fork; another process is never taken for init. */
+int spawn_take_forked(struct sync_msg *m, bool forks, bool *forked, int *pidfd, pid_t *pid,
+		      struct err *e)
 {
+	pid_t next = spawn_pid_of(m->fd);
 	siginfo_t end;
-	pid_t pid = spawn_pid_of(m->fd);
 	int r;
 
-	/* SECURITY: X8: only where the plan has a fork; another process is never taken for init. */
-	if (pid <= 0 || !sp->bp.plan.ns.forks)
+	if (*forked || !forks || next <= 0)
 		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"",
 			       sync_name(m->kind));
-	sp->forked = true;
-	r = pidfd_reap(sp->pidfd, &end);
+	*forked = true;
+	r = pidfd_reap(*pidfd, &end);
 	if (r < 0)
 		return err_sys(e, ERR_PRO_DIED, r, "reap the intermediate process");
-	fd_close(&sp->pidfd);
-	sp->pidfd = fd_take(&m->fd);
-	sp->pid = pid;
-	return spawn_adjust(sp, e);
+	fd_close(pidfd);
+	*pidfd = fd_take(&m->fd);
+	*pid = next;
+	return 0;
+}
+
+static int serve_forked(struct spawn *sp, struct sync_msg *m, struct err *e)
+{
+	int r = spawn_take_forked(m, sp->bp.plan.ns.forks, &sp->forked, &sp->pidfd, &sp->pid, e);
+
+	return r < 0 ? r : spawn_adjust(sp, e);
 }
 
 static int serve_place(struct spawn *sp, struct sync_msg *m, struct err *e)

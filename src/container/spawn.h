@@ -72,6 +72,12 @@ void spawn_log_init(void);
 int spawn_adjust(struct spawn *sp, struct err *e);
 int spawn_serve(struct spawn *sp, struct err *e);
 /*
+ * FORKED: the process behind the pidfd in @m takes the place of *@pidfd and *@pid, which is reaped.
+ * An error where no fork is due (@forks) or one came already (*@forked).
+ */
+int spawn_take_forked(struct sync_msg *m, bool forks, bool *forked, int *pidfd, pid_t *pid,
+		      struct err *e);
+/*
  * The intermediate process is gone and has or has not forked: kill and reap whom it forked. @chan:
  * the runtime's end, of no use afterwards.
  */
