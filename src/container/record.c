@@ -18,7 +18,8 @@
 #include "spec/json.h"
 #include "sys/call.h"
 
-enum { RECORD_FORMAT = 1, RECORD_MAX = 16 * 1024 * 1024 };
+/* A record has parts of a config of SPEC_MAX_BYTES and the paths of Landlock, with escapes. */
+enum { RECORD_FORMAT = 1, RECORD_MAX = 48 * 1024 * 1024 };
 
 enum field_kind { F_TEXT, F_U64, F_BOOL };
 struct field {
@@ -110,7 +111,9 @@ static void write_cgroup(struct jw *w, const struct cgroup *g)
 	jw_end(w);
 }
 
-static const char *record_text(const struct record *rec, struct arena *a, size_t *ret_n)
+/* *ret is what record_read_as is ready to read again, or -EFBIG. */
+static int record_text(const struct record *rec, struct arena *a, const char **ret, size_t *ret_n,
+		       struct err *e)
 {
 	struct jw w;
 
@@ -149,8 +152,14 @@ static const char *record_text(const struct record *rec, struct arena *a, size_t
 	write_hooks(&w, "poststart", rec->hooks.v[HOOK_POSTSTART], rec->hooks.n[HOOK_POSTSTART]);
 	write_hooks(&w, "poststop", rec->hooks.v[HOOK_POSTSTOP], rec->hooks.n[HOOK_POSTSTOP]);
 	jw_end(&w);
+	if (w.len > RECORD_MAX)
+		return err_set(e, ERR_STA_WRITE, EFBIG,
+			       "state of \"%s\": the annotations are too long: %zu bytes with "
+			       "their escapes, more than %d",
+			       rec->id, w.len, RECORD_MAX);
+	*ret = w.buf;
 	*ret_n = w.len;
-	return w.buf;
+	return 0;
 }
 
 /*
@@ -173,11 +182,14 @@ static int write_failed(const struct entry *en, int r, struct err *e)
 
 int record_write(const struct entry *en, const struct record *rec, struct arena *a, struct err *e)
 {
-	size_t n;
-	const char *text = record_text(rec, a, &n);
+	const char *text;
 	char tmp[STORE_NAME];
-	int r = draft(en, text, n, tmp);
+	size_t n;
+	int r = record_text(rec, a, &text, &n, e);
 
+	if (r < 0)
+		return r;
+	r = draft(en, text, n, tmp);
 	if (r == 0)
 		r = store_commit(en->dir, tmp, "state.json");
 	return r < 0 ? write_failed(en, r, e) : 0;
@@ -186,9 +198,13 @@ int record_write(const struct entry *en, const struct record *rec, struct arena 
 int record_intend(const struct entry *en, const struct record *rec, struct arena *a,
 		  struct record_draft *d, struct err *e)
 {
+	const char *text;
 	size_t n;
-	const char *text = record_text(rec, a, &n);
-	int r = store_draft(en->dir, "state.json", 0600, text, n, d->tmp, &d->fd);
+	int r = record_text(rec, a, &text, &n, e);
+
+	if (r < 0)
+		return r;
+	r = store_draft(en->dir, "state.json", 0600, text, n, d->tmp, &d->fd);
 
 	if (r == 0)
 		r = store_commit(en->dir, d->tmp, "state.json");
@@ -201,18 +217,24 @@ int record_draft(const struct entry *en, const struct record *rec, struct arena 
 	int r = d->fd >= 0 && fsync(d->fd) < 0 ? -errno : 0;
 
 	fd_close(&d->fd);
-	d->text = record_text(rec, a, &d->n);
-	if (r == 0)
-		r = draft(en, d->text, d->n, d->tmp);
+	if (r < 0)
+		return write_failed(en, r, e);
+	r = record_text(rec, a, &d->text, &d->n, e);
+	if (r < 0)
+		return r;
+	r = draft(en, d->text, d->n, d->tmp);
 	return r < 0 ? write_failed(en, r, e) : 0;
 }
 
 int record_commit(const struct entry *en, const struct record *rec, struct arena *a,
 		  struct record_draft *d, struct err *e)
 {
+	const char *text;
 	size_t n;
-	const char *text = record_text(rec, a, &n);
+	int r = record_text(rec, a, &text, &n, e);
 
+	if (r < 0)
+		return r;
 	/* ENOENT: a record was written since, and its draft took the name */
 	if (n == d->n && memcmp(text, d->text, n) == 0 &&
 	    store_commit(en->dir, d->tmp, "state.json") == 0)

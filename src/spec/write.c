@@ -54,11 +54,13 @@ static void put_break(struct jw *w)
 
 static void put_string(struct jw *w, const char *s)
 {
+	static const char escaped[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
 	size_t n = strlen(s);
 
 	put(w, "\"", 1);
 	while (n) {
 		size_t ok = 0;
+		const char *letter;
 		unsigned char c;
 		char code[8];
 
@@ -72,16 +74,13 @@ static void put_string(struct jw *w, const char *s)
 		if (!n)
 			break;
 		c = (unsigned char)*s;
-		if (c == '"' || c == '\\')
-			snprintf(code, sizeof(code), "\\%c", c);
-		else if (c == '\n' || c == '\t' || c == '\r')
-			snprintf(code, sizeof(code), "\\%c",
-				 c == '\n'   ? 'n'
-				 : c == '\t' ? 't'
-					     : 'r');
-		else
+		letter = memchr(escaped, c, sizeof(escaped) - 1);
+		if (letter) {
+			put(w, (char[]){ '\\', letters[letter - escaped] }, 2);
+		} else {
 			snprintf(code, sizeof(code), "\\u%04x", c < 0x80 ? c : 0xfffdu);
-		put_text(w, code);
+			put_text(w, code);
+		}
 		s++;
 		n--;
 	}

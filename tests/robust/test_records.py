@@ -158,6 +158,24 @@ def root_vanished(h):
     eq(h.groups(name), [], "cgroups")
 
 
+@test("J3: a record several times as long as its config: what create writes can be read, or create says no and leaves nothing")
+def long_record(h):
+    for letter, count, fits in (("\\b", 4 << 20, True), ("\x7f", 9 << 20, False)):
+        path, name = h.bundle("sleep", "1000")
+        with open(path + "/config.json", encoding="utf-8") as f:
+            text = f.read()
+        with open(path + "/config.json", "w", encoding="utf-8") as f:
+            f.write('{"annotations": {"a": "' + letter * count + '"}, ' + text[1:])
+        r = h.hull("create", "--bundle", path, name)
+        if fits:
+            r.ok()
+            eq(len(h.state(name)["annotations"]["a"]), count, "annotation")
+            h.delete(name)
+        else:
+            h.error_line(r, f'state of "{name}"', "annotations are too long")
+        h.nothing_left(name)
+
+
 @test("B5: config.json and bundle gone after create: start, kill and delete work")
 def bundle_gone(h):
     name = h.create("sleep", "1000")
