@@ -3,6 +3,7 @@
 
 import json
 import os
+import socket
 import subprocess
 
 from tap import call, eq, eventually, has, lacks, need, test
@@ -101,6 +102,56 @@ def joined(h):
         for file in kinds.values():
             held[file] = os.readlink(f"/proc/{holder.pid}/ns/{file}")
             eq(os.readlink(f"/proc/{pid}/ns/{file}"), held[file], file)
+        h.delete(name)
+        h.nothing_left(name)
+        holder.stdin.close()
+
+
+@test("--tcp-established: a connection to the world outside is held over checkpoint and restore; --tcp-close ends it")
+def connection(h):
+    h.need_criu()
+    with socket.create_server(("0.0.0.0", 0)) as server, subprocess.Popen(
+            ["unshare", "--net", "sh", "-c", "echo; read x"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        inside = ["nsenter", f"--net=/proc/{holder.pid}/ns/net"]
+        call("ip", "link", "add", "hullv0", "type", "veth", "peer", "name", "hullv1", "netns", holder.pid).ok()
+        for where, device, address in (([], "hullv0", "10.99.0.1/24"), (inside, "hullv1", "10.99.0.2/24")):
+            call(*where, "ip", "address", "add", address, "dev", device).ok()
+            call(*where, "ip", "link", "set", device, "up").ok()
+        call(*inside, "ip", "link", "set", "lo", "up").ok()
+
+        def change(config):
+            config["linux"]["namespaces"].append({"type": "network", "path": f"/proc/{holder.pid}/ns/net"})
+            config["process"]["args"] = ["sh", "-c", f"nc 10.99.0.1 {server.getsockname()[1]} -e cat & {COUNT}"]
+        server.settimeout(60)
+        path, name = h.counting(change)
+        peer, (address, _) = server.accept()
+        with peer:
+            eq(address, "10.99.0.2", "the container's address")
+            peer.settimeout(60)
+
+            def echo(text):
+                peer.sendall(text)
+                eq(peer.recv(100), text, "what comes back")
+            echo(b"one\n")
+            image, said = h.checkpoint(name)
+            h.error_line(said, "criu could not write the images", "--tcp-established")
+            h.counts(name, h.number_of(name))
+            echo(b"two\n")
+            image, said = h.checkpoint(name, "--tcp-established")
+            said.ok()
+            h.delete(name)
+            h.nothing_left(name)
+            last = h.number_of(name)
+            peer.sendall(b"sent to nobody\n")  # the kernel sends it again when there is somebody
+            h.restore(path, name, image, "--tcp-established").ok()
+            h.counts(name, last)
+            eq(peer.recv(100), b"sent to nobody\n", "what was sent meanwhile")
+            echo(b"three\n")
+            h.delete(name)
+        h.restore(path, name, image, "--tcp-close").ok()
+        h.counts(name, last)
+        eventually(lambda: "cat" not in h.inside(name, "ps", "-o", "comm").split(), "the end of a connection that is closed")
         h.delete(name)
         h.nothing_left(name)
         holder.stdin.close()
