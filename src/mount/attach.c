@@ -225,6 +225,9 @@ int mnt_guard(struct mount_tree *t, const struct plan_mount *m, int tree, int ta
 	for (size_t i = 0; i < ARRAY_LEN(proc_files); i++)
 		if (streq(m->destination, proc_files[i]) && !S_ISDIR(st.st_mode))
 			return 0;
+	if (streq(m->destination, "/proc/sys/fs/binfmt_misc") &&
+	    sys_fs_magic(tree) == HULL_BINFMT_MAGIC)
+		return 0;
 	return err_set(e, ERR_MNT_PROTECTED, EPERM, "%s lies inside /proc", m->destination);
 }
 

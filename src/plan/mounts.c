@@ -224,9 +224,12 @@ static int choose_idmap(struct maker *m, const struct spec_mount *in, struct pla
 /*
  * SECURITY: rule M5. Below /proc a mount can hide or fake what hull and LSMs rely on; only the
  * files that lxcfs provides may be covered. What is really mounted on /proc and /sys is proved when
- * it is mounted.
+ * it is mounted. KERNEL: binfmt_misc at its own place belongs to the user namespace since 6.7; the
+ * host's would let the container name programs for the host to run. Documentation/admin-guide/
+ * binfmt-misc.rst
  */
-static int check_proc(const struct plan_mount *p, const char *path, struct err *e)
+static int check_proc(const struct maker *m, const struct plan_mount *p, const char *path,
+		      struct err *e)
 {
 	static const char *const lxcfs[] = {
 		"/proc/cpuinfo",
@@ -252,6 +255,9 @@ static int check_proc(const struct plan_mount *p, const char *path, struct err *
 	for (size_t i = 0; i < ARRAY_LEN(lxcfs); i++)
 		if (p->kind == MOUNT_BIND && streq(path, lxcfs[i]))
 			return 0;
+	if (p->kind == MOUNT_FS && streq(p->fstype, "binfmt_misc") &&
+	    streq(path, "/proc/sys/fs/binfmt_misc") && plan_ns_own(m->plan, NS_USER))
+		return 0;
 	return err_set(e, ERR_MNT_PROTECTED, 0,
 		       "%s is inside /proc; only the files of lxcfs may be bound there", path);
 }
@@ -274,7 +280,7 @@ static int set_destination(struct maker *m, const struct spec_mount *in, struct 
 			e, ERR_CFG_VALUE, 0,
 			"the root filesystem comes from /root/path; nothing is mounted over it");
 	else
-		r = check_proc(p, clean, e);
+		r = check_proc(m, p, clean, e);
 	return r ? err_at(e, r, "%s/destination", p->pointer) : 0;
 }
 

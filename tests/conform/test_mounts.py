@@ -191,6 +191,36 @@ def test_unknown_type(ctr):
     ctr.create_fails(naming=f"{path}.type")
 
 
+BINFMT = "/proc/sys/fs/binfmt_misc"
+
+
+@req("CFG-MOUNT-16", needs=["root"])
+@pytest.mark.parametrize("fstype", ["hugetlbfs", "mqueue"])
+def test_file_systems_of_the_kernel(ctr, fstype):
+    skip_unless(f"\t{fstype}\n" in read("/proc/filesystems"), f"a kernel without {fstype}")
+    add(ctr, "/m", type=fstype, source=fstype)
+    assert mountinfo.at(ctr.probe("mounts")["mounts"], "/m").fstype == fstype
+
+
+@pytest.mark.hull_only
+@req("CFG-MOUNT-16", needs=["root", "userns", "kernel>=6.7"])
+def test_interpreters_of_a_user_namespace(ctr):
+    skip_unless("\tbinfmt_misc\n" in read("/proc/filesystems"), "a kernel without binfmt_misc")
+    ctr.bundle.namespace("user")
+    for kind in ("uidMappings", "gidMappings"):
+        ctr.bundle.linux[kind] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    add(ctr, BINFMT, type="binfmt_misc", source="binfmt_misc")
+    assert mountinfo.at(ctr.probe("mounts")["mounts"], BINFMT).fstype == "binfmt_misc"
+
+
+@pytest.mark.hull_only
+@req("CFG-MOUNT-16", needs=["root"])
+def test_interpreters_of_the_host(ctr):
+    """Whoever may write there names programs that the host runs."""
+    where = add(ctr, BINFMT, type="binfmt_misc", source="binfmt_misc")
+    ctr.create_fails(naming=f"{where}.destination")
+
+
 @req("CFG-MOUNT-07", "CFG-MOUNT-08")
 def test_source_is_missing(ctr):
     path = add(ctr, "/m", type="none", source="/nosuch/source", options=["bind"])
