@@ -53,17 +53,21 @@ enum field_flags {
 
 struct object_type;
 
+/* Small: every page of these tables is relocated at the start of every command. */
 struct field {
 	const char *name;
-	enum field_kind kind;
-	unsigned flags;
-	size_t offset, count_offset; /* of the member, of its count */
-	size_t size;		     /* of the member of F_ENUM, F_FLAGS: 1, 4 or 8 */
-	int64_t min;		     /* numbers */
+	union {
+		const struct name_table *names; /* F_ENUM, F_FLAGS */
+		const struct object_type *type; /* F_OBJECT, F_LIST, F_MAP */
+		int (*call)(struct reader *r, const struct field *f, struct jv v,
+			    void *object); /* F_CALL */
+	};
+	int64_t min;  /* numbers */
 	uint64_t max; /* numbers; lists: how many. 0: what the type holds, the usual limit */
-	const struct name_table *names;
-	const struct object_type *type;
-	int (*call)(struct reader *r, const struct field *f, struct jv v, void *object);
+	uint16_t offset, count_offset; /* of the member, of its count */
+	uint8_t kind;		       /* enum field_kind */
+	uint8_t flags;		       /* enum field_flags */
+	uint8_t size;		       /* of the member of F_ENUM, F_FLAGS: 1, 4 or 8 */
 };
 
 struct object_type {
