@@ -93,7 +93,8 @@ static bool covers(const struct object_type *type, struct jv *objects, size_t n)
 			printf("# full.json lacks %s\n", field->name);
 			return false;
 		}
-		if (field->type && !covers(field->type, inner, found))
+		if ((field->kind == F_OBJECT || field->kind == F_LIST || field->kind == F_MAP) &&
+		    !covers(field->type, inner, found))
 			return false;
 	}
 	return true;
