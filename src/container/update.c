@@ -35,23 +35,31 @@ static int read_file(struct cgroup *g, const char *name, char *buf, size_t size,
 
 /*
  * KERNEL: cpu.max takes "QUOTA PERIOD" or the quota alone; a period alone would lift the quota.
- * cgroup-v2.rst
+ * cgroup-v2.rst. systemd takes what is not said for 100 ms.
  */
 static int complete_cpu(struct cgroup *g, struct spec_cpu *cpu, struct err *e)
 {
-	char text[64];
-	int64_t quota;
+	char text[64], *period;
+	int64_t n;
 	int r;
 
-	if (!cpu->period.set || cpu->quota.set)
+	if (cpu->period.set == cpu->quota.set)
 		return 0;
 	r = read_file(g, "cpu.max", text, sizeof(text), e);
 	if (r < 0)
-		return err_at(e, r, "/linux/resources/cpu/period");
-	text[strcspn(text, " ")] = '\0';
-	if (str_to_i64(text, 1, INT64_MAX, &quota) == 0) { /* else "max" */
+		return err_at(e, r, "/linux/resources/cpu/%s",
+			      cpu->period.set ? "period" : "quota");
+	period = text + strcspn(text, " ");
+	if (*period)
+		*period++ = '\0';
+	if (cpu->quota.set) {
+		if (str_to_i64(period, 1, INT64_MAX, &n) == 0) {
+			cpu->period.set = true;
+			cpu->period.v = (uint64_t)n;
+		}
+	} else if (str_to_i64(text, 1, INT64_MAX, &n) == 0) { /* else "max" */
 		cpu->quota.set = true;
-		cpu->quota.v = quota;
+		cpu->quota.v = n;
 	}
 	return 0;
 }
