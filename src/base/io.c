@@ -145,6 +145,13 @@ uint64_t io_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+uint64_t io_after(uint64_t timeout)
+{
+	uint64_t deadline;
+
+	return __builtin_add_overflow(io_now(), timeout, &deadline) ? UINT64_MAX : deadline;
+}
+
 int io_wait(int fd, short events, uint64_t deadline)
 {
 	struct pollfd p = { .fd = fd, .events = events };
@@ -161,9 +168,9 @@ int io_wait(int fd, short events, uint64_t deadline)
 		r = poll(&p, 1, ms);
 		if (r > 0)
 			return p.revents;
-		if (r == 0)
+		if (r == 0 && ms < INT_MAX)
 			return 0;
-		if (errno != EINTR)
+		if (r < 0 && errno != EINTR)
 			return -errno;
 	}
 }

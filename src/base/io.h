@@ -28,6 +28,8 @@ int io_read_known(int fd, const struct stat *st, size_t max, struct arena *a, ch
 		  size_t *ret_len);
 /* Monotonic nanoseconds. */
 uint64_t io_now(void);
+/* The deadline that many nanoseconds from now; beyond the end of the clock it is the end. */
+uint64_t io_after(uint64_t timeout);
 /*
  * Wait for events (poll(2) bits) until @deadline (io_now() scale, 0 = for ever). revents, 0 on
  * timeout, -errno.

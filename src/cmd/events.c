@@ -337,7 +337,7 @@ static int follow(struct ctx *c, struct events *v, const char *id, uint64_t inte
 			err_clear(e);
 			return 0;
 		}
-		next = io_now() + interval;
+		next = io_after(interval);
 	}
 	return r < 0 ? r : 0;
 }

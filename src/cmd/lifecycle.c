@@ -66,8 +66,8 @@ static int run_wait(struct ctx *c, struct args *a, int *ret_status, struct err *
 		return json;
 	if (a->timeout) {
 		r = cmd_duration(a->timeout, "--timeout", &timeout, e);
-		if (r == 0 && __builtin_add_overflow(io_now(), timeout, &deadline))
-			deadline = UINT64_MAX;
+		if (r == 0)
+			deadline = io_after(timeout);
 	}
 	if (r == 0)
 		r = container_wait(c, a->v[0], deadline, &status, e);

@@ -104,7 +104,7 @@ static int live(struct view *x, struct screen *s, uint64_t interval, uint64_t co
 			continue;
 		r = take(x, e);
 		done++;
-		next = io_now() + interval;
+		next = io_after(interval);
 	}
 	return r;
 }
@@ -136,7 +136,7 @@ static int print_all(struct view *x, bool json, uint64_t interval, uint64_t coun
 	for (uint64_t done = 0; r >= 0 && (!count || done < count); done++) {
 		if (done && !json)
 			puts("");
-		r = io_wait(-1, 0, io_now() + interval);
+		r = io_wait(-1, 0, io_after(interval));
 		r = r < 0 ? err_sys(e, ERR_GEN_SYS, r, "wait") : take(x, e);
 		if (r >= 0)
 			r = print(x, json, e);

@@ -92,7 +92,7 @@ int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err 
 /* Others may look, kill and delete --force meanwhile: the lock is not held. */
 static int end_politely(struct subject *s, int sig, uint64_t timeout, struct err *e)
 {
-	uint64_t deadline = io_now() + timeout;
+	uint64_t deadline = io_after(timeout);
 	int r = sys_pidfd_send_signal(s->st.pidfd, sig);
 
 	if (r < 0 && r != -ESRCH)

@@ -229,6 +229,22 @@ def ready(h):
         h.delete(name)
 
 
+@test("R10: a time beyond the end of the clock is for ever: stop waits for a program that takes its time")
+def endless_times(h):
+    path, name = h.bundle("sh", "-c", "trap 'echo > /heard; read x < /goon; exit 5' TERM; echo > /up; while :; do sleep 0.01; done")
+    os.mkfifo(h.rootfs + "/goon")
+    with h.popen("run", "--bundle", path, name) as run:
+        eventually(lambda: os.path.exists(h.rootfs + "/up"), "it runs")
+        with h.popen("stop", "--timeout", "18446744073s", name) as stop:
+            eventually(lambda: os.path.exists(h.rootfs + "/heard") or run.poll() is not None, "it heard")
+            if run.poll() is None:
+                with open(h.rootfs + "/goon", "w", encoding="ascii") as f:
+                    f.write("go\n")
+            eq(run.end(), (5, ""), "run")
+            eq(stop.end(), (0, ""), "stop")
+    h.nothing_left(name)
+
+
 @test("E7: a console socket whose owner does not take connections: an error within 10 s")
 def full_backlog(h):
     path = h.path("backlog")
