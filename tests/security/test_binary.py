@@ -68,7 +68,7 @@ def test_program_has_three_descriptors(ctr):
     assert names == [0, 1, 2], seen
 
 
-@threat("CVE-2024-21626", "X4", "P2")
+@threat("CVE-2024-21626", "X4", "X5", "P2")
 @pytest.mark.parametrize("how", ["cwd", "cwd-link", "program", "exec-cwd"])
 def test_cwd_and_program_behind_magic_links(ctr, how):
     """Whatever number the runtime has open: a magic link is no way."""
@@ -96,6 +96,25 @@ def test_cwd_and_program_behind_magic_links(ctr, how):
                 result.failed()
     os.close(fd)
     assert not worked, f"entered: {worked}"
+
+
+@threat("X5")
+@pytest.mark.parametrize("how", ["path", "absolute", "link"])
+def test_program_of_the_host_alone(ctr, canary, how):
+    """Where the config's PATH, its program or a link of the image leads on the host: nothing of that is in the container."""
+    program = canary.path + "/program"
+    shutil.copy(ctr.bundle.file("/bin/busybox"), program)
+    os.chmod(program, 0o755)
+    canary.before = canary.look()
+    if how == "path":
+        ctr.process["env"] = ["PATH=" + canary.path]
+    elif how == "link":
+        os.symlink(program, ctr.bundle.file("/bin/program"))
+    ctr.args({"path": "program", "absolute": program, "link": "/bin/program"}[how])
+    if ctr.rt.is_hull:
+        ctr.create_fails(naming="process.args")
+    else:
+        ctr.create_or_start_fails()
 
 
 def overwriting(ctr, seconds="3"):

@@ -97,9 +97,8 @@ def test_device_list_holds_in_exec_and_after_update(ctr):
         ctr.call("update", "--pids-limit", "100", ctr.id).ok()
 
 
-# A view of cgroup v2 alone, whatever the host has, and the tracer, whose findings go to fd 3.
-V2 = """exec 3>{out}; exec unshare -m /bin/sh -c 'umount -l /sys/fs/cgroup; mount -t cgroup2 c /sys/fs/cgroup;
-exec "$@"' sh {attacker} structs "$@\""""
+# A view of cgroup v2 alone, whatever the host has.
+V2 = """exec unshare -m /bin/sh -c 'umount -l /sys/fs/cgroup; mount -t cgroup2 c /sys/fs/cgroup; exec "$@"' sh "$@\""""
 BPF_PROG_QUERY = "16"
 LEAST = {"bpf": 64, "clone3": 88, "openat2": 24, "mount_setattr": 32}
 
@@ -115,7 +114,7 @@ def test_structs_for_the_kernel_are_whole(ctr, attacker):
     for words in (("create", "--bundle", ctr.bundle.path, ctr.id), ("update", "--resources", ctr.bundle.file("/resources"), ctr.id),
                   ("delete", "--force", ctr.id)):
         kw = {"stdout": subprocess.DEVNULL} if words[0] == "create" else {}
-        ctr.call(*words, wrap=V2.format(out=out, attacker=attacker), **kw).ok()
+        ctr.call(*words, wrap=f'exec 3>{out}; set -- {attacker} structs "$@"; {V2}', **kw).ok()
         found += [line.split() for line in read(out).splitlines()]
     reap_strays()
     assert {f[0] for f in found} >= {"bpf"} and (not ctr.rt.is_hull or {f[0] for f in found} == set(LEAST)), "not traced?"
@@ -145,11 +144,19 @@ def test_sub_cgroup_of_exec(ctr):
         os.rmdir(sibling)
 
 
+def plan(ctr, resources):
+    """What the runtime would do with them where cgroup v2 has the controllers."""
+    ctr.bundle.linux["resources"] = resources
+    ctr.bundle.write()
+    return ctr.call("plan", "--bundle", ctr.bundle.path, wrap=V2)
+
+
 @threat("exec-cgroup", "G1")
 @pytest.mark.hull_only
-@pytest.mark.parametrize("key", ["../memory.max", "a/b", "/etc/x", "..", "", "cgroup.procs/../x", "pids.max\n"])
+@pytest.mark.parametrize("key", ["../memory.max", "a/b.c", "/etc/x.y", "..", "", "cgroup.procs/../x", "pids.max\n"])
 def test_keys_of_unified(ctr, key):
-    ctr.bundle.linux["resources"] = {"unified": {key: "1"}}
+    plan(ctr, {"unified": {"pids.max": "1"}}).ok()
+    assert "/linux/resources/unified" in plan(ctr, {"unified": {key: "1"}}).failed().stderr
     ctr.create_fails()
 
 
@@ -157,7 +164,21 @@ def test_keys_of_unified(ctr, key):
 @pytest.mark.hull_only
 @pytest.mark.parametrize("size", ["../../x", "2MB/../..", "", "2", "MB", "-2MB", "2MB\n", "2mb"])
 def test_huge_page_sizes(ctr, size):
-    ctr.bundle.linux["resources"] = {"hugepageLimits": [{"pageSize": size, "limit": 0}]}
+    plan(ctr, {"hugepageLimits": [{"pageSize": "2MB", "limit": 0}]}).ok()
+    assert "/pageSize" in plan(ctr, {"hugepageLimits": [{"pageSize": size, "limit": 0}]}).failed().stderr
+    ctr.create_fails()
+
+
+@threat("exec-cgroup", "G1")
+@pytest.mark.hull_only
+@pytest.mark.parametrize("name", ["..", "../x", "a/b", "/x", ".", "x\n"])
+def test_delegated_group(ctr, name):
+    """The annotation that names a group for the payload: one component below the container's own."""
+    key = "run.oci.delegate-cgroup"
+    ctr.config["annotations"] = {key: "payload"}
+    plan(ctr, {}).ok()
+    ctr.config["annotations"] = {key: name}
+    assert "/annotations/" + key in plan(ctr, {}).failed().stderr
     ctr.create_fails()
 
 

@@ -211,6 +211,25 @@ def test_64_bit_comparisons(ctr, op, below, same, above):
 
 
 @threat("C4")
+@pytest.mark.parametrize("how", ["all", "any"])
+def test_several_conditions(ctr, how):
+    """Of one rule all must hold; of several rules one is enough."""
+    getpgid = 121
+    terms = [{"index": 1, "value": 1, "op": "SCMP_CMP_EQ"}, {"index": 2, "value": 2, "op": "SCMP_CMP_GT"}]
+    rule = {"names": ["getpgid"], "action": "SCMP_ACT_ERRNO", "errnoRet": 99}
+    ctr.bundle.linux["seccomp"] = {
+        "defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],
+        "syscalls": [rule | {"args": terms}] if how == "all" else [rule | {"args": [t]} for t in terms]}
+    tried = [(one, two) for one in (0, 1, 2) for two in (0, 2, 3, 1 << 40)]
+    words = []
+    for one, two in tried:
+        words += ["syscall", getpgid, 0, one, two, 0, 0, 0]
+    for (one, two), got in zip(tried, ctr.probe(*words)["do"]):
+        holds = [one == 1, two > 2]
+        assert (got["errno"] == 99) == (all(holds) if how == "all" else any(holds)), (one, two, got)
+
+
+@threat("C4")
 def test_other_architectures_are_denied(ctr):
     """A filter for one architecture is no hole for another: the 32-bit entry of the kernel."""
     ctr.bundle.linux["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_X86_64"],

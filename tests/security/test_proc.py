@@ -6,7 +6,7 @@ import os
 import pytest
 
 from lib import facts, skip_unless
-from lib.host import read
+from lib.host import in_child, read
 from threats import threat
 
 LXCFS = ["/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/uptime", "/proc/loadavg", "/proc/diskstats",
@@ -122,12 +122,25 @@ def test_sysctl_goes_to_procfs_alone(ctr, step, canary):
 
 
 @threat("CVE-2025-52881", "CVE-2019-19921", "F1", "M2")
-def test_sysctl_with_a_covered_proc(ctr, canary):
-    """The container's own /proc/sys is an ordinary directory by the time sysctls are written."""
-    ctr.bundle.linux["sysctl"] = {"kernel.msgmax": "23456", "net.ipv4.ip_forward": "1"}
-    ctr.bundle.hook("createContainer", "true")
-    text = ctr.sh("cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_forward").run().ok().stdout
-    assert text.split() == ["23456", "1"]
+@pytest.mark.parametrize("covered", [False, True])
+def test_sysctl_with_a_covered_proc(ctr, canary, covered):
+    """A hook has put files of its own over the container's /proc/sys by the time sysctls are written: the value is the
+    kernel's, or it is an error."""
+    want = {"kernel/msgmax": "23456", "net/ipv4/ip_forward": "1"}
+    ctr.bundle.linux["sysctl"] = want
+    if covered:
+        ctr.bundle.hook("createContainer", f"cd {ctr.bundle.rootfs}/proc/sys && mount -t tmpfs evil . && cd ../sys &&"
+                                           " for f in kernel/msgmax net/ipv4/ip_forward; do mkdir -p ${f%/*}; echo 0 >$f; done")
+    result = ctr.args("/bin/sleep", "100").create()
+    if covered and result.code and not ctr.rt.is_hull:
+        result.failed()
+        return
+    result.ok()
+    for name, value in want.items():  # the kernel shows those of the reader's namespaces
+        text = in_child(lambda name=name: read("/proc/sys/" + name), *(f"/proc/{ctr.pid}/ns/{n}" for n in ("ipc", "net")))
+        assert text.strip() == value, (name, text)
+        if covered:
+            assert read(f"/proc/{ctr.pid}/root/proc/sys/{name}").strip() == "0", "the hook's file was written"
     assert read("/proc/sys/kernel/msgmax").strip() != "23456"
 
 
