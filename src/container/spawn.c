@@ -111,6 +111,9 @@ static int step_intent(struct spawn *sp, struct err *e)
 		return err_sys(e, ERR_GEN_SYS, r, "read /proc");
 	rec->creator = (uint64_t)getpid();
 	r = proc_start_time(&sp->proc, getpid(), &rec->creator_start, &state);
+	/* SECURITY: P7: the first name that is looked up so; no other way takes its place. */
+	if (r == -ENOSYS || r == -EPERM)
+		return err_sys(e, ERR_GEN_KERNEL, r, "openat2, by which hull looks up every name");
 	if (r < 0)
 		return err_sys(e, ERR_GEN_SYS, r, "read /proc/self/stat");
 	rec->format = 1;

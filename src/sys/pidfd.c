@@ -28,8 +28,8 @@ int pidfd_open_checked(pid_t pid, uint64_t start_time)
 	if (pid <= 0)
 		return -ESRCH;
 	fd = sys_pidfd_open(pid, 0);
-	/* KERNEL: EINVAL when @pid is not a thread group leader. pidfd_open(2) */
-	if (fd == -EINVAL)
+	/* KERNEL: EINVAL when @pid is no thread group leader, ENOENT since 6.16. pidfd_open(2) */
+	if (fd == -EINVAL || fd == -ENOENT)
 		return -ESRCH;
 	if (fd < 0)
 		return fd_take(&fd);

@@ -295,6 +295,20 @@ def test_state_root_that_somebody_prepared(ctr, what):
         assert os.listdir(ctr.root) == []
 
 
+@threat("F4", "P7")
+@pytest.mark.parametrize("what", ["descriptors", "openat2"])
+def test_what_cannot_be_seen_is_not_stopped(ctr, attacker, what):
+    """A caller with few descriptors, or whose filter lacks a call: a container that runs is not taken for one that ended."""
+    ctr.args("/bin/sleep", "1000").started()
+    wraps = [f'ulimit -n {n}; exec "$@"' for n in range(4, 16)] if what == "descriptors" else [f'exec {attacker} deny 437 38 "$@"']
+    for wrap in wraps:
+        result = ctr.call("state", ctr.id, wrap=wrap)
+        if result.code == 0:
+            assert json.loads(result.stdout)["status"] == "running", wrap
+        ctr.call("delete", ctr.id, wrap=wrap).failed()
+        assert ctr.alive() and ctr.status_word() == "running", wrap
+
+
 @threat("CVE-2022-1708", "CVE-2022-31030", "B1")
 def test_output_that_nobody_reads(ctr, environment):
     """An exec with a terminal prints without end to a reader that has stopped: memory stays small, nothing spins."""
