@@ -9,7 +9,8 @@
  *   structs CMD..                run CMD; each struct that it or a child hands to the kernel with a size goes to fd 3:
  *                                call, command of the call, size, bytes
  *   deny CALL ERRNO CMD..        run CMD where the system call with this number fails
- *   peep SECONDS                 inside: what of the files behind /proc/NEW-PID/fd can be opened; one line each
+ *   peep SECONDS                 inside: what of the files behind /proc/NEW-PID/fd can be opened; one line each.
+ *                                The file /stop ends it earlier
  *   overwrite SECONDS            inside: write into whatever new processes have as /proc/PID/exe
  *   push                         inside: put bytes into the input of the terminal on fd 0
  */
@@ -403,7 +404,7 @@ static int do_peep(char **argv)
 
 	puts("ready");
 	fflush(stdout);
-	while (now() < end) {
+	while (now() < end && access("/stop", F_OK) < 0) {
 		char path[32], pid[16];
 
 		for (long p = next; p < next + 4; p++) {
@@ -414,7 +415,8 @@ static int do_peep(char **argv)
 			do {
 				peep_roots(pid);
 				peep_at(pid);
-			} while (access(path, F_OK) == 0 && now() < end);
+			} while (access(path, F_OK) == 0 && access("/stop", F_OK) < 0 &&
+				 now() < end);
 			next = p + 1;
 			break;
 		}

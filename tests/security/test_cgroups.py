@@ -130,18 +130,19 @@ def test_structs_for_the_kernel_are_whole(ctr, attacker):
 def test_sub_cgroup_of_exec(ctr):
     """Nothing but a group below the container's own, by component."""
     ctr.started()
-    own = dir_of(ctr, "pids")
-    sibling = own + "-suffix"
-    os.mkdir(sibling)
-    os.mkdir(own + "/inside")
+    made = [own + tail for own in ctr.cgroups for tail in ("-suffix", "/inside")]
+    name = os.path.basename(ctr.cgroups[0])
+    for path in made:
+        os.mkdir(path)
     try:
-        for text in ("..", "../x", "../" + os.path.basename(sibling), "inside/..", "inside/../..", "a/../b", "inside//..",
-                     "./..", "../" + os.path.basename(own) + "-suffix", "inside/../../" + os.path.basename(sibling)):
+        for text in ("..", "../x", f"../{name}-suffix", "inside/..", "inside/../..", "a/../b", "inside//..", "./..",
+                     f"inside/../../{name}-suffix"):
             result = ctr.call("exec", "--cgroup", text, ctr.id, "/bin/true")
             result.failed()
-        assert read(sibling + "/cgroup.procs") == ""
+        assert not [path for path in made if read(path + "/cgroup.procs")]
     finally:
-        os.rmdir(sibling)
+        for path in made:
+            os.rmdir(path)
 
 
 def plan(ctr, resources):
