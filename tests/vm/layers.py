@@ -169,7 +169,8 @@ class Run:
                       limit=left + 90, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, errors="replace")
             if done.returncode == 0 and re.search(r"^ok\b(?!.*# SKIP)", done.stdout, re.MULTILINE):
                 lines[i] = lines[i].removeprefix("not ")
-                lines.append(f"# AGAIN {layer.name}: failed once and passed in a machine of its own: {title}")
+                why = " | ".join(line[2:] for line in lines[i + 1:i + 4] if line.startswith("# "))
+                lines.append(f"# AGAIN {layer.name}: failed once and passed in a machine of its own: {title}: {why}")
                 del failed[i]
         with open(out, "w", encoding="utf-8") as f:
             f.write("\n".join(lines) + "\n")
