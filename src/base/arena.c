@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum { CHUNK_FIRST = 128 * 1024, ALIGN = 16 };
 
@@ -58,8 +56,7 @@ void arena_free(struct arena *a)
 	while (c) {
 		struct arena_chunk *prev = c->prev;
 
-		/* raw: libc's munmap may wait for a thread that a child of clone does not have */
-		syscall(SYS_munmap, c, c->size);
+		munmap(c, c->size);
 		c = prev;
 	}
 	arena_init(a);

@@ -10,7 +10,6 @@
 
 #include "init/init.h"
 #include "init/steps.h"
-#include "sys/call.h"
 
 enum { PAGE = 4096, PIECES_MAX = 24 };
 
@@ -131,7 +130,7 @@ static int copy_piece(const struct piece *p, char **ret)
 
 static int unmap(uintptr_t from, uintptr_t to)
 {
-	return from < to ? sys_munmap((char *)from, to - from) : 0;
+	return from < to && munmap((char *)from, to - from) < 0 ? -errno : 0;
 }
 
 /*
@@ -154,8 +153,9 @@ int init_image_move(bool whole)
 		r = unmap(at, p->at.from);
 		if (r == 0)
 			r = copy_piece(p, &copy);
-		if (r == 0)
-			r = sys_mremap_to(copy, len, (char *)p->at.from);
+		if (r == 0 && mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
+				     (char *)p->at.from) == MAP_FAILED)
+			r = -errno;
 		at = p->at.to;
 	}
 	return r < 0 ? r : unmap(at, im.all.to);

@@ -38,7 +38,7 @@ struct mount_made *mnt_made_new(void)
 void mnt_made_free(struct mount_made *list)
 {
 	if (list)
-		sys_munmap(list, sizeof(*list));
+		munmap(list, sizeof(*list));
 }
 
 static void note(struct mount_made *list, int dir, const char *name, const char *path, size_t len)

@@ -9,7 +9,6 @@
 #include "base/str.h"
 #include "seccomp/seccomp.h"
 #include "spec/spec.h"
-#include "sys/call.h"
 
 #define RECEIVER "run.oci.seccomp.receiver"
 #define BPF_DATA "run.oci.seccomp_bpf_data"
@@ -52,7 +51,7 @@ void seccomp_share(struct seccomp_program *shared, const struct seccomp_program 
 void seccomp_shared_free(struct seccomp_program *shared)
 {
 	if (shared)
-		sys_munmap(shared, sizeof(struct shared));
+		munmap(shared, sizeof(struct shared));
 }
 
 static int prepare_data(const struct spec *s, const char *text, struct arena *a,

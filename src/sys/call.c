@@ -9,12 +9,10 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
-#include <time.h>
 #include <unistd.h>
 
 static long ret(long r)
@@ -107,21 +105,9 @@ int sys_statx(int dirfd, const char *path, int flags, unsigned mask, struct stat
 	return CALL(SYS_statx, dirfd, path, flags, mask, st);
 }
 
-/*
- * KERNEL: a time namespace is joined by processes of one thread only, else EUSERS; one that was
- * waited for (pthread_join) may still be on its way out of the kernel. setns(2).
- */
 int sys_setns(int fd, int flags)
 {
-	const struct timespec moment = { .tv_nsec = 100000 };
-
-	for (int tries = 0;; tries++) {
-		int r = CALL(SYS_setns, fd, flags);
-
-		if (r != -EUSERS || tries == 10000)
-			return r;
-		nanosleep(&moment, NULL);
-	}
+	return CALL(SYS_setns, fd, flags);
 }
 
 int sys_unshare(int flags)
@@ -245,18 +231,6 @@ void sys_signals_default(void)
 	for (int sig = 1; sig <= LAST; sig++)
 		if (sig != SIGKILL && sig != SIGSTOP)
 			(void)CALL(SYS_rt_sigaction, sig, action, NULL, LAST / 8);
-}
-
-int sys_munmap(void *at, size_t len)
-{
-	return CALL(SYS_munmap, at, len);
-}
-
-int sys_mremap_to(void *from, size_t len, void *to)
-{
-	unsigned long flags = MREMAP_MAYMOVE | MREMAP_FIXED;
-
-	return syscall(SYS_mremap, from, len, len, flags, to) == -1 ? -errno : 0;
 }
 
 int sys_signal_next(int signalfd)

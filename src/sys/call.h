@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * sys/call: raw system calls, one wrapper each: the result, or -errno. No policy, no message, no
- * retry but EINTR where the call did nothing. Ids are set by raw calls (one thread, no libc
- * signalling of others).
+ * retry but EINTR where the call did nothing. Ids are set by raw calls (no libc signalling of other
+ * threads). hull has one thread: init is a copy of it, and of every lock that another would hold
+ * (tools/check-binary).
  */
 #ifndef HULL_SYS_CALL_H
 #define HULL_SYS_CALL_H
@@ -64,12 +65,6 @@ void sys_signals_default(void);
  * sig_ignored
  */
 int sys_signal_next(int signalfd);
-/*
- * For init, which is a clone of one thread of perhaps two: libc's munmap and mremap wait until no
- * thread ends at the moment (musl), for ever if the copied memory says that one does.
- */
-int sys_munmap(void *at, size_t len);
-int sys_mremap_to(void *from, size_t len, void *to); /* over what lies at @to */
 int sys_fchdir(int fd);
 int sys_openat(int dirfd, const char *name, int flags, mode_t mode); /* O_CLOEXEC is added */
 int sys_fchownat(int dirfd, const char *name, uid_t uid, gid_t gid, int flags);
