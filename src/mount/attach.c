@@ -148,23 +148,6 @@ int mnt_target(struct mount_tree *t, const struct plan_mount *m, bool dir, struc
 
 /* ---- rule M5 ---- */
 
-/*
- * Files of /proc that may be covered, because system containers serve them per container (lxcfs).
- * None of them is read by hull or decides about confinement.
- */
-static const char *const proc_files[] = {
-	"/proc/cpuinfo",
-	"/proc/diskstats",
-	"/proc/loadavg",
-	"/proc/meminfo",
-	"/proc/slabinfo",
-	"/proc/stat",
-	"/proc/swaps",
-	"/proc/uptime",
-	"/proc/sys/crypto/fips_enabled",
-	"/proc/sys/kernel/ns_last_pid",
-};
-
 static bool is_proc_root(int fd)
 {
 	struct stat st;
@@ -222,11 +205,8 @@ int mnt_guard(struct mount_tree *t, const struct plan_mount *m, int tree, int ta
 	}
 	if (magic != HULL_PROC_MAGIC)
 		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(proc_files); i++)
-		if (streq(m->destination, proc_files[i]) && !S_ISDIR(st.st_mode))
-			return 0;
-	if (streq(m->destination, "/proc/sys/fs/binfmt_misc") &&
-	    sys_fs_magic(tree) == HULL_BINFMT_MAGIC)
+	if (plan_covers_proc(m) &&
+	    (S_ISDIR(st.st_mode) ? sys_fs_magic(tree) == HULL_BINFMT_MAGIC : m->kind == MOUNT_BIND))
 		return 0;
 	return err_set(e, ERR_MNT_PROTECTED, EPERM, "%s lies inside /proc", m->destination);
 }

@@ -221,15 +221,7 @@ static int choose_idmap(struct maker *m, const struct spec_mount *in, struct pla
 	return 0;
 }
 
-/*
- * SECURITY: rule M5. Below /proc a mount can hide or fake what hull and LSMs rely on; only the
- * files that lxcfs provides may be covered. What is really mounted on /proc and /sys is proved when
- * it is mounted. KERNEL: binfmt_misc at its own place belongs to the user namespace since 6.7; the
- * host's would let the container name programs for the host to run. Documentation/admin-guide/
- * binfmt-misc.rst
- */
-static int check_proc(const struct maker *m, const struct plan_mount *p, const char *path,
-		      struct err *e)
+bool plan_covers_proc(const struct plan_mount *p)
 {
 	static const char *const lxcfs[] = {
 		"/proc/cpuinfo",
@@ -244,6 +236,22 @@ static int check_proc(const struct maker *m, const struct plan_mount *p, const c
 		"/proc/sys/crypto/fips_enabled",
 	};
 
+	for (size_t i = 0; i < ARRAY_LEN(lxcfs); i++)
+		if (p->kind == MOUNT_BIND && streq(p->destination, lxcfs[i]))
+			return true;
+	return p->kind == MOUNT_FS && streq(p->fstype, "binfmt_misc") &&
+	       streq(p->destination, "/proc/sys/fs/binfmt_misc");
+}
+
+/*
+ * SECURITY: rule M5. Below /proc a mount can hide or fake what hull and LSMs rely on. What is
+ * really mounted on /proc and /sys is proved when it is mounted. KERNEL: binfmt_misc belongs to the
+ * user namespace since 6.7; the host's would let the container name programs for the host to run.
+ * Documentation/admin-guide/binfmt-misc.rst
+ */
+static int check_proc(const struct maker *m, const struct plan_mount *p, const char *path,
+		      struct err *e)
+{
 	if (p->kind == MOUNT_REMOUNT || p->kind == MOUNT_PROPAGATION ||
 	    !plan_path_below(path, "/proc"))
 		return 0;
@@ -252,14 +260,16 @@ static int check_proc(const struct maker *m, const struct plan_mount *p, const c
 			return 0;
 		return err_set(e, ERR_MNT_PROTECTED, 0, "only a procfs may be mounted on /proc");
 	}
-	for (size_t i = 0; i < ARRAY_LEN(lxcfs); i++)
-		if (p->kind == MOUNT_BIND && streq(path, lxcfs[i]))
-			return 0;
-	if (p->kind == MOUNT_FS && streq(p->fstype, "binfmt_misc") &&
-	    streq(path, "/proc/sys/fs/binfmt_misc") && plan_ns_own(m->plan, NS_USER))
-		return 0;
-	return err_set(e, ERR_MNT_PROTECTED, 0,
-		       "%s is inside /proc; only the files of lxcfs may be bound there", path);
+	if (!plan_covers_proc(p))
+		return err_set(e, ERR_MNT_PROTECTED, 0,
+			       "%s is inside /proc; only the files of lxcfs may be bound there",
+			       path);
+	if (p->kind == MOUNT_FS && !plan_ns_own(m->plan, NS_USER))
+		return err_set(e, ERR_MNT_PROTECTED, 0,
+			       "%s without a user namespace of the container's own would be the "
+			       "host's: who writes there names programs that the host runs",
+			       path);
+	return 0;
 }
 
 static int set_destination(struct maker *m, const struct spec_mount *in, struct plan_mount *p,

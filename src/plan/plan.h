@@ -128,6 +128,13 @@ struct plan_mount {
 	bool cgroup_rw; /* MOUNT_CGROUP: writable (own cgroup namespace and no "ro") */
 };
 
+/*
+ * Rule M5: is it one of the few mounts that may cover something below /proc: a bind over a file
+ * that lxcfs serves for each container, none of which hull reads or which decides about
+ * confinement; binfmt_misc at its own place.
+ */
+bool plan_covers_proc(const struct plan_mount *p);
+
 struct plan_rootfs {
 	const char *path; /* absolute host path */
 	bool readonly;
