@@ -3,9 +3,6 @@
  * seccomp/prepare: the filter of a config, from its profile or from the annotations that replace or
  * sharpen it (the same names as crun's).
  */
-#include <string.h>
-#include <sys/mman.h>
-
 #include "base/str.h"
 #include "seccomp/seccomp.h"
 #include "spec/spec.h"
@@ -24,34 +21,6 @@ const char *seccomp_receiver(const struct spec *s)
 bool seccomp_wanted(const struct spec *s)
 {
 	return s->os.seccomp.set || spec_annotation(s, BPF_DATA) || spec_annotation(s, RECEIVER);
-}
-
-struct shared {
-	struct seccomp_program program;
-	struct sock_filter insns[BPF_MAXINSNS];
-};
-
-struct seccomp_program *seccomp_shared_new(void)
-{
-	struct shared *s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE,
-				MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return s == MAP_FAILED ? NULL : &s->program;
-}
-
-void seccomp_share(struct seccomp_program *shared, const struct seccomp_program *p)
-{
-	struct shared *s = (struct shared *)shared;
-
-	memcpy(s->insns, p->insns, p->n * sizeof(*p->insns));
-	s->program = *p;
-	s->program.insns = s->insns; /* at the same address on both sides */
-}
-
-void seccomp_shared_free(struct seccomp_program *shared)
-{
-	if (shared)
-		munmap(shared, sizeof(struct shared));
 }
 
 static int prepare_data(const struct spec *s, const char *text, struct arena *a,
