@@ -30,10 +30,11 @@ struct cgroup_host {
 	char own[CGROUP_HIERARCHIES][256];
 };
 /*
- * Read once per command from /proc/self/mountinfo and /proc/self/cgroup. An unknown host has layout
- * NONE; fails only when /proc cannot be read.
+ * Read from /proc/self/mountinfo and /proc/self/cgroup. An unknown host has layout NONE; fails only
+ * when /proc cannot be read. Without @own the paths of the caller may stay empty: where v2 is alone
+ * one look at its mount tells the rest.
  */
-int cgroup_host_read(struct cgroup_host *ret, struct err *e);
+int cgroup_host_read(struct cgroup_host *ret, bool own, struct err *e);
 
 /*
  * The container's group. `path` is below each hierarchy's mount; the record in state.json is

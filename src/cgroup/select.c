@@ -187,7 +187,7 @@ static void read_own(char *text, const struct mount_line *v, size_t n, bool v2,
 	}
 }
 
-int cgroup_host_read(struct cgroup_host *ret, struct err *e)
+int cgroup_host_read(struct cgroup_host *ret, bool own, struct err *e)
 {
 	struct mount_line only = { .root = (char[]){ "/" },
 				   .point = (char[]){ CGROUP_ROOT },
@@ -195,30 +195,37 @@ int cgroup_host_read(struct cgroup_host *ret, struct err *e)
 				   .v2 = true };
 	struct mount_line *v = &only;
 	_cleanup_fd_ int root = sys_openat(AT_FDCWD, CGROUP_ROOT, O_PATH | O_DIRECTORY, 0);
+	bool v2_alone = root >= 0 && sys_fs_magic(root) == HULL_CGROUP2_MAGIC;
 	size_t n = 1;
 	struct arena a;
-	char *own, *copy, *mounts;
+	char *paths, *copy, *mounts;
 	int r;
 
-	memset(ret, 0, sizeof(*ret));
+	ret->layout = HOST_CGROUP_NONE;
+	ret->n = 0;
+	if (v2_alone && !own) {
+		ret->layout = HOST_CGROUP_V2;
+		add(ret, true, "", CGROUP_ROOT, "");
+		return 0;
+	}
 	arena_init(&a);
-	r = read_proc("/proc/self/cgroup", &a, &own);
+	r = read_proc("/proc/self/cgroup", &a, &paths);
 	/*
 	 * The common case: v2 alone. Its root need not be "/" when it is bound from elsewhere;
 	 * own[] is then as a cgroup namespace shows it, which is right inside one.
 	 */
-	if (root < 0 || sys_fs_magic(root) != HULL_CGROUP2_MAGIC) {
+	if (!v2_alone) {
 		if (r >= 0)
 			r = read_proc("/proc/self/mountinfo", &a, &mounts);
 		n = r >= 0 ? read_mounts(mounts, &a, &v) : 0;
 	}
 	if (r == -ENOENT || r >= 0) { /* ENOENT: a kernel without cgroups */
-		copy = r >= 0 ? arena_strdup(&a, own) : arena_strdup(&a, "");
+		copy = r >= 0 ? arena_strdup(&a, paths) : arena_strdup(&a, "");
 		if (r >= 0 && v != &only)
 			read_own(copy, v, n, false, ret);
 		ret->layout = ret->n ? HOST_CGROUP_V1 : HOST_CGROUP_NONE;
 		if (r >= 0)
-			read_own(own, v, n, true, ret);
+			read_own(paths, v, n, true, ret);
 		if (ret->n && ret->h[ret->n - 1].v2)
 			ret->layout = ret->n > 1 ? HOST_CGROUP_HYBRID : HOST_CGROUP_V2;
 		r = 0;

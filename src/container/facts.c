@@ -73,7 +73,7 @@ static void own_cgroup(struct host *h, const char *mount, const char *own)
 	char path[512];
 
 	h->own_cgroup = own;
-	if (!end || !own[1] || (h->euid == 0 && h->initial_userns))
+	if (!end || !own[1])
 		return;
 	str_format(path, sizeof(path), "%s%.*s/cgroup.procs", mount, (int)(end - own), own);
 	h->beside_cgroup = access(path, W_OK) == 0;
@@ -87,6 +87,7 @@ int facts_read(struct ctx *c, struct err *e)
 	uint64_t permitted, inheritable;
 	struct utsname u;
 	char buf[64];
+	bool root;
 	int r;
 
 	if (c->facts_read)
@@ -105,12 +106,13 @@ int facts_read(struct ctx *c, struct err *e)
 		h->caps_bounding |= (uint64_t)(r > 0) << h->last_cap;
 	}
 	h->last_cap--;
-	r = cgroup_host_read(&c->cgroups, e);
+	root = h->euid == 0 && h->initial_userns; /* whose containers do not lie beside him */
+	r = cgroup_host_read(&c->cgroups, !root, e);
 	if (r < 0)
 		return r;
 	h->cgroups = c->cgroups.layout;
 	h->own_cgroup = "";
-	for (unsigned i = 0; i < c->cgroups.n; i++)
+	for (unsigned i = 0; !root && i < c->cgroups.n; i++)
 		if (c->cgroups.h[i].v2)
 			own_cgroup(h, c->cgroups.h[i].mount, c->cgroups.own[i]);
 	h->apparmor = read_file("/sys/module/apparmor/parameters/enabled", buf, sizeof(buf)) > 0 &&

@@ -313,10 +313,13 @@ static int step_rdt(struct spawn *sp, struct err *e)
 }
 
 /* Without a cgroup of its own the container is where its caller is, and sees that. */
-static void caller_views(struct spawn *sp)
+static int caller_views(struct spawn *sp, struct err *e)
 {
 	const struct cgroup_host *h = &sp->c->cgroups;
+	int r = cgroup_host_read(&sp->c->cgroups, true, e);
 
+	if (r < 0)
+		return r;
 	sp->hierarchies = arena_new_array(&sp->c->a, h->n + 1, struct mount_hierarchy);
 	sp->n_hierarchies = h->n;
 	for (unsigned i = 0; i < h->n; i++)
@@ -330,6 +333,7 @@ static void caller_views(struct spawn *sp)
 			.tree = -1,
 			.v2 = h->h[i].v2,
 		};
+	return mount_hierarchies_open(&sp->bp.plan, sp->hierarchies, sp->n_hierarchies, e);
 }
 
 /* What a cgroup mount shows: the container's own directory of each hierarchy. */
@@ -337,10 +341,8 @@ static int step_cgroup_views(struct spawn *sp, struct err *e)
 {
 	struct cgroup *g = &sp->s.rec.cgroup;
 
-	if (!g->n) { /* disabled, or the caller may make none */
-		caller_views(sp);
-		return mount_hierarchies_open(&sp->bp.plan, sp->hierarchies, sp->n_hierarchies, e);
-	}
+	if (!g->n) /* disabled, or the caller may make none */
+		return caller_views(sp, e);
 	sp->n_hierarchies = g->n;
 	sp->hierarchies = arena_new_array(&sp->c->a, g->n + 1, struct mount_hierarchy);
 	for (unsigned i = 0; i < g->n; i++)

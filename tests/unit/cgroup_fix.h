@@ -107,7 +107,7 @@ static inline const char *fix_plan(struct fix *f, const char *name)
 	f->g.v2_fd = -1;
 	if (geteuid() != 0)
 		return "not root";
-	if (cgroup_host_read(&f->host, &f->e) < 0 || f->host.layout == HOST_CGROUP_NONE)
+	if (cgroup_host_read(&f->host, true, &f->e) < 0 || f->host.layout == HOST_CGROUP_NONE)
 		return "no cgroup hierarchy is mounted";
 	str_format(f->path, sizeof(f->path), "%s%s", base_name(), name);
 	f->p.path = f->path;

@@ -243,7 +243,7 @@ static bool may_enter(const struct cgroup *g)
 
 	if (!g->bus_user)
 		return true;
-	if (cgroup_host_read(&h, &e) < 0 || !h.n) {
+	if (cgroup_host_read(&h, true, &e) < 0 || !h.n) {
 		err_drop(&e, "systemd moves the process then");
 		return false;
 	}
