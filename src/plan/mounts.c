@@ -285,6 +285,10 @@ static int set_destination(struct maker *m, const struct spec_mount *in, struct 
 	p->destination = in->destination[0] == '/' ? in->destination
 						   : arena_printf(m->arena, "/%s", in->destination);
 	clean = plan_path_clean(m->arena, p->destination);
+	/* names of files there are compared; whatever else lies there is refused */
+	if (p->kind != MOUNT_REMOUNT && p->kind != MOUNT_PROPAGATION &&
+	    plan_path_below(clean, "/proc"))
+		p->destination = clean;
 	if (streq(clean, "/") && p->kind != MOUNT_REMOUNT && p->kind != MOUNT_PROPAGATION)
 		r = err_set(
 			e, ERR_CFG_VALUE, 0,
