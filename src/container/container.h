@@ -145,6 +145,8 @@ int store_draft(int dir, const char *name, mode_t mode, const void *p, size_t n,
 int store_commit(int dir, const char *tmp, const char *name);
 /* Both at once. -errno. */
 int store_write_file(int dir, const char *name, mode_t mode, const void *p, size_t n);
+/* A file that nobody reads before the record says that the container is made. -errno. */
+int store_write_new(int dir, const char *name, mode_t mode, const void *p, size_t n);
 
 /* Map the flight recorder of an entry: trace_page() is its own then. */
 int trace_map(int dir);
@@ -314,7 +316,9 @@ int blueprint_make(struct ctx *c, const struct create_options *o, struct bluepri
 		   struct err *e);
 /* The config that create kept: what was made, not what lies in the bundle today. */
 int record_config(struct ctx *c, const struct entry *en, struct spec *ret, struct err *e);
-/* The same, planned as create did with what it was told beside the config. */
+/* What of it exec needs, with the compiled filter in the place of the profile. */
+int record_exec(struct ctx *c, const struct entry *en, struct spec *ret, struct err *e);
+/* All of it, planned as create did with what it was told beside the config. */
 int record_plan(struct ctx *c, const struct subject *s, struct spec *ret_spec, struct plan *ret,
 		struct err *e);
 

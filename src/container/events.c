@@ -106,7 +106,7 @@ void events_network(struct events *v, struct arena *a, struct net_stats **ret, s
 	*ret = NULL;
 	*ret_n = 0;
 	/* The host's interfaces say nothing of a container that shares them. */
-	if (ns_differing(pid, &own) < 0 || !(own & CLONE_NEWNET) ||
+	if (ns_differing(pid, CLONE_NEWNET, &own) < 0 || !(own & CLONE_NEWNET) ||
 	    net_stats_read(pid, a, ret, ret_n) < 0)
 		return;
 	/* SECURITY: X7: what was read by pid was this process only if it lives still. */

@@ -75,7 +75,7 @@ static int step_process(struct exec *x, struct err *e)
 	};
 	int r;
 
-	r = record_config(c, &x->s.en, &x->spec, e);
+	r = record_exec(c, &x->s.en, &x->spec, e);
 	facts_of_config(c, &x->spec);
 	if (r == 0)
 		r = exec_process_make(c, x->o, &x->spec, e);
@@ -87,10 +87,10 @@ static int step_process(struct exec *x, struct err *e)
 }
 
 /*
- * Compiled anew: a hundred microseconds for the largest profiles in use, less than reading a stored
- * program and proving that it belongs to this profile. SECURITY: X7: by the call that create uses,
- * so that the annotations which replace or sharpen the profile hold for this process too. While
- * init moves and joins: it needs the filter last of all, and START comes afterwards.
+ * SECURITY: X7: the container's own program, which create compiled and kept; a profile that it kept
+ * as it is goes through the call that create uses, so that the annotations which sharpen it hold
+ * here too. While init moves and joins: it needs the filter last of all, and START comes
+ * afterwards.
  */
 static int step_filter(struct exec *x, struct err *e)
 {
@@ -130,8 +130,11 @@ static int step_cgroup(struct exec *x, struct err *e)
 }
 
 /*
- * Which of the container's namespaces are not ours. Their links show what is; where they may not be
- * read it is what the config asks for.
+ * Which of the container's namespaces are to be joined: its own, and what it joined itself unless
+ * that is ours too: who has no rights there may not join it, and need not.
+ *
+ * KERNEL: EINVAL for the user namespace that one is in: exec may be called in the container's.
+ * setns(2)
  */
 static int step_namespaces(struct exec *x, struct err *e)
 {
@@ -141,14 +144,15 @@ static int step_namespaces(struct exec *x, struct err *e)
 	char path[32];
 	int r;
 
-	r = ns_differing(pid, &in->join);
+	r = ns_differing(pid, ns->joined | (ns->created & CLONE_NEWUSER), &in->join);
 	/* KERNEL: who ends gives them up; a first process lasts until its children are reaped. */
 	if (r == -ENOENT || r == -ESRCH)
 		return status_not_running(x->o->id, e);
 	if (r == -EACCES || r == -EPERM)
-		in->join = ns->created | ns->joined;
+		in->join = ns->joined | ns->created;
 	else if (r < 0)
 		return err_sys(e, ERR_NSP_OPEN, r, "read /proc/%d/ns", pid);
+	in->join |= ns->created & ~(uint64_t)CLONE_NEWUSER;
 	/*
 	 * Without the right to enter a pid namespace there is one in the user namespace: a fork has
 	 * to follow there. So it has in a user namespace of others (rootless engines): the runtime

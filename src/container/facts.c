@@ -85,7 +85,6 @@ int facts_read(struct ctx *c, struct err *e)
 {
 	struct host *h = &c->host;
 	uint64_t permitted, inheritable;
-	struct utsname u;
 	char buf[64];
 	bool root;
 	int r;
@@ -118,15 +117,16 @@ int facts_read(struct ctx *c, struct err *e)
 	h->apparmor = read_file("/sys/module/apparmor/parameters/enabled", buf, sizeof(buf)) > 0 &&
 		      buf[0] == 'Y';
 	h->selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;
-	h->resctrl = access("/sys/fs/resctrl/schemata", F_OK) == 0;
-	uname(&u);
-	h->arch = arena_strdup(&c->a, go_arch(u.machine));
 	c->facts_read = true;
 	return 0;
 }
 
 void facts_of_config(struct ctx *c, const struct spec *s)
 {
+	struct utsname u;
+
+	if (spec_annotation(s, PLAN_IMAGE_ARCH) && uname(&u) == 0)
+		c->host.arch = arena_strdup(&c->a, go_arch(u.machine));
 	if (spec_annotation(s, PLAN_LANDLOCK))
 		c->host.landlock_abi = landlock_abi();
 }
@@ -250,6 +250,21 @@ int record_config(struct ctx *c, const struct entry *en, struct spec *ret, struc
 	r = fd < 0 ? fd : io_read_all(fd, SPEC_MAX_BYTES, &c->a, &text, &n);
 	if (r < 0)
 		return err_sys(e, ERR_STA_READ, r, "read the copy of config.json");
+	return spec_read_text(text, n, &c->a, ret, e);
+}
+
+int record_exec(struct ctx *c, const struct entry *en, struct spec *ret, struct err *e)
+{
+	_cleanup_fd_ int fd = sys_openat(en->dir, "exec.json", O_RDONLY | O_NOFOLLOW, 0);
+	char *text;
+	size_t n;
+	int r;
+
+	if (fd == -ENOENT)
+		return record_config(c, en, ret, e);
+	r = fd < 0 ? fd : io_read_all(fd, SPEC_MAX_BYTES, &c->a, &text, &n);
+	if (r < 0)
+		return err_sys(e, ERR_STA_READ, r, "read exec.json");
 	return spec_read_text(text, n, &c->a, ret, e);
 }
 

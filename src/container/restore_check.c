@@ -224,7 +224,7 @@ static int check_namespaces(const struct plan *p, const struct ns_fds *ns, pid_t
 			    struct err *e)
 {
 	uint64_t differing, missing;
-	int r = ns_differing(init, &differing);
+	int r = ns_differing(init, ~0ull, &differing);
 
 	if (r < 0)
 		return err_sys(e, ERR_NSP_OPEN, r, "read /proc/%d/ns", init);

@@ -158,10 +158,29 @@ static int step_publish(struct spawn *sp, struct err *e)
 
 static int step_config_copy(struct spawn *sp, struct err *e)
 {
-	int r = store_write_file(sp->s.en.dir, "config.json", 0600, sp->bp.spec.raw,
-				 sp->bp.spec.raw_len);
+	int r = store_write_new(sp->s.en.dir, "config.json", 0600, sp->bp.spec.raw,
+				sp->bp.spec.raw_len);
 
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write the copy of config.json") : 0;
+}
+
+/*
+ * For hull exec, which needs a tenth of the config and then has nothing to compile. Not where the
+ * filter has a listener: that is a matter of the profile's rules.
+ */
+static int step_exec_copy(struct spawn *sp, struct err *e)
+{
+	const struct seccomp_program *f = sp->filter;
+	const char *text;
+	size_t n;
+	int r;
+
+	if (!sp->bp.plan.process.set || (f && f->notifies))
+		return 0;
+	text = spec_exec_part(&sp->bp.spec, f && f->n ? seccomp_to_base64(f, &sp->c->a) : NULL,
+			      &sp->c->a, &n);
+	r = store_write_new(sp->s.en.dir, "exec.json", 0600, text, n);
+	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write what exec needs of config.json") : 0;
 }
 
 /* The wait for the disk, while init works. */
@@ -587,6 +606,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "config-copy", step_config_copy },
 	{ "draft-record", step_draft },
 	{ "compile-filter", step_filter },
+	{ "exec-copy", step_exec_copy },
 	{ "release-sources", step_release },
 	{ "serve", spawn_serve },
 	{ "leaf", step_leaf },

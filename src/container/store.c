@@ -266,7 +266,7 @@ int store_remove(struct ctx *c, struct entry *en, struct err *e)
 	_cleanup_fd_ int notify =
 		sys_openat(en->dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	static const char *const files[] = { "state.json", "config.json", "trace",
-					     "start.sock", "filter",	  "exit.json" };
+					     "start.sock", "exec.json",	  "exit.json" };
 	int r;
 
 	if (notify >= 0) {
@@ -368,6 +368,14 @@ int store_draft(int dir, const char *name, mode_t mode, const void *p, size_t n,
 	else if (ret_fd)
 		*ret_fd = fd_take(&fd);
 	return r;
+}
+
+int store_write_new(int dir, const char *name, mode_t mode, const void *p, size_t n)
+{
+	_cleanup_fd_ int fd = sys_openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+	int r = fd < 0 ? fd : io_write_all(fd, p, n);
+
+	return r == 0 && fchmod(fd, mode) < 0 ? -errno : r; /* whatever the caller's umask is */
 }
 
 int store_commit(int dir, const char *tmp, const char *name)

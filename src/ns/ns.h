@@ -54,10 +54,10 @@ int ns_check_idmaps(const struct plan_ids *ids, int userns, struct err *e);
  */
 int ns_userns_fd(const struct spec_idmaps *uid, const struct spec_idmaps *gid, struct err *e);
 /*
- * exec. CLONE_NEW* of the namespaces of @pid that are not the caller's. -errno; -EACCES: it may not
- * be looked at.
+ * CLONE_NEW* of the namespaces of @pid that are not the caller's, of those of @among. -errno;
+ * -EACCES: it may not be looked at.
  */
-int ns_differing(pid_t pid, uint64_t *ret);
+int ns_differing(pid_t pid, uint64_t among, uint64_t *ret);
 /* Join @flags of the process of @pidfd at once. */
 int ns_join_process(int pidfd, uint64_t flags, struct err *e);
 /*

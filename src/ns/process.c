@@ -10,7 +10,7 @@
 #include "ns/internal.h"
 #include "sys/call.h"
 
-int ns_differing(pid_t pid, uint64_t *ret)
+int ns_differing(pid_t pid, uint64_t among, uint64_t *ret)
 {
 	uint64_t flags = 0;
 
@@ -19,6 +19,8 @@ int ns_differing(pid_t pid, uint64_t *ret)
 		char path[48], own[48], theirs[48];
 		ssize_t n;
 
+		if (!(among & kind->flag))
+			continue;
 		str_format(path, sizeof(path), "/proc/self/ns/%s", kind->file);
 		n = sys_readlinkat(AT_FDCWD, path, own, sizeof(own));
 		if (n == -ENOENT) /* a kernel without this kind */

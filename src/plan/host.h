@@ -25,9 +25,9 @@ struct host {
 	const char *own_cgroup;
 	bool beside_cgroup; /* the caller may make groups and move processes in the group above */
 	bool apparmor, selinux; /* active on this host */
-	bool resctrl;		/* mounted */
-	int landlock_abi;	/* -errno: there is none; asked only where the config needs it */
-	const char *os, *arch;	/* "linux", GOARCH name, for image annotations (S-38) */
+	/* asked only where the config needs it */
+	int landlock_abi;      /* -errno: there is none */
+	const char *os, *arch; /* "linux", GOARCH name, for image annotations (S-38) */
 };
 
 static inline bool host_can(const struct host *h, unsigned cap)

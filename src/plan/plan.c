@@ -52,8 +52,7 @@ char *plan_pointer(struct arena *a, const char *base, const char *key)
 /* S-38: an image made for another platform is likely not to run; the config is law all the same. */
 static void compare_image(struct maker *m)
 {
-	static const char *const keys[] = { "org.opencontainers.image.os",
-					    "org.opencontainers.image.architecture" };
+	static const char *const keys[] = { "org.opencontainers.image.os", PLAN_IMAGE_ARCH };
 	const char *const have[] = { m->host->os, m->host->arch };
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {

@@ -263,6 +263,7 @@ struct plan_process {
 
 /* ---- Landlock, by annotation (plan/landlock.c) ---- */
 #define PLAN_LANDLOCK "run.hull.landlock"
+#define PLAN_IMAGE_ARCH "org.opencontainers.image.architecture"
 enum { PLAN_LANDLOCK_MAX = 1024 };
 enum plan_access {
 	PLAN_NO_ACCESS,

@@ -122,6 +122,28 @@ static ssize_t base64_decode(const char *text, size_t len, unsigned char *out)
 	return (ssize_t)(n - pad);
 }
 
+const char *seccomp_to_base64(const struct seccomp_program *p, struct arena *a)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *in = (const unsigned char *)p->insns;
+	size_t n = p->n * sizeof(*p->insns), len = (n + 2) / 3 * 4;
+	char *text = arena_alloc(a, len + 1), *out = text;
+
+	for (size_t i = 0; i < n; i += 3) {
+		uint32_t group = (uint32_t)in[i] << 16;
+
+		group |= i + 1 < n ? (uint32_t)in[i + 1] << 8 : 0;
+		group |= i + 2 < n ? in[i + 2] : 0;
+		for (int shift = 18; shift >= 0; shift -= 6)
+			*out++ = digits[group >> shift & 63];
+	}
+	for (size_t i = 0; i < (3 - n % 3) % 3; i++)
+		text[len - 1 - i] = '=';
+	text[len] = '\0';
+	return text;
+}
+
 int seccomp_from_base64(const char *text, struct arena *a, struct seccomp_program *ret,
 			struct err *e)
 {

@@ -8,7 +8,6 @@
 #include "spec/spec.h"
 
 #define RECEIVER "run.oci.seccomp.receiver"
-#define BPF_DATA "run.oci.seccomp_bpf_data"
 #define FAIL_UNKNOWN "run.oci.seccomp_fail_unknown_syscall"
 
 const char *seccomp_receiver(const struct spec *s)
@@ -20,7 +19,8 @@ const char *seccomp_receiver(const struct spec *s)
 
 bool seccomp_wanted(const struct spec *s)
 {
-	return s->os.seccomp.set || spec_annotation(s, BPF_DATA) || spec_annotation(s, RECEIVER);
+	return s->os.seccomp.set || spec_annotation(s, SPEC_BPF_DATA) ||
+	       spec_annotation(s, RECEIVER);
 }
 
 static int prepare_data(const struct spec *s, const char *text, struct arena *a,
@@ -30,7 +30,7 @@ static int prepare_data(const struct spec *s, const char *text, struct arena *a,
 	int r = seccomp_from_base64(text, a, &p, e);
 
 	if (r < 0)
-		return err_at(e, r, "/annotations/" BPF_DATA);
+		return err_at(e, r, "/annotations/" SPEC_BPF_DATA);
 	p.flags = seccomp_flags(&s->os.seccomp);
 	*ret = p;
 	return 0;
@@ -39,7 +39,8 @@ static int prepare_data(const struct spec *s, const char *text, struct arena *a,
 int seccomp_prepare(const struct spec *s, struct arena *a, struct seccomp_program *ret,
 		    unsigned *ret_unknown, struct err *e)
 {
-	const char *data = spec_annotation(s, BPF_DATA), *receiver = spec_annotation(s, RECEIVER);
+	const char *data = spec_annotation(s, SPEC_BPF_DATA),
+		   *receiver = spec_annotation(s, RECEIVER);
 	int r;
 
 	if (receiver && receiver[0] != '/')

@@ -93,6 +93,8 @@ int seccomp_check_names(const struct spec_seccomp *s, struct err *e);
  */
 int seccomp_from_base64(const char *text, struct arena *a, struct seccomp_program *ret,
 			struct err *e);
+/* The same text of a program. */
+const char *seccomp_to_base64(const struct seccomp_program *p, struct arena *a);
 
 /* In init. *ret_listener: notify fd or -1. Needs no_new_privs or CAP_SYS_ADMIN in its user
  * namespace. */

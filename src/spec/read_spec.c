@@ -143,16 +143,17 @@ int spec_read_text(const char *text, size_t len, struct arena *a, struct spec *r
 {
 	struct spec s = { .raw = text, .raw_len = len };
 	struct reader r = { .arena = a, .e = e, .spec = &s };
-	struct jv_doc doc;
+	struct jv_doc *doc = arena_new(a, struct jv_doc);
 	struct jv version;
 	bool other = false;
-	int x = jv_parse(text, len, a, &doc, e);
+	int x = jv_parse(text, len, a, doc, e);
 
+	s.doc = doc;
 	if (x == 0)
-		x = check_version(&r, jv_root(&doc), &version, &other);
+		x = check_version(&r, jv_root(doc), &version, &other);
 	if (x < 0)
 		return x;
-	x = field_read(&r, &read_config, jv_root(&doc), &s);
+	x = field_read(&r, &read_config, jv_root(doc), &s);
 	if (x < 0 && other) { /* the version explains whatever was found */
 		err_drop(e, "a config of another version fails for its version");
 		return fail_version(version, e);

@@ -23,6 +23,14 @@ enum { SPEC_MAX_BYTES = 16 * 1024 * 1024 }; /* the usual cap of a config; fault 
  */
 int spec_read_fd(int fd, size_t max, struct arena *a, struct spec *ret, struct err *e);
 int spec_read_text(const char *text, size_t len, struct arena *a, struct spec *ret, struct err *e);
+/*
+ * What hull exec needs of a config, as the text of a smaller config in @a: without what is done
+ * when the container is made. @filter: base64 of the compiled filter, which takes the place of the
+ * profile's rules by the annotation that means it; NULL: they are copied.
+ */
+#define SPEC_BPF_DATA "run.oci.seccomp_bpf_data"
+const char *spec_exec_part(const struct spec *s, const char *filter, struct arena *a,
+			   size_t *ret_len);
 /* A `process` object alone (hull exec --process, start --process). Same checks and pointers
  * ("/cwd"). */
 int spec_read_process(const char *text, size_t len, struct arena *a, struct spec_process *ret,

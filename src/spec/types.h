@@ -392,6 +392,7 @@ struct spec {
 	size_t n_notes;
 	const char *raw; /* the bytes of config.json as read, for the copy in the state directory */
 	size_t raw_len;
+	const struct jv_doc *doc; /* the same, checked */
 };
 
 #endif

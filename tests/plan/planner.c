@@ -54,7 +54,6 @@ static bool set_flag(struct setup *s, const char *word)
 		{ "beside-cgroup", &s->host.beside_cgroup },
 		{ "apparmor", &s->host.apparmor },
 		{ "selinux", &s->host.selinux },
-		{ "resctrl", &s->host.resctrl },
 		{ "no-pivot", &s->opt.no_pivot },
 		{ "no-new-keyring", &s->opt.no_new_keyring },
 		{ "no-create-mountpoints", &s->opt.no_create_mountpoints },
