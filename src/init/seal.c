@@ -16,10 +16,11 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/io.h"
 #include "init/init.h"
 #include "init/steps.h"
 #include "sys/call.h"
+
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 
 #ifndef MFD_EXEC /* linux/memfd.h, since 6.3 */
 #define MFD_EXEC 0x0010U
@@ -69,49 +70,39 @@ static int empty_sealed(void)
 }
 
 /*
- * The present layout of the process, which PR_SET_MM_MAP wants in full: fields 26-28, 45-51 of
- * stat.
+ * PR_SET_MM_MAP wants the whole layout, of which all but the new executable stays as it is. What the
+ * kernel knows of it is for those who look: /proc/PID/cmdline and environ go on, the rest of what
+ * execve sets anew says where the program is.
+ *
+ * KERNEL: from the arguments on, the stack holds the environment and then the name of the
+ * executable. copy_strings of fs/exec.c
  */
-static int read_layout(struct prctl_mm_map *map)
+static void fill_layout(struct prctl_mm_map *map)
 {
-	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, "/proc/self/stat", O_RDONLY, 0);
-	unsigned long long f[53] = { 0 };
-	char buf[1024], *p;
-	ssize_t n;
+	extern char **environ;
+	uint64_t heap = (uint64_t)(uintptr_t)sbrk(0), code = (uint64_t)(uintptr_t)__ehdr_start;
+	uint64_t args = (uint64_t)(uintptr_t)program_invocation_name, end = getauxval(AT_EXECFN);
+	uint64_t env = environ && *environ ? (uint64_t)(uintptr_t)*environ : end;
 
-	if (fd < 0)
-		return fd;
-	n = io_read_line_file(fd, buf, sizeof(buf));
-	if (n < 0)
-		return (int)n;
-	p = strrchr(buf, ')'); /* the name may hold anything */
-	if (!p)
-		return -EIO;
-	p += 4; /* ") S " */
-	for (unsigned i = 4; i < ARRAY_LEN(f) && *p; i++) {
-		if (*p == '-')
-			p++;
-		while (*p >= '0' && *p <= '9')
-			f[i] = f[i] * 10 + (unsigned)(*p++ - '0');
-		if (*p == ' ')
-			p++;
-	}
+	if (args > end) /* a build whose libc made its own copy */
+		args = end;
+	if (env < args || env > end)
+		env = end;
 	*map = (struct prctl_mm_map){
-		.start_code = f[26],
-		.end_code = f[27],
-		.start_stack = f[28],
-		.start_data = f[45],
-		.end_data = f[46],
-		.start_brk = f[47],
-		.brk = (uint64_t)(uintptr_t)sbrk(0),
-		.arg_start = f[48],
-		.arg_end = f[49],
-		.env_start = f[50],
-		.env_end = f[51],
+		.start_code = code,
+		.end_code = code + 1,
+		.start_stack = args,
+		.start_data = code,
+		.end_data = code,
+		.start_brk = heap,
+		.brk = heap,
+		.arg_start = args,
+		.arg_end = env,
+		.env_start = env,
+		.env_end = end,
 		.auxv = NULL,
 		.exe_fd = (uint32_t)-1,
 	};
-	return 0;
 }
 
 int init_seal(bool whole, struct err *e)
@@ -123,12 +114,10 @@ int init_seal(bool whole, struct err *e)
 	fd = empty_sealed();
 	if (fd < 0)
 		return err_sys(e, ERR_PRO_SEAL, fd, "make a sealed memfd");
-	r = read_layout(&map);
-	if (r < 0)
-		return err_sys(e, ERR_PRO_SEAL, r, "read /proc/self/stat");
 	r = init_image_move(whole);
 	if (r < 0)
 		return err_sys(e, ERR_PRO_SEAL, r, "move hull's image to anonymous memory");
+	fill_layout(&map);
 	map.exe_fd = (uint32_t)fd;
 	/*
 	 * KERNEL: the link changes only when no mapping of the old file is left (EBUSY), and needs
