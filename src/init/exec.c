@@ -42,10 +42,30 @@ static int step_join(struct init *in, struct err *e)
 	fd_close(&in->target);
 	if (r == 0 && in->join & CLONE_NEWUSER)
 		r = cred_become_ns_root(&in->plan->ids, e);
-	if (r == 0)
-		r = in->fork ? init_fork_next(in, 0, e) : die_with_runtime(e);
 	/* KERNEL: a change of ids sets it to fs.suid_dumpable. PR_SET_DUMPABLE(2const) */
 	return r < 0 || !(in->join & CLONE_NEWUSER) ? r : cred_set_dumpable(false, e);
+}
+
+/*
+ * The intermediate ends at once, so its memory is not copied: the newcomer goes on in it, with the
+ * step behind this one.
+ */
+static int step_fork(struct init *in, struct err *e)
+{
+	int r;
+
+	if (!in->fork)
+		return 0;
+	/* KERNEL: no signal with CLONE_PARENT: the parent's is inherited. clone(2) */
+	r = sys_clone_sharing(CLONE_PARENT, init_exec_go_on, in);
+	if (r < 0)
+		return err_sys(e, ERR_PRO_CLONE, r, "clone in the joined namespaces");
+	_exit(0);
+}
+
+static int step_introduce(struct init *in, struct err *e)
+{
+	return in->fork ? init_introduce(in, e) : die_with_runtime(e);
 }
 
 /* From the devpts that the container has mounted (rule D4). */
@@ -101,6 +121,8 @@ const struct init_step init_exec_steps[] = {
 	{ "join-cgroup", STAGE_ENTER, init_step_cgroup },
 	{ "seal", STAGE_ENTER, init_step_seal },
 	{ "join-container", STAGE_ENTER, step_join },
+	{ "fork", STAGE_ENTER, step_fork },
+	{ "introduce", STAGE_ENTER, step_introduce },
 	{ "terminal", STAGE_PIVOT, step_terminal },
 	{ "keyring", STAGE_IDENTITY, init_step_keyring },
 	{ "personality", STAGE_IDENTITY, init_step_personality },

@@ -6,15 +6,14 @@
 #include <unistd.h>
 
 #include "base/trace.h"
-#include "init/init.h"
+#include "init/steps.h"
 
 static _noreturn_ void walk(struct init *in, const struct init_step *steps, size_t n)
 {
 	struct err e = { 0 };
 
-	trace_set_side(TRACE_INIT);
-	for (size_t i = 0; i < n; i++) {
-		const struct init_step *s = &steps[i];
+	while (in->next < n) {
+		const struct init_step *s = &steps[in->next++];
 
 		trace_step(s->name);
 		if (s->run(in, &e) < 0) {
@@ -32,10 +31,17 @@ static _noreturn_ void walk(struct init *in, const struct init_step *steps, size
 
 void init_main(struct init *in)
 {
+	trace_set_side(TRACE_INIT);
 	walk(in, init_steps, init_n_steps);
 }
 
 void init_exec_main(struct init *in)
+{
+	trace_set_side(TRACE_INIT);
+	walk(in, init_exec_steps, init_n_exec_steps);
+}
+
+int init_exec_go_on(void *in)
 {
 	walk(in, init_exec_steps, init_n_exec_steps);
 }

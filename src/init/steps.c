@@ -51,13 +51,20 @@ static int place_once(struct init *in, struct err *e)
  * The newcomer says itself that it is there, before anything else: the intermediate may be killed
  * at any moment with the whole cgroup, and nobody would know whom to reap.
  */
-static int introduce(struct init *in, struct err *e)
+int init_introduce(struct init *in, struct err *e)
 {
 	_cleanup_fd_ int pidfd = sys_pidfd_open(getpid(), 0);
+	int r;
 
 	if (pidfd < 0)
 		return err_sys(e, ERR_PRO_CLONE, pidfd, "pidfd_open");
-	return sync_send(in->chan, SYNC_FORKED, pidfd, e);
+	r = sync_send(in->chan, SYNC_FORKED, pidfd, e);
+	if (r < 0)
+		return r;
+	if (setsid() < 0) /* the session is the one that ended: a terminal needs its leader */
+		return err_sys(e, ERR_CRD_LOCK, -errno, "setsid");
+	r = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	return r < 0 ? err_sys(e, ERR_CRD_LOCK, r, "prctl(PR_SET_PDEATHSIG)") : 0;
 }
 
 int init_fork_next(struct init *in, uint64_t flags, struct err *e)
@@ -73,13 +80,7 @@ int init_fork_next(struct init *in, uint64_t flags, struct err *e)
 		return err_sys(e, ERR_PRO_CLONE, r, "clone3 in the joined namespaces");
 	if (r > 0)
 		_exit(0);
-	r = introduce(in, e);
-	if (r < 0)
-		return r;
-	if (setsid() < 0) /* the session is the one that ended: a terminal needs its leader */
-		return err_sys(e, ERR_CRD_LOCK, -errno, "setsid");
-	r = sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	return r < 0 ? err_sys(e, ERR_CRD_LOCK, r, "prctl(PR_SET_PDEATHSIG)") : 0;
+	return init_introduce(in, e);
 }
 
 static int run_ns_op(struct init *in, const struct plan_ns_op *op, uint64_t *left, struct err *e)

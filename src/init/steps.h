@@ -10,6 +10,10 @@
 
 /* The intermediate hands over to a child that the runtime is the parent of, and ends. */
 int init_fork_next(struct init *in, uint64_t flags, struct err *e);
+/* The child's first step. */
+int init_introduce(struct init *in, struct err *e);
+/* The steps of exec from in->next on; never returns. */
+int init_exec_go_on(void *in);
 
 /*
  * image.c: the move itself. Unless @whole, nothing but init_main and what it calls is there

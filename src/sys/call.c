@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -20,11 +21,21 @@ static long ret(long r)
 	return r < 0 ? -errno : r;
 }
 
+enum { SHARED_STACK = 32768 }; /* of the parent of sys_clone_sharing */
+
 #define CALL(...) ((int)ret(syscall(__VA_ARGS__)))
 
 int sys_clone3(struct clone_args *args)
 {
 	return CALL(SYS_clone3, args, sizeof(*args));
+}
+
+int sys_clone_sharing(uint64_t flags, int (*fn)(void *), void *arg)
+{
+	uintptr_t below = (uintptr_t)__builtin_frame_address(0) - SHARED_STACK;
+	int r = clone(fn, (char *)(below & ~(uintptr_t)15), CLONE_VM | (int)flags, arg);
+
+	return r < 0 ? -errno : r;
 }
 
 int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve)

@@ -17,6 +17,11 @@
 
 /* clone3(2): 0 in the child. The struct is passed at its full, zeroed size (rule G5). */
 int sys_clone3(struct clone_args *args);
+/*
+ * clone(2) with CLONE_VM: both go on in the same memory, the child with @fn(@arg) on the same stack
+ * below what the caller may use until it ends, which it should do at once. The pid, or -errno.
+ */
+int sys_clone_sharing(uint64_t flags, int (*fn)(void *), void *arg);
 int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 int sys_open_tree(int dirfd, const char *path, unsigned flags);
 int sys_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
