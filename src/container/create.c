@@ -441,7 +441,9 @@ int container_run(struct ctx *c, const struct create_options *o, int *ret_status
 		goto out;
 	trace_step("start");
 	r = notify_listen(&sp.s, &n, e);
-	if (r == 0)
+	if (r == 0 && sp.started)
+		r = spawn_await_exec(c, &sp.s, sp.chan, sp.pidfd, 0, e);
+	else if (r == 0)
 		r = spawn_start(c, &sp.s, sp.chan, sp.pidfd, 0, -1, e);
 	if (r == 0)
 		r = started(c, &sp.s, sp.signals, e);

@@ -561,17 +561,55 @@ static int step_scheduler(struct spawn *sp, struct err *e)
 {
 	const struct spec_process *p = &sp->bp.spec.process;
 
+	if (sp->started)
+		return 0;
 	tune_affinity_reset(sp->pid);
 	return p->set && p->scheduler.set ? tune_scheduler(&p->scheduler, sp->pid, e) : 0;
+}
+
+/*
+ * Nothing that init asks for, or that is to be done when it is READY: the answer would come behind
+ * START, and the program would run before it is done.
+ */
+static bool may_start_ahead(const struct spawn *sp)
+{
+	const struct plan *p = &sp->bp.plan;
+	const struct spec_hooks *h = &sp->bp.spec.hooks;
+
+	return sp->o->run && !sp->o->pid_file && sp->pidfd_sock < 0 && p->process.set &&
+	       !p->process.terminal && !p->process.notify && !p->ns.forks &&
+	       !((p->ns.created | p->ns.joined) & CLONE_NEWUSER) && !sp->init.place &&
+	       !p->cgroup.leaf && !p->landlock.set && !h->n[HOOK_PRESTART] &&
+	       !h->n[HOOK_CREATE_RUNTIME] && !sp->bp.spec.process.scheduler.set;
+}
+
+/*
+ * `run` has nobody to wait for between READY and START: two processors that would have to be woken.
+ * The record says that the container is created before its program can run.
+ */
+static int step_start_ahead(struct spawn *sp, struct err *e)
+{
+	struct record next = sp->s.rec;
+	int r;
+
+	if (!may_start_ahead(sp))
+		return 0;
+	next.phase = PHASE_CREATED;
+	r = record_commit(&sp->s.en, &next, &sp->c->a, &sp->draft, e);
+	if (r < 0)
+		return r;
+	tune_affinity_reset(sp->pid);
+	return sync_send_ahead(sp->chan, SYNC_START, -1, &sp->started, e);
 }
 
 static int step_record(struct spawn *sp, struct err *e)
 {
 	struct record *rec = &sp->s.rec;
-	int r;
+	int r = 0;
 
 	rec->phase = PHASE_CREATED;
-	r = record_commit(&sp->s.en, rec, &sp->c->a, &sp->draft, e);
+	if (!sp->started)
+		r = record_commit(&sp->s.en, rec, &sp->c->a, &sp->draft, e);
 	if (r == 0 && !sp->o->run)
 		r = status_publish(sp->c, rec, STATUS_CREATED, e);
 	if (r == 0 && sp->pidfd_sock >= 0)
@@ -607,6 +645,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "draft-record", step_draft },
 	{ "compile-filter", step_filter },
 	{ "exec-copy", step_exec_copy },
+	{ "start-ahead", step_start_ahead },
 	{ "release-sources", step_release },
 	{ "serve", spawn_serve },
 	{ "leaf", step_leaf },

@@ -39,8 +39,9 @@ struct spawn {
 	struct mount_hierarchy *hierarchies;
 	size_t n_hierarchies;
 	bool claimed, sources_open;
-	bool forked; /* the init that is recorded is a child of the first */
-	bool seals;  /* moves its image; if not, it runs from a sealed copy */
+	bool started; /* START was said ahead of READY */
+	bool forked;  /* the init that is recorded is a child of the first */
+	bool seals;   /* moves its image; if not, it runs from a sealed copy */
 	const struct checkpoint_options *images; /* of a restore; NULL: create or run */
 	struct restore *restore;		 /* restore.c */
 };

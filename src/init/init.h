@@ -63,7 +63,7 @@ struct init {
 	int root_dir;  /* root of a container without a mount namespace, -1 */
 	bool fork;     /* the pid namespace takes a fork: the runtime could not enter it */
 	/* own */
-	size_t next; /* step */
+	size_t next;		/* step */
 	struct mount_tree tree; /* views of cgroups filled by the runtime */
 	bool placed, replaced;
 	bool in_cwd; /* the working directory is entered */

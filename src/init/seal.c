@@ -70,7 +70,7 @@ static int empty_sealed(void)
 }
 
 /*
- * PR_SET_MM_MAP wants the whole layout, of which all but the new executable stays as it is. What the
+ * PR_SET_MM_MAP wants the whole layout, of which all but the executable stays as it is. What the
  * kernel knows of it is for those who look: /proc/PID/cmdline and environ go on, the rest of what
  * execve sets anew says where the program is.
  *
