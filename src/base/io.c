@@ -112,7 +112,7 @@ int io_read_known(int fd, const struct stat *st, size_t max, struct arena *a, ch
 		if ((uint64_t)st->st_size > max)
 			return -EFBIG;
 		known = (size_t)st->st_size; /* files of proc and cgroupfs claim 0 bytes */
-		cap = MAX(known + 1, cap);
+		cap = known ? known + 1 : cap;
 	}
 	buf = arena_alloc(a, cap + 1);
 	for (;;) {

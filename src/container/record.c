@@ -413,15 +413,22 @@ static int read_rdt(struct jv o, struct tune_rdt *t, struct err *e)
 	return r == 0 ? jv_need_bool(v, "madeMon", &t->made_mon, e) : r;
 }
 
+/* The record has its members in the order of the table: each is looked for behind the last. */
 static int read_fields(struct jv o, struct record *rec, struct err *e)
 {
+	struct jv_iter last = jv_each(o);
+
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
 		const struct field *f = &fields[i];
 		void *p = (char *)rec + f->offset;
-		struct jv v = { 0 };
+		struct jv_iter it = last;
+		struct jv v;
 		int r;
 
-		if (!jv_find(o, f->key, &v)) {
+		if (jv_next(&it) && streq(it.key, f->key)) {
+			v = it.value;
+			last = it;
+		} else if (!jv_find(o, f->key, &v)) {
 			if (f->required)
 				return jv_fail_missing(o, f->key, e);
 			continue;

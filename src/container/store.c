@@ -299,6 +299,13 @@ void store_close(struct entry *en)
 	en->locked = false;
 }
 
+static bool is_id(const char *name)
+{
+	struct err drop = { 0 };
+
+	return store_check_id(name, &drop) == 0;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -306,11 +313,11 @@ static int by_name(const void *a, const void *b)
 
 int store_list(struct ctx *c, const char *prefix, const char ***ret, size_t *ret_n, struct err *e)
 {
+	_Alignas(struct dirent64) char buf[2048];
 	const char **v = NULL;
-	struct dirent *d;
+	ssize_t have = 0;
 	size_t n = 0;
-	DIR *dir;
-	int r, fd;
+	int r;
 
 	r = store_open(c, false, e);
 	if (r == -ENOENT) {
@@ -319,23 +326,21 @@ int store_list(struct ctx *c, const char *prefix, const char ***ret, size_t *ret
 	}
 	if (r < 0)
 		return r;
-	fd = sys_openat(c->root_fd, ".", O_RDONLY | O_DIRECTORY, 0);
-	dir = fd < 0 ? NULL : fdopendir(fd);
-	if (!dir) {
-		r = err_sys(e, ERR_STA_READ, fd < 0 ? fd : -errno, "list %s", c->root);
-		fd_close(&fd);
-		return r;
-	}
-	while ((d = readdir(dir))) {
-		const char *id = str_skip(d->d_name, prefix);
-		struct err drop = { 0 };
+	if (lseek(c->root_fd, 0, SEEK_SET) < 0)
+		have = -errno;
+	while (have >= 0 && (have = sys_getdents64(c->root_fd, buf, sizeof(buf))) > 0)
+		for (ssize_t at = 0; at < have;) {
+			const struct dirent64 *d = (const void *)(buf + at);
+			const char *id = str_skip(d->d_name, prefix);
 
-		if (!id || *id == '.' || (d->d_type != DT_DIR && d->d_type != DT_UNKNOWN) ||
-		    store_check_id(id, &drop) < 0)
-			continue;
-		*(const char **)arena_push(&c->a, &v, &n, sizeof(*v)) = arena_strdup(&c->a, id);
-	}
-	closedir(dir);
+			at += d->d_reclen;
+			if (id && *id != '.' && (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN) &&
+			    is_id(id))
+				*(const char **)arena_push(&c->a, &v, &n, sizeof(*v)) =
+					arena_strdup(&c->a, id);
+		}
+	if (have < 0)
+		return err_sys(e, ERR_STA_READ, (int)have, "list %s", c->root);
 	if (n)
 		qsort(v, n, sizeof(*v), by_name);
 	*ret = v;
