@@ -14,7 +14,7 @@
 #include "base/err.h"
 #include "plan/plan.h"
 
-enum { CGROUP_HIERARCHIES = 24 };
+enum { CGROUP_HIERARCHIES = 24, CGROUP_PATH_SIZE = 512 };
 
 /* One hierarchy of this host. */
 struct cgroup_hierarchy {
@@ -46,9 +46,11 @@ struct cgroup {
 	enum host_cgroups layout;
 	unsigned n;
 	struct {
-		char mount[96];
-		char controllers[64];
-		char path[512]; /* below mount */
+		/*
+		 * of the host, the plan or the record, whose memory they are; path is below mount
+		 * and shorter than CGROUP_PATH_SIZE
+		 */
+		const char *mount, *controllers, *path;
 		bool v2;
 		/*
 		 * how many trailing components hull made (all are removed at delete); 0: it existed
@@ -248,7 +250,7 @@ int cgroup_open_beside(struct cgroup *g, int pid, char *ret_path, size_t size, s
  * on v1, "cpu,memory:/sub" (those alone). ERR_CGR_PATH. It must exist: cgroup_open and
  * cgroup_doors_open say so.
  */
-int cgroup_descend(struct cgroup *g, const char *text, struct err *e);
+int cgroup_descend(struct cgroup *g, const char *text, struct arena *a, struct err *e);
 /*
  * The way in for a process that moves itself: files the runtime opens (one per dir[], -1 where
  * clone3 places it) and init writes to before it enters any namespace.

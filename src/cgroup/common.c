@@ -146,7 +146,7 @@ static int path_of(int pid, char *ret, size_t size)
 int cgroup_open_beside(struct cgroup *g, int pid, char *ret_path, size_t size, struct err *e)
 {
 	_cleanup_fd_ int own = -1, fd = -1;
-	char name[CGROUP_NAME_SIZE], path[sizeof(g->dir[0].path) * 2];
+	char name[CGROUP_NAME_SIZE], path[CGROUP_PATH_SIZE * 2];
 	const char *below;
 	int i = cgroup_dir_v2(g), r;
 

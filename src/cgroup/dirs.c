@@ -21,7 +21,7 @@ int cgroup_path_check(const char *path, struct err *e)
 	if (!path || path[0] != '/')
 		return err_set(e, ERR_CGR_PATH, EINVAL, "cgroup path \"%s\" is not absolute",
 			       path ? path : "");
-	if (strlen(path) >= sizeof(((struct cgroup *)NULL)->dir[0].path))
+	if (strlen(path) >= CGROUP_PATH_SIZE)
 		return err_set(e, ERR_CGR_PATH, ENAMETOOLONG, "cgroup path of %zu bytes",
 			       strlen(path));
 	/*
@@ -148,11 +148,11 @@ int cgroup_dir_plan(struct cgroup *g, const struct plan_cgroup *p, const struct 
 	if (i >= CGROUP_HIERARCHIES)
 		return err_set(e, ERR_CGR_LAYOUT, E2BIG, "more than %d hierarchies",
 			       CGROUP_HIERARCHIES);
-	memset(&g->dir[i], 0, sizeof(g->dir[i]));
-	str_format(g->dir[i].mount, sizeof(g->dir[i].mount), "%s", h->mount);
-	str_format(g->dir[i].controllers, sizeof(g->dir[i].controllers), "%s", h->controllers);
-	str_format(g->dir[i].path, sizeof(g->dir[i].path), "%s", p->path);
+	g->dir[i].mount = h->mount;
+	g->dir[i].controllers = h->controllers;
+	g->dir[i].path = p->path;
 	g->dir[i].v2 = h->v2;
+	g->dir[i].created = 0;
 	root = cgroup_root_open(h->mount, h->v2);
 	if (root < 0)
 		return err_sys(e, ERR_CGR_LAYOUT, root, "open cgroup hierarchy %s", h->mount);
@@ -421,7 +421,7 @@ static int remove_leaf(struct cgroup *g, unsigned i, int parent, const char *lea
 int cgroup_dir_remove(struct cgroup *g, unsigned i, uint64_t deadline, struct err *e)
 {
 	_cleanup_fd_ int root = -1, parent = -1;
-	char path[sizeof(g->dir[0].path)];
+	char path[CGROUP_PATH_SIZE];
 	unsigned left = g->dir[i].created;
 
 	if (!left)

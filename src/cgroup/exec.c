@@ -28,7 +28,7 @@ static bool has_all(const struct cgroup *g, unsigned i, const char *list, size_t
 	return true;
 }
 
-int cgroup_descend(struct cgroup *g, const char *text, struct err *e)
+int cgroup_descend(struct cgroup *g, const char *text, struct arena *a, struct err *e)
 {
 	const char *colon = strchr(text, ':'), *sub = colon ? colon + 1 : text;
 	size_t n = colon ? (size_t)(colon - text) : 0;
@@ -37,7 +37,6 @@ int cgroup_descend(struct cgroup *g, const char *text, struct err *e)
 	while (*sub == '/')
 		sub++;
 	for (unsigned i = 0; i < g->n; i++) {
-		size_t have = strlen(g->dir[i].path);
 		int r;
 
 		if (colon && (g->dir[i].v2 || !has_all(g, i, text, n)))
@@ -45,9 +44,7 @@ int cgroup_descend(struct cgroup *g, const char *text, struct err *e)
 		found = true;
 		if (!*sub)
 			continue;
-		r = str_format(g->dir[i].path + have, sizeof(g->dir[i].path) - have, "/%s", sub);
-		if (r < 0)
-			return err_sys(e, ERR_CGR_PATH, r, "%s", text);
+		g->dir[i].path = arena_printf(a, "%s/%s", g->dir[i].path, sub);
 		r = cgroup_path_check(g->dir[i].path, e);
 		if (r < 0)
 			return r;

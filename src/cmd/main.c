@@ -95,11 +95,12 @@ static int choose_manager(const struct args *a, struct ctx *c, struct err *e)
 
 static const char *absolute(struct arena *a, const char *path)
 {
-	char cwd[4096];
+	char *cwd;
 
-	if (*path == '/' || sys_getcwd(cwd, sizeof(cwd)) < 0)
+	if (*path == '/')
 		return path;
-	return arena_printf(a, "%s/%s", cwd, path);
+	cwd = arena_alloc(a, 4096);
+	return sys_getcwd(cwd, 4096) < 0 ? path : arena_printf(a, "%s/%s", cwd, path);
 }
 
 /*
@@ -169,9 +170,8 @@ static int note_inherited(const struct cmd *cmd, struct ctx *c, struct err *e)
 {
 	static const struct cmd *const passing[] = { &cmd_create, &cmd_run, &cmd_exec,
 						     &cmd_checkpoint, &cmd_restore };
-	static int fds[INHERITED_MAX];
 	bool wanted = false;
-	int n, r = sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	int *fds, n, r = sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 
 	if (r < 0)
 		return err_sys(e, ERR_GEN_KERNEL, r, "close_range");
@@ -179,6 +179,7 @@ static int note_inherited(const struct cmd *cmd, struct ctx *c, struct err *e)
 		wanted |= cmd == passing[i];
 	if (!wanted) /* nobody to be born with them */
 		return 0;
+	fds = arena_new_array(&c->a, INHERITED_MAX, int);
 	n = fd_list(3, fds, INHERITED_MAX);
 	if (n < 0)
 		return err_sys(e, ERR_GEN_SYS, n, "list the open descriptors");

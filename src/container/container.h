@@ -34,11 +34,11 @@ struct ctx {
 	const char *public_dir; /* S-01; NULL: off */
 	enum plan_cgroup_manager manager;
 	bool strict;
-	bool unit_properties; /* annotations may set properties of the systemd unit */
-	struct rlimit nofile; /* of the caller, before hull raised its own */
-	char *const *env;     /* of the caller */
-	struct host host;     /* facts, read when needed */
-	struct cgroup_host cgroups;
+	bool unit_properties;	     /* annotations may set properties of the systemd unit */
+	struct rlimit nofile;	     /* of the caller, before hull raised its own */
+	char *const *env;	     /* of the caller */
+	struct host host;	     /* facts, read when needed */
+	struct cgroup_host *cgroups; /* 10 KiB */
 	bool facts_read;
 	char *const *argv; /* for the sealed re-execution */
 	int *inherited;	   /* descriptors that were open when hull began, without the streams */

@@ -123,7 +123,7 @@ static int step_cgroup(struct exec *x, struct err *e)
 	int r = g->ops ? 0 : cgroup_restore(g, e);
 
 	for (size_t i = 0; r == 0 && i < x->o->cgroups.n; i++)
-		r = err_at(e, cgroup_descend(g, x->o->cgroups.v[i], e), "--cgroup");
+		r = err_at(e, cgroup_descend(g, x->o->cgroups.v[i], &x->c->a, e), "--cgroup");
 	if (r == 0)
 		r = cgroup_open(g, e);
 	return r < 0 ? r : cgroup_doors_open(g, x->doors, e);

@@ -106,14 +106,15 @@ int facts_read(struct ctx *c, struct err *e)
 	}
 	h->last_cap--;
 	root = h->euid == 0 && h->initial_userns; /* whose containers do not lie beside him */
-	r = cgroup_host_read(&c->cgroups, !root, e);
+	c->cgroups = arena_new(&c->a, struct cgroup_host);
+	r = cgroup_host_read(c->cgroups, !root, e);
 	if (r < 0)
 		return r;
-	h->cgroups = c->cgroups.layout;
+	h->cgroups = c->cgroups->layout;
 	h->own_cgroup = "";
-	for (unsigned i = 0; !root && i < c->cgroups.n; i++)
-		if (c->cgroups.h[i].v2)
-			own_cgroup(h, c->cgroups.h[i].mount, c->cgroups.own[i]);
+	for (unsigned i = 0; !root && i < c->cgroups->n; i++)
+		if (c->cgroups->h[i].v2)
+			own_cgroup(h, c->cgroups->h[i].mount, c->cgroups->own[i]);
 	h->apparmor = read_file("/sys/module/apparmor/parameters/enabled", buf, sizeof(buf)) > 0 &&
 		      buf[0] == 'Y';
 	h->selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;

@@ -73,9 +73,9 @@ int container_delete_orphan(struct ctx *c, const char *id, const char *path, str
 	if (r == 0)
 		r = facts_read(c, e);
 	if (r == 0)
-		r = cgroup_host_read(&c->cgroups, true, e);
+		r = cgroup_host_read(c->cgroups, true, e);
 	if (r == 0)
-		r = cgroup_adopt(path, &c->cgroups, &g, e);
+		r = cgroup_adopt(path, c->cgroups, &g, e);
 	if (r < 0)
 		return err_at(e, r, "--cgroup");
 	if (g.n)

@@ -343,12 +343,13 @@ static int read_dir(struct jv v, struct cgroup *g, struct err *e)
 	if (i >= CGROUP_HIERARCHIES)
 		return jv_fail(v, e, ERR_STA_READ, "more than %d cgroup hierarchies",
 			       CGROUP_HIERARCHIES);
-	r = copy_text(v, "mount", g->dir[i].mount, sizeof(g->dir[i].mount), e);
+	r = jv_need_string(v, "mount", &g->dir[i].mount, e);
 	if (r == 0)
-		r = copy_text(v, "controllers", g->dir[i].controllers,
-			      sizeof(g->dir[i].controllers), e);
+		r = jv_need_string(v, "controllers", &g->dir[i].controllers, e);
 	if (r == 0)
-		r = copy_text(v, "path", g->dir[i].path, sizeof(g->dir[i].path), e);
+		r = jv_need_string(v, "path", &g->dir[i].path, e);
+	if (r == 0 && strlen(g->dir[i].path) >= CGROUP_PATH_SIZE)
+		return jv_fail(v, e, ERR_STA_READ, "path is too long");
 	if (r == 0)
 		r = jv_need_bool(v, "v2", &g->dir[i].v2, e);
 	if (r == 0)
@@ -539,7 +540,6 @@ int record_read_as(const struct entry *en, const char *id, struct arena *a, stru
 	size_t n;
 	int r;
 
-	/* 16 KiB: read where it is wanted, each page of another costs a microsecond */
 	*ret = (struct record){ .cgroup.v2_fd = -1 };
 	fd = sys_openat(en->dir, "state.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 	r = fd;

@@ -142,9 +142,9 @@ static int step_intent(struct spawn *sp, struct err *e)
 		if (r < 0)
 			return err_sys(e, ERR_MNT_ROOTFS, r, "look at %s", rec->rootfs);
 	}
-	r = cgroup_select(sp->bp.plan.cgroup.manager, &c->cgroups, &rec->cgroup, e);
+	r = cgroup_select(sp->bp.plan.cgroup.manager, c->cgroups, &rec->cgroup, e);
 	if (r == 0)
-		r = rec->cgroup.ops->plan(&rec->cgroup, &sp->bp.plan.cgroup, &c->cgroups, e);
+		r = rec->cgroup.ops->plan(&rec->cgroup, &sp->bp.plan.cgroup, c->cgroups, e);
 	if (r == 0)
 		r = notify_prepare(&sp->s.en, rec, e);
 	return r < 0 ? r : record_intend(&sp->s.en, rec, &c->a, &sp->draft, e);
@@ -334,8 +334,8 @@ static int step_rdt(struct spawn *sp, struct err *e)
 /* Without a cgroup of its own the container is where its caller is, and sees that. */
 static int caller_views(struct spawn *sp, struct err *e)
 {
-	const struct cgroup_host *h = &sp->c->cgroups;
-	int r = cgroup_host_read(&sp->c->cgroups, true, e);
+	const struct cgroup_host *h = sp->c->cgroups;
+	int r = cgroup_host_read(sp->c->cgroups, true, e);
 
 	if (r < 0)
 		return r;

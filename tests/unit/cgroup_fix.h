@@ -67,10 +67,9 @@ static inline void sweep(const struct cgroup_host *h)
 		struct cgroup g = { .n = 1, .layout = h->layout, .v2_fd = -1 };
 		struct err e = { 0 };
 
-		str_format(g.dir[0].mount, sizeof(g.dir[0].mount), "%s", h->h[i].mount);
-		str_format(g.dir[0].controllers, sizeof(g.dir[0].controllers), "%s",
-			   h->h[i].controllers);
-		str_format(g.dir[0].path, sizeof(g.dir[0].path), "%s", base_name());
+		g.dir[0].mount = h->h[i].mount;
+		g.dir[0].controllers = h->h[i].controllers;
+		g.dir[0].path = base_name();
 		g.dir[0].v2 = h->h[i].v2;
 		g.dir[0].created = 1;
 		if (g.dir[0].v2) {

@@ -51,16 +51,19 @@ static unsigned levels_below(const struct cgroup *g)
 	return p && p[strlen(g->unit)] == '/' ? 1 : 0;
 }
 
-/* A view of the unit's own group in hierarchy @i. */
-static void scope_view(const struct cgroup *g, unsigned i, struct cgroup *ret)
+/* A view of the unit's own group in hierarchy @i; @path is its memory. */
+static void scope_view(const struct cgroup *g, unsigned i, char path[static CGROUP_PATH_SIZE],
+		       struct cgroup *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->layout = g->layout;
 	ret->v2_fd = -1;
 	ret->n = 1;
 	ret->dir[0] = g->dir[i];
+	ret->dir[0].path = path;
+	str_format(path, CGROUP_PATH_SIZE, "%s", g->dir[i].path);
 	if (levels_below(g))
-		*strrchr(ret->dir[0].path, '/') = '\0';
+		*strrchr(path, '/') = '\0';
 }
 
 /* Does the group of a unit that exists already have processes? */
@@ -68,14 +71,14 @@ static bool scope_busy(const struct cgroup *g)
 {
 	struct cgroup view;
 	_cleanup_fd_ int dir = -1;
-	char who[64];
+	char path[CGROUP_PATH_SIZE], who[64];
 	int i = cgroup_dir_v2(g);
 
 	if (i < 0)
 		i = cgroup_dir_find(g, "name=systemd");
 	if (i < 0)
 		return true;
-	scope_view(g, (unsigned)i, &view);
+	scope_view(g, (unsigned)i, path, &view);
 	dir = cgroup_dir_open(&view, 0);
 	if (dir < 0)
 		return dir != -ENOENT;
@@ -117,6 +120,7 @@ static int helper_start(struct cgroup *g, struct err *e)
 
 void cgroup_settle(struct cgroup *g)
 {
+	char path[CGROUP_PATH_SIZE];
 	struct cgroup view;
 	_cleanup_fd_ int dir = -1;
 
@@ -128,7 +132,7 @@ void cgroup_settle(struct cgroup *g)
 	g->helper = 0;
 	if (!levels_below(g))
 		return;
-	scope_view(g, 0, &view);
+	scope_view(g, 0, path, &view);
 	dir = cgroup_dir_open(&view, 0);
 	/*
 	 * KERNEL: a process leaves its group a moment after its parent could reap it. Since 6.18. A
@@ -141,7 +145,7 @@ void cgroup_settle(struct cgroup *g)
 /* Where did systemd put the helper? It must be the group that the plan foresaw. */
 static int helper_check(const struct cgroup *g, const struct cgroup *view, struct err *e)
 {
-	char path[64], want[sizeof(view->dir[0].path) + 16], *text;
+	char path[64], want[CGROUP_PATH_SIZE + 16], *text;
 	_cleanup_fd_ int fd = -1;
 	struct procfs proc;
 	struct arena a;
@@ -263,6 +267,7 @@ static bool may_enter(const struct cgroup *g)
 static int create_below(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
 {
 	int i = cgroup_dir_v2(g), r;
+	char path[CGROUP_PATH_SIZE];
 	struct cgroup view;
 
 	if (g->layout != HOST_CGROUP_V2)
@@ -270,7 +275,7 @@ static int create_below(struct cgroup *g, const struct plan_cgroup *p, struct er
 	if (i < 0)
 		return err_set(e, ERR_CGR_LAYOUT, ENOTSUP,
 			       "the name=systemd hierarchy is not mounted");
-	scope_view(g, (unsigned)i, &view);
+	scope_view(g, (unsigned)i, path, &view);
 	r = g->helper > 0 ? helper_check(g, &view, e) : 0;
 	if (r >= 0 && levels_below(g)) {
 		_cleanup_fd_ int scope = cgroup_dir_open(&view, 0);
@@ -435,6 +440,7 @@ static int end_unit(struct cgroup *g, uint64_t deadline, struct err *e)
 static int systemd_destroy(struct cgroup *g, uint64_t deadline, struct err *e)
 {
 	bool ours = g->n && g->dir[0].created;
+	char path[CGROUP_PATH_SIZE];
 	struct cgroup view;
 	int r;
 
@@ -442,7 +448,7 @@ static int systemd_destroy(struct cgroup *g, uint64_t deadline, struct err *e)
 	if (levels_below(g) && g->n) { /* left by a runtime that was killed */
 		_cleanup_fd_ int scope = -1;
 
-		scope_view(g, 0, &view);
+		scope_view(g, 0, path, &view);
 		scope = cgroup_dir_open(&view, 0);
 		if (scope >= 0)
 			(void)sys_unlinkat(scope, SETUP, AT_REMOVEDIR);

@@ -209,7 +209,7 @@ int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct p
 	const char *pointer;
 	unsigned need = needed(p, &pointer), have = read_set(dir, "cgroup.controllers"),
 		 want = WANTED & ~have;
-	char path[sizeof(g->dir[0].path)];
+	char path[CGROUP_PATH_SIZE];
 	size_t len = strlen(g->dir[i].path);
 	int r;
 
