@@ -56,11 +56,11 @@ static void add_phases(struct ctx *c, const struct subject *s, struct spec_state
 }
 
 /* All of it with one write, when the command ends. */
-static void print_at_once(void)
+static void print_at_once(struct ctx *c)
 {
-	static char buf[16384];
+	enum { SIZE = 16384 };
 
-	setvbuf(stdout, buf, _IOFBF, sizeof(buf));
+	setvbuf(stdout, arena_alloc(&c->a, SIZE), _IOFBF, SIZE);
 }
 
 static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err *e)
@@ -71,7 +71,7 @@ static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err 
 	int r;
 
 	(void)ret_status;
-	print_at_once();
+	print_at_once(c);
 	r = subject_open(c, a->v[0], false, &s, e);
 	if (r < 0)
 		return r;
@@ -165,7 +165,7 @@ static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *
 	int r, json = cmd_format(a, false, e);
 
 	(void)ret_status;
-	print_at_once();
+	print_at_once(c);
 	if (json < 0)
 		return json;
 	r = store_list(c, "", &ids, &n, e);

@@ -19,6 +19,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/fd.h"
 #include "base/io.h"
 #include "sys/call.h"
@@ -35,16 +36,13 @@ enum {
 };
 
 struct ring {
-	char buf[RING_SIZE];
+	char *buf;	  /* RING_SIZE, NULL without a terminal */
 	size_t head, len; /* first byte, bytes */
 };
 
-/* One relay per process: it owns the caller's terminal and signals. */
-static struct ring to_container, to_caller;
-
 struct relay {
 	const struct console_relay *conf;
-	struct ring *in, *out;
+	struct ring in, out;
 	int signals;   /* signalfd */
 	int watched;   /* conf->watched until it is done with, -1 */
 	int writer;    /* stdout, or an own non-blocking description of it */
@@ -185,14 +183,14 @@ static void take_signals(struct relay *r, const struct term *t)
  */
 static void from_master(struct relay *r)
 {
-	ssize_t n = ring_fill(r->out, r->conf->master);
+	ssize_t n = ring_fill(&r->out, r->conf->master);
 
 	if (n > 0) {
 		r->hung_up = false;
 		if (r->ended)
 			r->last += (size_t)n;
 		if (r->out_gone)
-			r->out->len = 0;
+			r->out.len = 0;
 	} else if (n != -EAGAIN) {
 		r->hung_up = true;
 	}
@@ -201,33 +199,33 @@ static void from_master(struct relay *r)
 static void to_master(struct relay *r)
 {
 	const char *p;
-	size_t n = ring_data(r->in, &p);
+	size_t n = ring_data(&r->in, &p);
 	ssize_t w = write_some(r->conf->master, p, n, false);
 
 	if (w > 0)
-		ring_drop(r->in, (size_t)w);
+		ring_drop(&r->in, (size_t)w);
 	else if (w != -EAGAIN)
-		r->in->len = 0; /* hung up: nobody will read it */
+		r->in.len = 0; /* hung up: nobody will read it */
 }
 
 static void to_stdout(struct relay *r)
 {
 	const char *p;
-	size_t n = ring_data(r->out, &p);
+	size_t n = ring_data(&r->out, &p);
 	ssize_t w = write_some(r->writer, p, n, r->socket);
 
 	if (w >= 0) {
-		ring_drop(r->out, (size_t)w);
+		ring_drop(&r->out, (size_t)w);
 		r->give_up = 0;
 	} else if (w != -EAGAIN) {
 		r->out_gone = true;
-		r->out->len = 0;
+		r->out.len = 0;
 	}
 }
 
 static void from_stdin(struct relay *r)
 {
-	ssize_t n = ring_fill(r->in, STDIN_FILENO);
+	ssize_t n = ring_fill(&r->in, STDIN_FILENO);
 
 	if (n <= 0 && n != -EAGAIN)
 		r->in_end = true;
@@ -247,11 +245,11 @@ static bool finished(struct relay *r)
 	 * flushes it (n_tty_poll), so "nothing there" after a poll is the truth even right after
 	 * the exit.
 	 */
-	while (!r->hung_up && r->last < LAST_BYTES && r->out->len < RING_SIZE &&
+	while (!r->hung_up && r->last < LAST_BYTES && r->out.len < RING_SIZE &&
 	       poll(&p, 1, 0) > 0 && p.revents & (POLLIN | POLLHUP))
 		from_master(r);
-	return r->out->len == 0 && (r->hung_up || r->last >= LAST_BYTES || r->out_gone ||
-				    poll(&p, 1, 0) == 0 || !(p.revents & POLLIN));
+	return r->out.len == 0 && (r->hung_up || r->last >= LAST_BYTES || r->out_gone ||
+				   poll(&p, 1, 0) == 0 || !(p.revents & POLLIN));
 }
 
 enum { P_SIGNAL, P_PROCESS, P_WATCHED, P_STDIN, P_MASTER, P_STDOUT, P_COUNT };
@@ -270,12 +268,12 @@ static int prepare(struct relay *r, struct pollfd p[static P_COUNT])
 		p[P_PROCESS].fd = r->conf->pidfd;
 		p[P_WATCHED].fd = r->watched;
 	}
-	if (pty && !r->in_end && !r->ended && r->in->len < RING_SIZE)
+	if (pty && !r->in_end && !r->ended && r->in.len < RING_SIZE)
 		p[P_STDIN].fd = STDIN_FILENO;
 	if (pty && !r->hung_up) {
-		if (r->out->len < RING_SIZE && r->last < LAST_BYTES)
+		if (r->out.len < RING_SIZE && r->last < LAST_BYTES)
 			events |= POLLIN;
-		if (r->in->len && !r->ended)
+		if (r->in.len && !r->ended)
 			events |= POLLOUT;
 		/*
 		 * KERNEL: POLLHUP comes unasked: a full ring must not poll a hung-up master.
@@ -286,7 +284,7 @@ static int prepare(struct relay *r, struct pollfd p[static P_COUNT])
 	}
 	if (pty && r->hung_up && !r->ended)
 		timeout = HANGUP_RETRY_MS;
-	if (r->out->len)
+	if (r->out.len)
 		p[P_STDOUT] = (struct pollfd){ .fd = r->writer, .events = POLLOUT };
 	if (r->ended) {
 		uint64_t now = io_now();
@@ -327,9 +325,9 @@ static int loop(struct relay *r, const struct term *t, struct err *e)
 			r->watched = -1;
 		if (p[P_STDOUT].revents)
 			to_stdout(r);
-		if (p[P_MASTER].revents & (POLLIN | POLLHUP | POLLERR) && r->out->len < RING_SIZE)
+		if (p[P_MASTER].revents & (POLLIN | POLLHUP | POLLERR) && r->out.len < RING_SIZE)
 			from_master(r);
-		if (p[P_MASTER].revents & POLLOUT && r->in->len)
+		if (p[P_MASTER].revents & POLLOUT && r->in.len)
 			to_master(r);
 		if (p[P_STDIN].revents)
 			from_stdin(r);
@@ -362,11 +360,14 @@ static int open_writer(bool *ret_socket)
 static int relay_terminal(struct relay *r, struct err *e)
 {
 	_cleanup_(term_restore) struct term t = { .fd = -1 };
+	_cleanup_(arena_free) struct arena a = { 0 };
 	_cleanup_fd_ int writer = -1;
 	int k;
 
 	if (r->conf->master < 0)
 		return loop(r, &t, e);
+	r->in.buf = arena_alloc(&a, RING_SIZE);
+	r->out.buf = arena_alloc(&a, RING_SIZE);
 	writer = open_writer(&r->socket);
 	if (writer < 0)
 		return err_sys(e, ERR_CON_RELAY, writer, "standard output");
@@ -383,16 +384,12 @@ static int relay_terminal(struct relay *r, struct err *e)
 int console_relay_run(const struct console_relay *conf, struct err *e)
 {
 	struct relay r = { .conf = conf,
-			   .in = &to_container,
-			   .out = &to_caller,
 			   .watched = conf->watch ? conf->watched : -1,
 			   .writer = -1 };
 	_cleanup_fd_ int signals = -1;
 	sigset_t caught, saved;
 	int ret;
 
-	to_container.len = to_container.head = 0;
-	to_caller.len = to_caller.head = 0;
 	caught_signals(&caught);
 	sigprocmask(SIG_BLOCK, &caught, &saved);
 	signals = signalfd(-1, &caught, SFD_CLOEXEC | SFD_NONBLOCK);

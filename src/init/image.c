@@ -16,7 +16,7 @@ enum { PAGE = 4096, PIECES_MAX = 24 };
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 /* Of the linker's script; absent in builds without it. */
 #define OPTIONAL __attribute__((weak, visibility("hidden")))
-extern const char init_text_start[] OPTIONAL, init_text_end[] OPTIONAL;
+extern const char init_text_start[] OPTIONAL, init_text_end[] OPTIONAL, rodata_start[] OPTIONAL;
 
 /* Whole pages. */
 struct range {
@@ -98,11 +98,11 @@ static void find_image(bool whole, struct image *ret)
 		ret->all.from = MIN(ret->all.from, r.from);
 		ret->all.to = MAX(ret->all.to, r.to);
 		/*
-		 * What is with the headers (relocations, symbols) was used up by the start of a
-		 * static program.
+		 * What is between the headers and the constants (relocations, symbols) was used up
+		 * by the start of a static program.
 		 */
 		if (r.from == base && prot == PROT_READ && !linker)
-			continue;
+			r.from = rodata_start ? floor_page((uintptr_t)rodata_start) : r.to;
 		if (prot & PROT_EXEC && !whole)
 			r = code_of_init(r);
 		if (prot & PROT_WRITE && relro.from < relro.to) {

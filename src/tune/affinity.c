@@ -78,7 +78,7 @@ int tune_affinity(const char *list, const char *pointer, pid_t pid, struct err *
 
 void tune_affinity_reset(pid_t pid)
 {
-	static unsigned long all[TUNE_CPUS_MAX / TUNE_WORD_BITS];
+	unsigned long all[TUNE_CPUS_MAX / TUNE_WORD_BITS];
 
 	memset(all, 0xff, sizeof(all));
 	/*
