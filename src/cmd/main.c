@@ -213,7 +213,7 @@ int main(int argc, char **argv)
 {
 	struct ctx c = { .root_fd = -1 };
 	const struct cmd *cmd = NULL;
-	struct err e = { 0 };
+	struct err *e;
 	struct args a;
 	int r, status = 0;
 
@@ -223,13 +223,14 @@ int main(int argc, char **argv)
 	/* KERNEL: while it is ignored (by a careless caller) children leave no status. wait(2) */
 	signal(SIGCHLD, SIG_DFL);
 	arena_init(&c.a);
-	r = cmd_parse(argc, argv, &c.a, &cmd, &a, &e);
+	e = arena_new(&c.a, struct err); /* 5 KiB: not touched while all is well */
+	r = cmd_parse(argc, argv, &c.a, &cmd, &a, e);
 	if (r == 0)
-		r = note_inherited(cmd, &c, &e);
+		r = note_inherited(cmd, &c, e);
 	if (r == 0)
-		r = open_context(&a, argv, &c, &e);
+		r = open_context(&a, argv, &c, e);
 	if (r < 0)
-		return fail(cmd, &a, &e);
+		return fail(cmd, &a, e);
 	if (a.help) {
 		if (cmd)
 			cmd_help_print(cmd);
@@ -242,11 +243,11 @@ int main(int argc, char **argv)
 	if (a.trace && trace_open(-1) < 0)
 		log_warn("--trace: no memory for the flight recorder");
 	trace_step(cmd->name);
-	r = cmd->run(&c, &a, &status, &e);
+	r = cmd->run(&c, &a, &status, e);
 	if (a.trace)
 		cmd_trace_write(a.trace);
 	if (r < 0) {
-		int failed = fail(cmd, &a, &e);
+		int failed = fail(cmd, &a, e);
 
 		return status ? status : failed;
 	}

@@ -86,18 +86,17 @@ static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err 
  * One row of list. An entry that went away meanwhile is no error; an unreadable one is a warning
  * (faults C8, B4).
  */
-static bool open_row(struct ctx *c, const char *id, struct subject *s)
+static bool open_row(struct ctx *c, const char *id, struct subject *s, struct err *e)
 {
-	struct err e = { 0 };
-
-	if (subject_open(c, id, false, s, &e) == 0)
+	if (subject_open(c, id, false, s, e) == 0)
 		return true;
-	if (e.id != ERR_STA_MISSING)
-		log_warn_err(&e, "container \"%s\"", id);
+	if (e->id != ERR_STA_MISSING)
+		log_warn_err(e, "container \"%s\"", id);
+	err_drop(e, "the other rows are shown");
 	return false;
 }
 
-static int list_json(struct ctx *c, const char **ids, size_t n)
+static int list_json(struct ctx *c, const char **ids, size_t n, struct err *e)
 {
 	struct jw w;
 
@@ -107,7 +106,7 @@ static int list_json(struct ctx *c, const char **ids, size_t n)
 		struct spec_state st;
 		struct subject s;
 
-		if (!open_row(c, ids[i], &s))
+		if (!open_row(c, ids[i], &s, e))
 			continue;
 		status_fill(c, &s.rec, s.st.status, &st);
 		spec_state_write(&st, &w);
@@ -123,7 +122,7 @@ struct row {
 	uint64_t pid, owner;
 };
 
-static int list_table(struct ctx *c, const char **ids, size_t n)
+static int list_table(struct ctx *c, const char **ids, size_t n, struct err *e)
 {
 	struct row *rows = arena_new_array(&c->a, n + 1, struct row);
 	int width[] = { 2, 6, 6 };
@@ -133,7 +132,7 @@ static int list_table(struct ctx *c, const char **ids, size_t n)
 		struct row *row = &rows[shown];
 		struct subject s;
 
-		if (!open_row(c, ids[i], &s))
+		if (!open_row(c, ids[i], &s, e))
 			continue;
 		row->id = ids[i];
 		row->pid = s.st.status == STATUS_STOPPED ? 0 : s.rec.pid;
@@ -176,7 +175,7 @@ static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *
 			puts(ids[i]);
 		return 0;
 	}
-	return json ? list_json(c, ids, n) : list_table(c, ids, n);
+	return json ? list_json(c, ids, n, e) : list_table(c, ids, n, e);
 }
 
 static int run_gc(struct ctx *c, struct args *a, int *ret_status, struct err *e)

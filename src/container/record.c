@@ -532,11 +532,11 @@ int record_read(const struct entry *en, struct arena *a, struct record *ret, str
 int record_read_as(const struct entry *en, const char *id, struct arena *a, struct record *ret,
 		   struct err *e)
 {
-	struct err why = { 0 };
+	struct err *why = arena_new(a, struct err);
 	_cleanup_fd_ int fd = -1;
 	struct jv_doc doc;
 	struct stat st;
-	char *text, line[512];
+	char *text, *line;
 	size_t n;
 	int r;
 
@@ -551,12 +551,13 @@ int record_read_as(const struct entry *en, const char *id, struct arena *a, stru
 		r = io_read_known(fd, &st, RECORD_MAX, a, &text, &n);
 	if (r < 0)
 		return err_sys(e, ERR_STA_READ, r, "state of \"%s\" is unreadable", en->id);
-	r = jv_parse(text, n, a, &doc, &why);
+	r = jv_parse(text, n, a, &doc, why);
 	if (r >= 0)
-		r = read_all(jv_root(&doc), id, a, ret, &why);
+		r = read_all(jv_root(&doc), id, a, ret, why);
 	if (r < 0) {
 		*ret = (struct record){ .cgroup.v2_fd = -1 };
-		err_format(&why, line, sizeof(line));
+		line = arena_alloc(a, 512);
+		err_format(why, line, 512);
 		return err_set(e, ERR_STA_READ, 0, "state of \"%s\" is unreadable: %s", en->id,
 			       line);
 	}

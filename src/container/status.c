@@ -54,7 +54,6 @@ int status_read(const struct entry *en, const struct record *rec, struct status_
 		struct err *e)
 {
 	struct cgroup g = rec->cgroup;
-	struct err drop = { 0 };
 	bool frozen = false;
 	char boot[37];
 	int fd, r;
@@ -88,10 +87,12 @@ int status_read(const struct entry *en, const struct record *rec, struct status_
 	if (rec->phase == PHASE_CREATING)
 		return 0;
 	ret->status = status_waiting(en) ? STATUS_CREATED : STATUS_RUNNING;
-	if (g.manager != CGROUP_DISABLED && g.n && cgroup_restore(&g, &drop) == 0 &&
-	    g.ops->frozen(&g, &frozen, &drop) == 0 && frozen)
+	if (g.manager == CGROUP_DISABLED || !g.n)
+		return 0;
+	if (cgroup_restore(&g, e) < 0 || g.ops->frozen(&g, &frozen, e) < 0)
+		err_drop(e, "a group that is gone is not frozen");
+	else if (frozen)
 		ret->status = STATUS_PAUSED;
-	err_drop(&drop, "a group that is gone is not frozen");
 	return 0;
 }
 

@@ -36,13 +36,11 @@ int store_check_id(const char *id, struct err *e)
 	if (id[0] == '.' || id[0] == '-')
 		return err_set(e, ERR_CLI_ID, 0, "the container id \"%s\" begins with \"%c\"", id,
 			       id[0]);
-	for (const char *p = id; *p; p++)
-		if (!strchr("_+.-", *p) && !(*p >= '0' && *p <= '9') && !(*p >= 'a' && *p <= 'z') &&
-		    !(*p >= 'A' && *p <= 'Z'))
-			return err_set(e, ERR_CLI_ID, 0,
-				       "the container id \"%.64s\" has a character outside "
-				       "[A-Za-z0-9_+.-]",
-				       id);
+	if (strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+.-") != n)
+		return err_set(e, ERR_CLI_ID, 0,
+			       "the container id \"%.64s\" has a character outside "
+			       "[A-Za-z0-9_+.-]",
+			       id);
 	return 0;
 }
 
@@ -299,13 +297,6 @@ void store_close(struct entry *en)
 	en->locked = false;
 }
 
-static bool is_id(const char *name)
-{
-	struct err drop = { 0 };
-
-	return store_check_id(name, &drop) == 0;
-}
-
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
@@ -314,6 +305,7 @@ static int by_name(const void *a, const void *b)
 int store_list(struct ctx *c, const char *prefix, const char ***ret, size_t *ret_n, struct err *e)
 {
 	_Alignas(struct dirent64) char buf[2048];
+	struct err *drop = arena_new(&c->a, struct err);
 	const char **v = NULL;
 	ssize_t have = 0;
 	size_t n = 0;
@@ -335,7 +327,7 @@ int store_list(struct ctx *c, const char *prefix, const char ***ret, size_t *ret
 
 			at += d->d_reclen;
 			if (id && *id != '.' && (d->d_type == DT_DIR || d->d_type == DT_UNKNOWN) &&
-			    is_id(id))
+			    store_check_id(id, drop) == 0)
 				*(const char **)arena_push(&c->a, &v, &n, sizeof(*v)) =
 					arena_strdup(&c->a, id);
 		}
