@@ -21,7 +21,7 @@ enum { FILE_MAX = 16 * 1024 * 1024 };
 
 const char *audit_verdict_name(enum audit_verdict v)
 {
-	static const char *const names[AUDIT_VERDICTS] = { "differs", "exposed", "note", "same" };
+	static const char names[AUDIT_VERDICTS][8] = { "differs", "exposed", "note", "same" };
 
 	return names[v];
 }

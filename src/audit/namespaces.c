@@ -14,7 +14,7 @@
 #include "sys/call.h"
 
 /* Names of the files; enum spec_ns. */
-static const char *const files[NS_KINDS] = {
+static const char files[NS_KINDS][7] = {
 	[NS_PID] = "pid", [NS_NETWORK] = "net", [NS_MOUNT] = "mnt",	[NS_IPC] = "ipc",
 	[NS_UTS] = "uts", [NS_USER] = "user",	[NS_CGROUP] = "cgroup", [NS_TIME] = "time",
 };

@@ -11,12 +11,15 @@
 
 #include "base/str.h"
 
-static const struct err_info table[] = {
-	{ ERR_NONE, "ERR_NONE", "HULL-GEN-000", "No error.", "Nothing to do." },
-#define ERR(id, text, cause, cure) { id, #id, text, cause, cure },
+/*
+ * Four strings of each row, with a NUL behind each one. Four hundred pointers to them would be
+ * relocated, and their pages copied, at every start of a program that seldom fails.
+ */
+static const char rows[] = "ERR_NONE\0HULL-GEN-000\0No error.\0Nothing to do.\0"
+#define ERR(id, text, cause, cure) #id "\0" text "\0" cause "\0" cure "\0"
 #include "base/errors/all.def"
 #undef ERR
-};
+	;
 
 static _printf_(4, 0) int verr(struct err *e, enum err_id id, int code, const char *fmt, va_list ap)
 {
@@ -118,21 +121,30 @@ size_t err_format(const struct err *e, char *buf, size_t size)
 	return b.len;
 }
 
-const struct err_info *err_info(enum err_id id)
+static const char *next(const char *string)
 {
-	return &table[id < ERR_ID_COUNT ? id : ERR_NONE];
+	return string + strlen(string) + 1;
 }
 
-const struct err_info *err_find(const char *text)
+struct err_info err_info(enum err_id id)
 {
-	for (size_t i = 1; i < ARRAY_LEN(table); i++)
-		if (!strcasecmp(table[i].text, text) || !strcasecmp(table[i].name, text))
-			return &table[i];
-	return NULL;
+	struct err_info i = { .name = rows };
+
+	for (unsigned skip = id < ERR_ID_COUNT ? 4 * id : 0; skip; skip--)
+		i.name = next(i.name);
+	i.text = next(i.name);
+	i.cause = next(i.text);
+	i.cure = next(i.cause);
+	return i;
 }
 
-const struct err_info *err_table(size_t *ret_n)
+enum err_id err_find(const char *text)
 {
-	*ret_n = ARRAY_LEN(table);
-	return table;
+	for (enum err_id id = 1; id < ERR_ID_COUNT; id++) {
+		struct err_info i = err_info(id);
+
+		if (!strcasecmp(i.text, text) || !strcasecmp(i.name, text))
+			return id;
+	}
+	return ERR_NONE;
 }

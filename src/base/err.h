@@ -42,7 +42,6 @@ struct err {
 };
 
 struct err_info {
-	enum err_id id;
 	const char *name; /* the enumerator, "ERR_CFG_TYPE" */
 	const char *text; /* "HULL-CFG-003" */
 	const char *cause;
@@ -80,11 +79,9 @@ void err_drop(struct err *e, const char *why);
  */
 size_t err_format(const struct err *e, char *buf, size_t size);
 
-/* The row of an id, never NULL. */
-const struct err_info *err_info(enum err_id id);
-/* Find a row by "HULL-MNT-003" or "ERR_MNT_..." in any case; NULL when there is none. */
-const struct err_info *err_find(const char *text);
-/* All rows in order, for `explain` and doc/errors.md. */
-const struct err_info *err_table(size_t *ret_n);
+/* The row of an id below ERR_ID_COUNT. */
+struct err_info err_info(enum err_id id);
+/* The id of "HULL-MNT-003" or "ERR_MNT_..." in any case; ERR_NONE when there is none. */
+enum err_id err_find(const char *text);
 
 #endif

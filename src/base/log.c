@@ -34,7 +34,7 @@ bool log_enabled(enum log_level level)
 
 static const char *level_name(enum log_level level)
 {
-	static const char *const names[] = { "error", "warning", "info", "debug" };
+	static const char names[][8] = { "error", "warning", "info", "debug" };
 
 	return names[level];
 }
@@ -91,13 +91,13 @@ static void write_line(enum log_level level, const char *msg, const struct err *
 		sb_char(&b, '"');
 		if (e) {
 			sb_char(&b, ',');
-			add_json(&b, "code", err_info(e->id)->text);
+			add_json(&b, "code", err_info(e->id).text);
 			sb_char(&b, ',');
 			add_json(&b, "stage", e->step);
 			sb_char(&b, ',');
 			add_json(&b, "object", e->at);
 			sb_printf(&b, ",\"errno\":%d,", e->code);
-			add_json(&b, "hint", err_info(e->id)->cure);
+			add_json(&b, "hint", err_info(e->id).cure);
 		}
 		sb_char(&b, '}');
 	} else {

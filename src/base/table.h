@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct name_value {
-	const char *name;
+	char name[40]; /* no pointer: that would be relocated at every start */
 	uint64_t value;
 };
 

@@ -335,7 +335,7 @@ int cgroup_check_fit(const struct cgroup *g, unsigned i, int dir, struct err *e)
 int cgroup_sweep_dir(const struct cgroup *g)
 {
 	/* v2 first (cgroup.kill, events), then the hierarchies that help most, then any */
-	static const char *const order[] = { "pids", "freezer", "devices", "name=systemd" };
+	static const char order[][13] = { "pids", "freezer", "devices", "name=systemd" };
 	int i = cgroup_dir_v2(g);
 
 	if (i >= 0 && g->dir[i].created)

@@ -17,8 +17,8 @@
 #include "sys/pidfd.h"
 #include "sys/sock.h"
 
-static const char *const dirs[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
-				    "/usr/bin",	       "/sbin",		 "/bin" };
+static const char dirs[][16] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+				 "/usr/bin",	    "/sbin",	      "/bin" };
 
 enum { REPLY_MAX = 8192 };
 

@@ -21,7 +21,7 @@ enum { STATUS_DIFFERS = 2 };
 
 static const char *colour(enum audit_verdict v)
 {
-	static const char *const codes[] = {
+	static const char codes[][8] = {
 		[AUDIT_DIFFERS] = "\033[31;1m",
 		[AUDIT_EXPOSED] = "\033[33m",
 		[AUDIT_NOTE] = "\033[36m",

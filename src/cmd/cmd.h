@@ -48,17 +48,18 @@ struct args {
 };
 
 enum opt_kind { OPT_FLAG, OPT_TEXT, OPT_LIST /* may be repeated: struct strv */ };
+/* Texts, not pointers: those of all verbs would be relocated at every start. */
 struct opt {
-	const char *name;
-	char letter; /* 0: none */
-	enum opt_kind kind;
-	size_t offset;	     /* in struct args */
-	const char *metavar; /* OPT_TEXT, OPT_LIST */
-	const char *help;    /* one line */
+	char name[26];
+	char letter;	  /* 0: none */
+	uint8_t kind;	  /* enum opt_kind */
+	uint16_t offset;  /* in struct args */
+	char metavar[24]; /* OPT_TEXT, OPT_LIST; "" */
+	char help[90];	  /* one line */
 };
 #define OPT_F(name, letter, member, help)                                                          \
 	{                                                                                          \
-		name, letter, OPT_FLAG, offsetof(struct args, member), NULL, help                  \
+		name, letter, OPT_FLAG, offsetof(struct args, member), "", help                    \
 	}
 #define OPT_T(name, letter, member, metavar, help)                                                 \
 	{                                                                                          \

@@ -82,7 +82,7 @@ static int run_plan(struct ctx *c, struct args *a, int *ret_status, struct err *
 
 static const char *verdict_name(enum plan_verdict v)
 {
-	static const char *const names[] = { "applied", "unknown", "cannot", "platform" };
+	static const char names[][9] = { "applied", "unknown", "cannot", "platform" };
 
 	return names[v];
 }
@@ -142,29 +142,29 @@ static int run_validate(struct ctx *c, struct args *a, int *ret_status, struct e
 	return 0;
 }
 
-static void explain(const struct err_info *i)
+static void explain(enum err_id id)
 {
-	printf("%s\n  what: %s\n  do:   %s\n", i->text, i->cause, i->cure);
+	struct err_info i = err_info(id);
+
+	printf("%s\n  what: %s\n  do:   %s\n", i.text, i.cause, i.cure);
 }
 
 static int run_explain(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
-	const struct err_info *i;
-	size_t n;
+	enum err_id id;
 
 	(void)c;
 	(void)ret_status;
 	if (!a->n) {
-		i = err_table(&n);
-		for (size_t k = 1; k < n; k++)
-			explain(&i[k]);
+		for (id = 1; id < ERR_ID_COUNT; id++)
+			explain(id);
 		return 0;
 	}
-	i = err_find(a->v[0]);
-	if (!i)
+	id = err_find(a->v[0]);
+	if (!id)
 		return err_set(e, ERR_CLI_VALUE, 0,
 			       "no error has the id \"%s\"; `hull explain` lists all", a->v[0]);
-	explain(i);
+	explain(id);
 	return 0;
 }
 

@@ -23,7 +23,7 @@ static const int exit_status[DOCTOR_VERDICTS] = {
 /* Colours for a person at a terminal who did not refuse them (https://no-color.org). */
 static const char *colour(enum doctor_verdict v, bool on)
 {
-	static const char *const codes[] = {
+	static const char codes[][8] = {
 		[DOCTOR_OK] = "\033[32m",
 		[DOCTOR_NOTE] = "\033[36m",
 		[DOCTOR_WARNING] = "\033[33m",

@@ -137,7 +137,7 @@ static void put_memory(struct jw *w, const struct cgroup_stats *s)
 
 static void put_io(struct jw *w, const struct cgroup_stats *s)
 {
-	static const char *const names[] = {
+	static const char names[][24] = {
 		[CGROUP_IO_BYTES] = "ioServiceBytesRecursive",
 		[CGROUP_IO_COUNT] = "ioServicedRecursive",
 		[CGROUP_IO_QUEUED] = "ioQueueRecursive",

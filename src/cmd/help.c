@@ -16,7 +16,7 @@ static void print_opt(const struct opt *o)
 
 	str_format(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
 		   o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
-		   o->metavar ? " " : "", o->metavar ? o->metavar : "");
+		   *o->metavar ? " " : "", o->metavar);
 	if (strlen(left) > LEFT)
 		printf("  %s\n  %-*s %s\n", left, LEFT, "", o->help);
 	else
@@ -80,7 +80,7 @@ void cmd_help_overview(void)
 
 static void put_options(struct jw *w, const struct opt *v, size_t n)
 {
-	static const char *const kinds[] = {
+	static const char kinds[][5] = {
 		[OPT_FLAG] = "flag", [OPT_TEXT] = "text", [OPT_LIST] = "list"
 	};
 
@@ -93,7 +93,7 @@ static void put_options(struct jw *w, const struct opt *v, size_t n)
 		if (v[i].letter)
 			jw_string(w, "letter", letter);
 		jw_string(w, "kind", kinds[v[i].kind]);
-		if (v[i].metavar)
+		if (*v[i].metavar)
 			jw_string(w, "value", v[i].metavar);
 		jw_string(w, "help", v[i].help);
 		jw_end(w);

@@ -40,7 +40,7 @@ const struct cmd *cmd_find(const char *name)
 static int open_log(const struct args *a, struct err *e)
 {
 	struct log_config log = { .fd = -1, .level = LOG_LEVEL_WARNING };
-	static const char *const levels[] = { "error", "warning", "info", "debug" };
+	static const char levels[][8] = { "error", "warning", "info", "debug" };
 	bool known = !a->log_level;
 
 	if (a->log) {

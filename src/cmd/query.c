@@ -15,7 +15,7 @@
  */
 static const char *phases(struct ctx *c, const struct trace_page *p)
 {
-	static const char *const sides[] = { "runtime", "init" };
+	static const char sides[][8] = { "runtime", "init" };
 	struct jw w;
 
 	jw_init(&w, &c->a, 0);

@@ -236,7 +236,7 @@ static void put_usage(struct jw *w, const char *name, const struct cgroup_usage 
 
 static void put_pressures(struct jw *w, const struct sample *s)
 {
-	static const char *const names[] = { "cpu", "memory", "io" };
+	static const char names[][7] = { "cpu", "memory", "io" };
 
 	jw_object(w, "psi");
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {

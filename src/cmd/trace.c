@@ -12,7 +12,7 @@
 
 void cmd_trace_write(const char *path)
 {
-	static const char *const sides[] = { "runtime", "init" };
+	static const char sides[][8] = { "runtime", "init" };
 	const struct trace_page *p = trace_page();
 	uint64_t now = io_now();
 	FILE *f = p ? fopen(path, "we") : NULL;

@@ -139,7 +139,7 @@ static int status_fd(struct carry *y, const char *text, struct err *e)
 /* Options that CRIU's own configuration file may add: the annotation, else what is installed. */
 static const char *config_file(struct carry *y)
 {
-	static const char *const usual[] = { "/etc/criu/hull.conf", "/etc/criu/runc.conf" };
+	static const char usual[][20] = { "/etc/criu/hull.conf", "/etc/criu/runc.conf" };
 
 	for (size_t i = 0; i < y->plan->annotations->n; i++)
 		if (streq(y->plan->annotations->v[i].key, "org.criu.config"))

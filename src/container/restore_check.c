@@ -86,7 +86,7 @@ static int refuse(const char *pointer, struct err *e, int pid, const char *fault
 
 static int check_status(const struct check *k, pid_t pid, const char *text, struct err *e)
 {
-	static const char *const sets[] = { "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:" };
+	static const char sets[][8] = { "CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:" };
 	const char *filter = field(text, "Seccomp:"), *nnp = field(text, "NoNewPrivs:");
 	const struct spec_process *p = k->plan->process.spec;
 	char user[48];

@@ -263,8 +263,8 @@ int store_remove(struct ctx *c, struct entry *en, struct err *e)
 {
 	_cleanup_fd_ int notify =
 		sys_openat(en->dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	static const char *const files[] = { "state.json", "config.json", "trace",
-					     "start.sock", "exec.json",	  "exit.json" };
+	static const char files[][12] = { "state.json", "config.json", "trace",
+					  "start.sock", "exec.json",   "exit.json" };
 	int r;
 
 	if (notify >= 0) {

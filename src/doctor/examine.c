@@ -22,7 +22,7 @@ static const struct doctor_group *const groups[] = {
 
 const char *doctor_verdict_name(enum doctor_verdict v)
 {
-	static const char *const names[] = { "ok", "note", "warning", "failure" };
+	static const char names[][8] = { "ok", "note", "warning", "failure" };
 
 	return names[v];
 }

@@ -81,7 +81,7 @@ static int try_idmap(int dir, int userns)
 }
 
 /* Where engines keep images and volumes. */
-static const char *const places[] = {
+static const char places[][20] = {
 	"/",
 	"/home",
 	"/srv",

@@ -82,8 +82,8 @@ static bool file_capability(int fd, unsigned cap)
 static void look_helper(struct doctor *d, const char *name, const char *cap_name, unsigned cap)
 {
 	/* where src/ns/helper.c looks: not PATH, whose owner may be anybody */
-	static const char *const dirs[] = { "/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin",
-					    "/run/wrappers/bin" };
+	static const char dirs[][18] = { "/usr/bin", "/usr/local/bin", "/bin", "/usr/sbin",
+					 "/run/wrappers/bin" };
 	const enum doctor_verdict bad = d->rootless ? DOCTOR_WARNING : DOCTOR_NOTE;
 
 	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {

@@ -47,8 +47,8 @@ struct child_fail {
 	int32_t what;
 };
 enum child_what { WHAT_STDIO, WHAT_LIMIT, WHAT_CWD, WHAT_CONFINE, WHAT_EXEC };
-static const char *const what_text[] = { "standard streams", "RLIMIT_NOFILE", "chdir /",
-					 "seccomp filter or Landlock", "execve" };
+static const char what_text[][27] = { "standard streams", "RLIMIT_NOFILE", "chdir /",
+				      "seccomp filter or Landlock", "execve" };
 
 struct hook_child {
 	const struct hook_run *run;

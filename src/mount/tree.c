@@ -242,7 +242,7 @@ static int build(struct mount_tree *t, size_t n, struct err *e)
  */
 static bool needs_no_network(const struct plan_mount *m)
 {
-	static const char *const types[] = { "proc", "tmpfs", "devpts", "mqueue" };
+	static const char types[][7] = { "proc", "tmpfs", "devpts", "mqueue" };
 
 	for (size_t i = 0; m->kind == MOUNT_FS && i < ARRAY_LEN(types); i++)
 		if (streq(m->fstype, types[i]))

@@ -352,7 +352,7 @@ static void settings(struct page *d, const struct plan *p)
 
 static void landlock(struct page *d, const struct plan_landlock *l)
 {
-	static const char *const meaning[] = {
+	static const char meaning[][34] = {
 		[PLAN_NO_ACCESS] = "no access",
 		[PLAN_READ_ONLY] = "may be read and executed",
 		[PLAN_READ_WRITE] = "may be read, executed and changed",
@@ -367,7 +367,7 @@ static void landlock(struct page *d, const struct plan_landlock *l)
 
 static void hooks(struct page *d, const struct spec_hooks *h)
 {
-	static const char *const when[HOOK_KINDS] = {
+	static const char when[HOOK_KINDS][73] = {
 		[HOOK_PRESTART] = "during create, on the host's side (deprecated)",
 		[HOOK_CREATE_RUNTIME] = "during create, on the host's side",
 		[HOOK_CREATE_CONTAINER] =

@@ -13,7 +13,7 @@
 #define AT "/annotations/" PLAN_LANDLOCK
 
 /* Fewer rights first. */
-static const char *const lists[] = {
+static const char lists[][10] = {
 	[PLAN_NO_ACCESS] = "noAccess",
 	[PLAN_READ_ONLY] = "readOnly",
 	[PLAN_READ_WRITE] = "readWrite",

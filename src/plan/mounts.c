@@ -223,7 +223,7 @@ static int choose_idmap(struct maker *m, const struct spec_mount *in, struct pla
 
 bool plan_covers_proc(const struct plan_mount *p)
 {
-	static const char *const lxcfs[] = {
+	static const char lxcfs[][30] = {
 		"/proc/cpuinfo",
 		"/proc/diskstats",
 		"/proc/meminfo",
@@ -365,7 +365,7 @@ static void guard_cgroup(struct maker *m, struct plan_mount *p, const struct opt
 
 /* Which of SELinux's mount options carries the label: run.oci.mount_context_type, as crun has it.
  * mount(8), "Filesystem-independent mount options" */
-static const char *const context_types[] = { "context", "fscontext", "defcontext", "rootcontext" };
+static const char context_types[][12] = { "context", "fscontext", "defcontext", "rootcontext" };
 
 static const char *context_type(const struct maker *m)
 {
@@ -393,7 +393,7 @@ static int check_context_type(const struct maker *m, struct err *e)
  * mount. */
 static void add_label(struct maker *m, const struct plan_mount *p, struct option_state *s)
 {
-	static const char *const types[] = { "tmpfs", "devpts", "mqueue", "ramfs", "shm" };
+	static const char types[][7] = { "tmpfs", "devpts", "mqueue", "ramfs", "shm" };
 	const char *label = m->spec->os.mount_label;
 
 	if (!label || !*label || p->kind != MOUNT_FS || (s->data && strstr(s->data, "context=")))

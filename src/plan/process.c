@@ -10,7 +10,7 @@
 #include "plan/parts.h"
 #include "spec/spec.h"
 
-static const char *const set_names[CAPSETS] = {
+static const char set_names[CAPSETS][12] = {
 	[CAPSET_EFFECTIVE] = "effective",     [CAPSET_BOUNDING] = "bounding",
 	[CAPSET_INHERITABLE] = "inheritable", [CAPSET_PERMITTED] = "permitted",
 	[CAPSET_AMBIENT] = "ambient",

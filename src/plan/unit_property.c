@@ -107,8 +107,8 @@ static const char *parse_strings(const char *s, struct arena *a, struct plan_uni
 /* "uint64 5": the type may stand before a number; it changes nothing, the table has it. */
 static const char *skip_type(const char *s)
 {
-	static const char *const words[] = { "uint64 ", "uint32 ", "uint16 ", "int64 ",
-					     "int32 ",	"int16 ",  "byte " };
+	static const char words[][8] = { "uint64 ", "uint32 ", "uint16 ", "int64 ",
+					 "int32 ",  "int16 ",  "byte " };
 
 	for (size_t i = 0; i < ARRAY_LEN(words); i++)
 		if (str_starts(s, words[i]))
@@ -139,7 +139,7 @@ static const char *parse_number(const char *s, bool seconds, uint64_t max, uint6
 	return s;
 }
 
-static const char *const wanted[] = {
+static const char wanted[][21] = {
 	[PLAN_PROPERTY_STRING] = "a text in quotes",
 	[PLAN_PROPERTY_STRINGS] = "a list as ['a', 'b']",
 	[PLAN_PROPERTY_BOOL] = "true or false",

@@ -184,7 +184,7 @@ static const char *known_device(const struct spec_device_rule *r)
 
 const char *plan_rule_meaning(struct arena *a, const struct spec_device_rule *r)
 {
-	static const char *const what[] = { "reading", "writing", "making nodes" };
+	static const char what[][13] = { "reading", "writing", "making nodes" };
 	char *list = arena_strdup(a, "");
 
 	for (size_t i = 0; i < ARRAY_LEN(what); i++)

@@ -12,7 +12,7 @@
 #include "seccomp/tables.h"
 
 /* Calls between loading the filter and the agent having the listener: nobody could answer them. */
-static const char *const before_agent[] = { "sendmsg", "recvmsg" };
+static const char before_agent[][8] = { "sendmsg", "recvmsg" };
 
 static int check_rule(const struct spec_seccomp_rule *r, size_t n, struct err *e)
 {

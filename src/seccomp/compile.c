@@ -53,7 +53,7 @@ struct interval {
 /* With as much weight on the hot calls together as on all others, no call is asked for much more
  * than log2(n) times. */
 enum { WEIGHT = 4, WEIGHT_SLOT = 12, WEIGHT_HOT = 8 };
-static const char *const hot_names[] = {
+static const char hot_names[][16] = {
 	"read",		 "write",	"close",	   "futex",   "mmap",	  "munmap",
 	"openat",	 "fstat",	"newfstatat",	   "statx",   "poll",	  "ppoll",
 	"epoll_wait",	 "epoll_pwait", "recvfrom",	   "sendto",  "recvmsg",  "sendmsg",

@@ -56,7 +56,7 @@ extern const struct name_table spec_clocks;		 /* CLOCK_*, of timeOffsets */
 
 /* The mount option table, one row per name (spec/mount_option.c). */
 struct spec_mount_option {
-	const char *name;
+	char name[24];
 	enum { OPT_ATTR, OPT_SB, OPT_PROPAGATION, OPT_BIND, OPT_SPECIAL } kind;
 	uint64_t set, clear;
 	bool recursive;

@@ -15,7 +15,7 @@
 
 static void write_process(struct jw *w)
 {
-	static const char *const sets[] = { "bounding", "effective", "permitted" };
+	static const char sets[][10] = { "bounding", "effective", "permitted" };
 
 	jw_object(w, "process");
 	jw_bool(w, "terminal", true);

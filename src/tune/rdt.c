@@ -114,7 +114,7 @@ static int fail(int root, int r, struct err *e, const char *what, const char *na
 /* A directory name of resctrl that is not one of its own. */
 static bool name_is_usable(const char *name)
 {
-	static const char *const own[] = { ".", "..", "info", "mon_groups", "mon_data" };
+	static const char own[][11] = { ".", "..", "info", "mon_groups", "mon_data" };
 
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		if (streq(name, own[i]))

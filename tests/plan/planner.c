@@ -134,7 +134,7 @@ static int print_error(const struct err *e)
 	char text[ERR_AT_MAX + ERR_MSG_MAX + 64];
 
 	err_format(e, text, sizeof(text));
-	printf("%s %s\n", err_info(e->id)->text, text);
+	printf("%s %s\n", err_info(e->id).text, text);
 	return 3;
 }
 

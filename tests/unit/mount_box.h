@@ -409,7 +409,7 @@ _unused_ static const char *last_line(void)
 			FAIL_("not refused");                                                      \
 		if (last_err.id != (want_id) || !streq(last_err.at, (at_text)) ||                  \
 		    !strstr(last_line(), (msg_text)))                                              \
-			FAIL_("refused with %s: %s", err_info(last_err.id)->text, last_line());    \
+			FAIL_("refused with %s: %s", err_info(last_err.id).text, last_line());     \
 	} while (0)
 
 /* Run @body in a namespace of its own with a fresh playground. */

@@ -11,8 +11,8 @@
 #include "base/str.h"
 #include "cgroup/internal.h"
 
-static const char *const controllers[] = { "cpu",     "cpuset", "io",	"memory", "pids",
-					   "hugetlb", "rdma",	"misc", "dmem" };
+static const char controllers[][8] = { "cpu",	  "cpuset", "io",   "memory", "pids",
+				       "hugetlb", "rdma",   "misc", "dmem" };
 /* Wanted without a limit, where it can be had: what engines and `events` read. */
 enum { WANTED = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 };
 
