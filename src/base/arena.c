@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { CHUNK_FIRST = 128 * 1024, ALIGN = 16 };
+enum { CHUNK_FIRST = 256 * 1024, ALIGN = 16 };
 
 struct arena_chunk {
 	struct arena_chunk *prev;

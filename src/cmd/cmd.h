@@ -71,7 +71,7 @@ struct opt {
 	}
 
 struct cmd {
-	const char *name;
+	char name[12];
 	const char *operands; /* "ID [SIGNAL]" */
 	const char *summary;
 	const struct opt *opts;

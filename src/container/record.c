@@ -23,10 +23,10 @@ enum { RECORD_FORMAT = 1, RECORD_MAX = 48 * 1024 * 1024 };
 
 enum field_kind { F_TEXT, F_U64, F_BOOL };
 struct field {
-	const char *key;
-	enum field_kind kind;
+	char key[20];
+	uint8_t kind; /* enum field_kind */
 	bool required;
-	size_t offset;
+	uint16_t offset;
 };
 
 #define ROW(key, kind, required, member)                                                           \
@@ -62,9 +62,10 @@ static const struct field fields[] = {
 	ROW("landlock", F_TEXT, false, landlock),
 };
 
-static const char *const phases[] = { "creating", "created", "deleting" };
-static const char *const managers[] = { "cgroupfs", "systemd", "disabled" };
-static const char *const layouts[] = { "none", "v1", "hybrid", "v2" };
+enum { WORD = 12 };
+static const char phases[][WORD] = { "creating", "created", "deleting" };
+static const char managers[][WORD] = { "cgroupfs", "systemd", "disabled" };
+static const char layouts[][WORD] = { "none", "v1", "hybrid", "v2" };
 
 /* ---- write ---- */
 
@@ -244,7 +245,7 @@ int record_commit(const struct entry *en, const struct record *rec, struct arena
 
 /* ---- read ---- */
 
-static int read_name(struct jv o, const char *key, const char *const *names, size_t n,
+static int read_name(struct jv o, const char *key, const char (*names)[WORD], size_t n,
 		     unsigned *ret, struct err *e)
 {
 	struct jv v = { 0 };

@@ -285,7 +285,7 @@ static int unexpected(struct scan *s, const char *want)
 static int scan_literal(struct scan *s)
 {
 	static const struct {
-		const char *word;
+		char word[6];
 		enum jv_type type;
 	} words[] = { { "true", JV_TRUE }, { "false", JV_FALSE }, { "null", JV_NULL } };
 

@@ -325,25 +325,27 @@ bool path_is_device(int fd, mode_t type, unsigned major, unsigned minor)
 	return (st.st_mode & S_IFMT) == (type & S_IFMT) && st.st_rdev == makedev(major, minor);
 }
 
+int path_mount_stat(int fd, struct statx *ret)
+{
+	enum { SELF = AT_EMPTY_PATH | AT_STATX_DONT_SYNC, MORE = STATX_TYPE | STATX_INO };
+	/* KERNEL: an id that is never used again. Since 6.8; statx(2). Before: unique while the
+	 * mount lives. */
+	int r = sys_statx(fd, "", SELF, STATX_MNT_ID_UNIQUE | MORE, ret);
+
+	if (r < 0 || ret->stx_mask & STATX_MNT_ID_UNIQUE)
+		return r;
+	r = sys_statx(fd, "", SELF, STATX_MNT_ID | MORE, ret);
+	return r < 0 || ret->stx_mask & STATX_MNT_ID ? r : -ENOSYS;
+}
+
 int path_mount_id(int fd, uint64_t *ret)
 {
 	struct statx stx;
-	int r;
+	int r = path_mount_stat(fd, &stx);
 
-	/* KERNEL: an id that is never used again. Since 6.8; statx(2). Before: unique while the
-	 * mount lives. */
-	r = sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID_UNIQUE, &stx);
-	if (r < 0)
-		return r;
-	if (!(stx.stx_mask & STATX_MNT_ID_UNIQUE)) {
-		r = sys_statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &stx);
-		if (r < 0)
-			return r;
-		if (!(stx.stx_mask & STATX_MNT_ID))
-			return -ENOSYS;
-	}
-	*ret = stx.stx_mnt_id;
-	return 0;
+	if (r == 0)
+		*ret = stx.stx_mnt_id;
+	return r;
 }
 
 /* ---- the host, in PREPARE ---- */

@@ -68,6 +68,9 @@ bool path_is_device(int fd, mode_t type, unsigned major, unsigned minor);
 
 /* Unique mount id (statx STATX_MNT_ID_UNIQUE, else STATX_MNT_ID) of what @fd refers to. Rule M2. */
 int path_mount_id(int fd, uint64_t *ret);
+/* The same with type and inode number. */
+struct statx;
+int path_mount_stat(int fd, struct statx *ret);
 
 /* Open a directory or file of the host named by the config or command line (bundle, sources,
  * sockets): O_PATH|O_CLOEXEC, magic links refused only when @strict. Used in PREPARE only. */

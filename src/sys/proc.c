@@ -41,21 +41,6 @@ static int new_instance(bool full)
 			   MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 }
 
-/* A procfs root is the only inode 1 of its file system. */
-static int check_root(int fd)
-{
-	struct stat st;
-	long magic = sys_fs_magic(fd);
-
-	if (magic < 0)
-		return (int)magic;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (magic != HULL_PROC_MAGIC || st.st_ino != HULL_PROC_ROOT_INO || !S_ISDIR(st.st_mode))
-		return -ENOTSUP;
-	return 0;
-}
-
 static bool out_of_resources(int r)
 {
 	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOSPC;
@@ -65,15 +50,16 @@ static bool out_of_resources(int r)
 static int handle_take(int fd, struct procfs *ret)
 {
 	_cleanup_fd_ int own = fd;
-	uint64_t id;
-	int r = check_root(fd);
+	long magic = sys_fs_magic(fd);
+	struct statx st;
+	int r = magic < 0 ? (int)magic : path_mount_stat(fd, &st);
 
 	if (r < 0)
 		return r;
-	r = path_mount_id(fd, &id);
-	if (r < 0)
-		return r;
-	ret->mnt_id = id;
+	/* a procfs root is the only inode 1 of its file system */
+	if (magic != HULL_PROC_MAGIC || st.stx_ino != HULL_PROC_ROOT_INO || !S_ISDIR(st.stx_mode))
+		return -ENOTSUP;
+	ret->mnt_id = st.stx_mnt_id;
 	ret->fd = fd_take(&own);
 	return 0;
 }
