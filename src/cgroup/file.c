@@ -62,6 +62,17 @@ ssize_t cgroup_file_read(int dir, const char *name, char *buf, size_t size)
 	return fd < 0 ? fd : io_read_line_file(fd, buf, size);
 }
 
+ssize_t cgroup_beneath_read(int root, const char *path, const char *name, char *buf, size_t size)
+{
+	char file[CGROUP_PATH_SIZE + 32];
+	_cleanup_fd_ int fd = -1;
+
+	if (str_format(file, sizeof(file), "%s/%s", path + 1, name) < 0)
+		return -ENAMETOOLONG;
+	fd = cgroup_beneath_open(root, file, O_RDONLY);
+	return fd < 0 ? fd : io_read_line_file(fd, buf, size);
+}
+
 int cgroup_file_read_all(int dir, const char *name, struct arena *a, char **ret)
 {
 	_cleanup_fd_ int fd = cgroup_file_open(dir, name, O_RDONLY);

@@ -48,6 +48,8 @@ int cgroup_path_check(const char *path, struct err *e);
 const char *cgroup_dir_name(const struct cgroup *g, unsigned i, char buf[static CGROUP_NAME_SIZE]);
 /* Does the hierarchy carry @controller ("cpu", "name=systemd")? */
 bool cgroup_dir_has(const struct cgroup *g, unsigned i, const char *controller);
+/* One file of the group @path in the hierarchy @root: bytes as io_read_line_file, or -errno. */
+ssize_t cgroup_beneath_read(int root, const char *path, const char *name, char *buf, size_t size);
 /* Index of the v1 hierarchy of @controller, of the v2 one; -1. */
 int cgroup_dir_find(const struct cgroup *g, const char *controller);
 int cgroup_dir_v2(const struct cgroup *g);

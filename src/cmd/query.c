@@ -46,7 +46,7 @@ static void add_phases(struct ctx *c, const struct subject *s, struct spec_state
 	struct spec_state_extra *x =
 		arena_new_array(&c->a, st->n_extra + 1, struct spec_state_extra);
 
-	struct trace_page *page = trace_copy(s->en.dir, &c->a);
+	struct trace_page *page = trace_copy(s, &c->a);
 
 	if (!page)
 		return;
@@ -67,17 +67,20 @@ static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err 
 {
 	struct spec_state st;
 	struct subject s;
-	size_t n;
+	struct jw w;
 	int r;
 
 	(void)ret_status;
-	print_at_once(c);
-	r = subject_open(c, a->v[0], false, &s, e);
+	r = subject_look(c, a->v[0], &s, e);
 	if (r < 0)
 		return r;
 	status_fill(c, &s.rec, s.st.status, &st);
 	add_phases(c, &s, &st);
-	puts(spec_state_text(&st, &c->a, 2, &n));
+	jw_init(&w, &c->a, 2);
+	spec_state_write(&st, &w);
+	jw_newline(&w);
+	setvbuf(stdout, NULL, _IONBF, 0); /* it is in one piece already */
+	fwrite(w.buf, 1, w.len, stdout);
 	subject_close(&s);
 	return 0;
 }
@@ -88,7 +91,7 @@ static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err 
  */
 static bool open_row(struct ctx *c, const char *id, struct subject *s, struct err *e)
 {
-	if (subject_open(c, id, false, s, e) == 0)
+	if (subject_look(c, id, s, e) == 0)
 		return true;
 	if (e->id != ERR_STA_MISSING)
 		log_warn_err(e, "container \"%s\"", id);

@@ -151,18 +151,25 @@ int store_write_new(int dir, const char *name, mode_t mode, const void *p, size_
 /* Map the flight recorder of an entry: trace_page() is its own then. */
 int trace_map(int dir);
 /* Only to look at: what it holds now, in @a; NULL when there is none. */
-struct trace_page *trace_copy(int dir, struct arena *a);
+struct subject;
+struct trace_page *trace_copy(const struct subject *s, struct arena *a);
 
 /* ---- status (status.c): computed from facts, never stored ---- */
 struct status_info {
 	enum spec_status status;
 	bool creator_dead; /* creating, but nobody works on it any more */
 	bool previous_boot;
-	int pidfd;  /* of a living init, else -1; owned */
-	int corpse; /* of an init that ended and was not reaped yet, else -1; owned */
+	int pidfd;    /* of a living init, else -1; owned */
+	int corpse;   /* of an init that ended and was not reaped yet, else -1; owned */
+	int recorder; /* of subject_look: the flight recorder, else -1; owned */
 };
-int status_read(const struct entry *en, const struct record *r, struct status_info *ret,
-		struct err *e);
+#define STATUS_NONE                                                                                \
+	{                                                                                          \
+		.pidfd = -1, .corpse = -1, .recorder = -1                                          \
+	}
+/* @handle: pidfd and corpse are wanted; else the recorder. */
+int status_read(const struct entry *en, const struct record *r, bool handle,
+		struct status_info *ret, struct err *e);
 void status_close(struct status_info *s);
 /* Does init still hold the lock, that is: has it not executed the program yet? */
 bool status_waiting(const struct entry *en);
@@ -187,6 +194,8 @@ struct subject {
  */
 int status_not_running(const char *id, struct err *e);
 int subject_open(struct ctx *c, const char *id, bool lock, struct subject *ret, struct err *e);
+/* The same for who only shows it: without lock, pidfd and corpse. */
+int subject_look(struct ctx *c, const char *id, struct subject *ret, struct err *e);
 void subject_close(struct subject *s);
 
 /* ---- operations ---- */

@@ -233,10 +233,12 @@ static void destroy_after_hook(struct ctx *c, struct subject *s, struct err *e)
 		log_warn_err(&second, "destroying the container after the failed hook");
 }
 
-struct trace_page *trace_copy(int dir, struct arena *a)
+struct trace_page *trace_copy(const struct subject *s, struct arena *a)
 {
-	_cleanup_fd_ int fd = sys_openat(dir, "trace", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	enum { FLAGS = O_RDONLY | O_NOFOLLOW | O_NONBLOCK };
+	_cleanup_fd_ int own = s->st.recorder < 0 ? sys_openat(s->en.dir, "trace", FLAGS, 0) : -1;
 	struct trace_page *page = arena_new(a, struct trace_page);
+	int fd = own < 0 ? s->st.recorder : own;
 	ssize_t n = fd < 0 ? fd : io_read_some(fd, page, sizeof(*page));
 
 	return n == sizeof(*page) ? page : NULL;

@@ -73,7 +73,7 @@ static int run_poststop(struct ctx *c, struct record *rec, struct err *e)
 
 int container_finish(struct ctx *c, const char *id, bool *ret_found, struct err *e)
 {
-	struct subject s = { .en.dir = -1, .st = { .pidfd = -1, .corpse = -1 } };
+	struct subject s = { .en.dir = -1, .st = STATUS_NONE };
 	struct err why = { 0 };
 	int r;
 

@@ -537,9 +537,7 @@ int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status,
 	int r;
 
 	*ret_status = 255;
-	x.s = (struct subject){ .en.dir = -1,
-				.st = { .pidfd = -1, .corpse = -1 },
-				.rec.cgroup.v2_fd = -1 };
+	x.s = (struct subject){ .en.dir = -1, .st = STATUS_NONE, .rec.cgroup.v2_fd = -1 };
 	x.chan = x.init_chan = x.console_sock = x.pidfd_sock = x.root_dir = x.master = x.pidfd =
 		x.signals = -1;
 	memset(x.doors, 0xff, sizeof(x.doors)); /* -1 */

@@ -415,38 +415,54 @@ static int read_rdt(struct jv o, struct tune_rdt *t, struct err *e)
 	return r == 0 ? jv_need_bool(v, "madeMon", &t->made_mon, e) : r;
 }
 
-/* The record has its members in the order of the table: each is looked for behind the last. */
+/* The row of @key, first looked for at *@at, behind the last one: they are written in order. */
+static const struct field *find_field(const char *key, size_t *at)
+{
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		size_t k = (*at + i) % ARRAY_LEN(fields);
+
+		if (streq(fields[k].key, key)) {
+			*at = k + 1;
+			return &fields[k];
+		}
+	}
+	return NULL;
+}
+
+static int read_field(struct jv v, const struct field *f, struct record *rec, struct err *e)
+{
+	void *p = (char *)rec + f->offset;
+	int r;
+
+	if (f->kind == F_TEXT)
+		r = jv_string(v, p, e);
+	else if (f->kind == F_U64)
+		r = jv_u64(v, 0, UINT64_MAX, p, e);
+	else
+		r = jv_bool(v, p, e);
+	if (r == 0 && f->offset == offsetof(struct record, format) && rec->format > RECORD_FORMAT)
+		return jv_fail(v, e, ERR_STA_READ, "written by a newer hull (format %llu)",
+			       (unsigned long long)rec->format);
+	return r;
+}
+
 static int read_fields(struct jv o, struct record *rec, struct err *e)
 {
-	struct jv_iter last = jv_each(o);
+	bool seen[ARRAY_LEN(fields)] = { 0 };
+	size_t at = 0;
 
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		const struct field *f = &fields[i];
-		void *p = (char *)rec + f->offset;
-		struct jv_iter it = last;
-		struct jv v;
-		int r;
+	for (struct jv_iter it = jv_each(o); jv_next(&it);) {
+		const struct field *f = find_field(it.key, &at);
+		int r = f ? read_field(it.value, f, rec, e) : 0;
 
-		if (jv_next(&it) && streq(it.key, f->key)) {
-			v = it.value;
-			last = it;
-		} else if (!jv_find(o, f->key, &v)) {
-			if (f->required)
-				return jv_fail_missing(o, f->key, e);
-			continue;
-		}
-		if (f->kind == F_TEXT)
-			r = jv_string(v, p, e);
-		else if (f->kind == F_U64)
-			r = jv_u64(v, 0, UINT64_MAX, p, e);
-		else
-			r = jv_bool(v, p, e);
 		if (r < 0)
 			return r;
-		if (f->offset == offsetof(struct record, format) && rec->format > RECORD_FORMAT)
-			return jv_fail(v, e, ERR_STA_READ, "written by a newer hull (format %llu)",
-				       (unsigned long long)rec->format);
+		if (f)
+			seen[f - fields] = true;
 	}
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+		if (fields[i].required && !seen[i])
+			return jv_fail_missing(o, fields[i].key, e);
 	return 0;
 }
 

@@ -23,17 +23,25 @@ const char *status_name(enum spec_status s)
 	return table_name(&spec_statuses, s);
 }
 
-bool status_waiting(const struct entry *en)
+/* Open the flight recorder, or -1: *ret_waiting is what status_waiting says. */
+static int open_recorder(const struct entry *en, bool *ret_waiting)
 {
-	_cleanup_fd_ int fd = sys_openat(en->dir, "trace", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	int fd = sys_openat(en->dir, "trace", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 
-	if (fd < 0)
-		return false;
 	/*
 	 * KERNEL: a flock belongs to the open file; execve closes the last descriptor of it.
 	 * flock(2)
 	 */
-	return flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	*ret_waiting = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	return fd < 0 ? -1 : fd;
+}
+
+bool status_waiting(const struct entry *en)
+{
+	bool waiting;
+	_cleanup_fd_ int fd = open_recorder(en, &waiting);
+
+	return waiting;
 }
 
 /*
@@ -50,15 +58,35 @@ static int look_at(uint64_t pid, uint64_t start, int *ret_fd, struct err *e)
 	return 0;
 }
 
-int status_read(const struct entry *en, const struct record *rec, struct status_info *ret,
-		struct err *e)
+/* Is the init of @rec alive? 0 or 1, -errno. With @handle *ret gets its pidfd or corpse. */
+static int find_init(const struct record *rec, bool handle, struct status_info *ret, struct err *e)
 {
+	int fd = -1, r;
+
+	if (!handle) {
+		r = pid_alive((pid_t)rec->pid, rec->start_time);
+		return r < 0 ? err_sys(e, ERR_GEN_SYS, r, "look at process %d", (int)rec->pid) : r;
+	}
+	r = look_at(rec->pid, rec->start_time, &fd, e);
+	if (r < 0)
+		return r;
+	r = fd >= 0 && pidfd_alive(fd);
+	*(r ? &ret->pidfd : &ret->corpse) = fd < 0 ? -1 : fd;
+	return r;
+}
+
+int status_read(const struct entry *en, const struct record *rec, bool handle,
+		struct status_info *ret, struct err *e)
+{
+	_cleanup_fd_ int recorder = -1;
 	struct cgroup g = rec->cgroup;
-	bool frozen = false;
+	bool frozen = false, waiting;
 	char boot[37];
 	int fd, r;
 
-	*ret = (struct status_info){ .status = STATUS_STOPPED, .pidfd = -1, .corpse = -1 };
+	*ret = (struct status_info){
+		.status = STATUS_STOPPED, .pidfd = -1, .corpse = -1, .recorder = -1
+	};
 	r = proc_boot_id(boot);
 	if (r < 0)
 		return err_sys(e, ERR_GEN_SYS, r, "read the boot id");
@@ -76,17 +104,13 @@ int status_read(const struct entry *en, const struct record *rec, struct status_
 		if (!rec->pid)
 			return 0;
 	}
-	r = look_at((uint64_t)rec->pid, rec->start_time, &fd, e);
-	if (r < 0)
-		return r;
-	if (fd < 0 || !pidfd_alive(fd)) {
-		ret->corpse = fd < 0 ? -1 : fd;
-		return 0;
-	}
-	ret->pidfd = fd;
-	if (rec->phase == PHASE_CREATING)
-		return 0;
-	ret->status = status_waiting(en) ? STATUS_CREATED : STATUS_RUNNING;
+	r = find_init(rec, handle, ret, e);
+	if (r <= 0 || rec->phase == PHASE_CREATING)
+		return r < 0 ? r : 0;
+	recorder = open_recorder(en, &waiting);
+	ret->status = waiting ? STATUS_CREATED : STATUS_RUNNING;
+	if (!handle)
+		ret->recorder = fd_take(&recorder);
 	if (g.manager == CGROUP_DISABLED || !g.n)
 		return 0;
 	if (cgroup_restore(&g, e) < 0 || g.ops->frozen(&g, &frozen, e) < 0)
@@ -100,6 +124,7 @@ void status_close(struct status_info *s)
 {
 	fd_close(&s->pidfd);
 	fd_close(&s->corpse);
+	fd_close(&s->recorder);
 }
 
 void status_fill(struct ctx *c, const struct record *rec, enum spec_status s,
@@ -186,19 +211,30 @@ static int lock_and_read(struct ctx *c, struct subject *s, struct err *e)
 	}
 }
 
-int subject_open(struct ctx *c, const char *id, bool lock, struct subject *ret, struct err *e)
+static int find(struct ctx *c, const char *id, bool lock, bool handle, struct subject *ret,
+		struct err *e)
 {
 	int r;
 
-	*ret = (struct subject){ .en.dir = -1, .st = { .pidfd = -1, .corpse = -1 } };
+	*ret = (struct subject){ .en.dir = -1, .st = STATUS_NONE };
 	r = store_find(c, id, &ret->en, e);
 	if (r == 0)
 		r = lock ? lock_and_read(c, ret, e) : record_read(&ret->en, &c->a, &ret->rec, e);
 	if (r == 0)
-		r = status_read(&ret->en, &ret->rec, &ret->st, e);
+		r = status_read(&ret->en, &ret->rec, handle, &ret->st, e);
 	if (r < 0)
 		subject_close(ret);
 	return r;
+}
+
+int subject_open(struct ctx *c, const char *id, bool lock, struct subject *ret, struct err *e)
+{
+	return find(c, id, lock, true, ret, e);
+}
+
+int subject_look(struct ctx *c, const char *id, struct subject *ret, struct err *e)
+{
+	return find(c, id, false, false, ret, e);
 }
 
 void subject_close(struct subject *s)

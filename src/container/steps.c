@@ -45,9 +45,7 @@ void spawn_log_init(void)
 static void prepare(struct spawn *sp, struct ctx *c, const struct create_options *o)
 {
 	*sp = (struct spawn){ .c = c, .o = o };
-	sp->s = (struct subject){ .en.dir = -1,
-				  .st = { .pidfd = -1, .corpse = -1 },
-				  .rec.cgroup.v2_fd = -1 };
+	sp->s = (struct subject){ .en.dir = -1, .st = STATUS_NONE, .rec.cgroup.v2_fd = -1 };
 	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock =
 		sp->pidfd_sock = -1;
 	sp->userns_fd = sp->pidfd = sp->master = sp->signals = sp->draft.fd = sp->proc.fd = -1;

@@ -45,6 +45,30 @@ int pidfd_open_checked(pid_t pid, uint64_t start_time)
 	return now == start_time ? fd_take(&fd) : -ESRCH;
 }
 
+/* One read tells who it is and whether it runs: nothing can come between. */
+int pid_alive(pid_t pid, uint64_t start_time)
+{
+	_cleanup_fd_ int fd = -1;
+	struct procfs proc;
+	uint64_t now;
+	char state;
+	int r = proc_open_ambient(&proc);
+
+	if (r < 0)
+		return r;
+	r = proc_start_time(&proc, pid, &now, &state);
+	proc_close(&proc);
+	if (r < 0)
+		return r == -ENOENT || r == -ESRCH ? 0 : r;
+	if (now != start_time || state == 'X')
+		return 0;
+	if (state != 'Z')
+		return 1;
+	/* KERNEL: the first thread may end before the others; it is a zombie then. proc(5) */
+	fd = pidfd_open_checked(pid, start_time);
+	return fd >= 0 ? pidfd_alive(fd) : fd == -ESRCH ? 0 : fd;
+}
+
 int pidfd_alive(int pidfd)
 {
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };

@@ -16,6 +16,11 @@
  */
 int pidfd_open_checked(pid_t pid, uint64_t start_time);
 /*
+ * The same for who only looks: 1 while the process is alive, 0 when it exited, is gone or another
+ * one.
+ */
+int pid_alive(pid_t pid, uint64_t start_time);
+/*
  * 1: alive, 0: exited (also as a zombie). KERNEL: a pidfd polls readable once its process exited.
  */
 int pidfd_alive(int pidfd);

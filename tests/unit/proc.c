@@ -7,11 +7,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "sys/pidfd.h"
 #include "sys/proc.h"
 
 TEST(opens_own_files)
@@ -118,6 +120,67 @@ TEST(start_time_and_state)
 	CHECK(waitpid(pid, NULL, 0) == pid);
 	CHECK_INT(proc_start_time(&p, pid, &b, NULL), -ESRCH);
 	CHECK(!proc_is_ending(&p, pid));
+}
+
+static uint64_t started(pid_t pid, char *ret_state)
+{
+	_cleanup_(proc_close) struct procfs p = { .fd = -1 };
+	uint64_t at = 0;
+
+	return proc_open_ambient(&p) == 0 && proc_start_time(&p, pid, &at, ret_state) == 0 ? at : 0;
+}
+
+TEST(a_process_is_alive_until_it_ends)
+{
+	pid_t pid = fork();
+	siginfo_t end;
+	uint64_t at;
+
+	if (pid == 0)
+		for (;;)
+			pause();
+	at = started(pid, NULL);
+	CHECK_INT(pid_alive(pid, at), 1);
+	CHECK_INT(pid_alive(pid, at + 1), 0); /* another one by that number */
+	CHECK_INT(kill(pid, SIGSTOP), 0);
+	CHECK_INT(pid_alive(pid, at), 1);
+	CHECK_INT(kill(pid, SIGKILL), 0);
+	CHECK_INT(waitid(P_PID, (id_t)pid, &end, WEXITED | WNOWAIT), 0);
+	CHECK_INT(pid_alive(pid, at), 0); /* a zombie */
+	CHECK(waitpid(pid, NULL, 0) == pid);
+	CHECK_INT(pid_alive(pid, at), 0);
+}
+
+static int second_thread(void *unused)
+{
+	(void)unused;
+	for (;;)
+		pause();
+	return 0;
+}
+
+/* The first thread shows as a zombie while the others go on. */
+TEST(a_process_is_alive_without_its_first_thread)
+{
+	static _Alignas(16) char stack[16384];
+	pid_t pid = fork();
+	char state = 0;
+	uint64_t at;
+
+	if (pid == 0) {
+		if (clone(second_thread, stack + sizeof(stack),
+			  CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD,
+			  NULL) < 0)
+			_exit(1);
+		syscall(SYS_exit, 0); /* of this thread alone */
+	}
+	do
+		at = started(pid, &state);
+	while (state != 'Z');
+	CHECK_INT(pid_alive(pid, at), 1);
+	CHECK_INT(pid_alive(pid, at + 1), 0);
+	CHECK_INT(kill(pid, SIGKILL), 0);
+	CHECK(waitpid(pid, NULL, 0) == pid);
 }
 
 TEST(boot_id)

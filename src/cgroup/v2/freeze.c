@@ -40,23 +40,25 @@ int cgroup_v2_freeze(const struct cgroup *g, unsigned i, bool on, uint64_t deadl
 
 int cgroup_v2_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *e)
 {
-	_cleanup_fd_ int dir = cgroup_dir_open(g, i);
-	char name[CGROUP_NAME_SIZE], text[16] = "";
+	_cleanup_fd_ int root = cgroup_root_open(g->dir[i].mount, true);
+	char name[CGROUP_NAME_SIZE], text[256] = "";
 	uint64_t frozen = 0;
-	ssize_t r = dir;
+	ssize_t r = root;
 
 	/*
 	 * cgroup.events also knows of a frozen group above; cgroup.freeze also of a freeze under
 	 * way
 	 */
 	if (r >= 0)
-		r = cgroup_events_get(dir, "frozen", &frozen);
+		r = cgroup_beneath_read(root, g->dir[i].path, "cgroup.events", text, sizeof(text));
+	if (r >= 0)
+		r = cgroup_text_key(text, "frozen", &frozen);
 	if (r >= 0 && !frozen)
-		r = cgroup_file_read(dir, "cgroup.freeze", text, sizeof(text));
+		r = cgroup_beneath_read(root, g->dir[i].path, "cgroup.freeze", text, sizeof(text));
 	if (r < 0 && r != -ENOENT && r != -ENODEV)
 		return err_sys(e, ERR_CGR_FREEZE, (int)r, "read cgroup.events of %s",
 			       cgroup_dir_name(g, i, name));
-	*ret = frozen || streq(text, "1");
+	*ret = frozen || (r >= 0 && streq(text, "1"));
 	return 0;
 }
 
