@@ -13,7 +13,7 @@
 
 #include "base/io.h"
 
-static struct trace_page *page;
+static struct trace_page *page, own;
 static enum trace_side own_side;
 
 /*
@@ -22,7 +22,7 @@ static enum trace_side own_side;
  */
 static int make_room(int fd)
 {
-	static const char zeros[sizeof(struct trace_page)];
+	struct trace_page zeros = { 0 };
 	struct stat st;
 
 	if (fallocate(fd, 0, 0, sizeof(zeros)) == 0)
@@ -33,7 +33,7 @@ static int make_room(int fd)
 		return -errno;
 	if (st.st_size >= (off_t)sizeof(zeros))
 		return 0;
-	return io_write_all(fd, zeros, sizeof(zeros));
+	return io_write_all(fd, &zeros, sizeof(zeros));
 }
 
 int trace_open(int fd)
@@ -47,11 +47,17 @@ int trace_open(int fd)
 	p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	if (page)
+	if (page && page != &own)
 		munmap(page, sizeof(*page));
 	page = p;
 	page->version = 1;
 	return 0;
+}
+
+void trace_begin(void)
+{
+	page = &own;
+	page->version = 1;
 }
 
 struct trace_page *trace_page(void)

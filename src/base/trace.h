@@ -28,6 +28,8 @@ struct trace_page {
  * -1. -errno.
  */
 int trace_open(int fd);
+/* Until then: memory of this process alone, which needs no call. */
+void trace_begin(void);
 struct trace_page *trace_page(void);
 /* Which side this process is; the runtime by default. */
 void trace_set_side(enum trace_side side);

@@ -29,7 +29,7 @@ struct exec {
 	struct subject s;
 	struct spec spec;
 	struct plan plan;
-	struct seccomp_program *filter; /* with init, see step_filter; NULL: none */
+	struct seccomp_program filter;
 	struct init init;
 	int doors[CGROUP_HIERARCHIES];
 	int chan, init_chan, console_sock, pidfd_sock, root_dir;
@@ -89,21 +89,15 @@ static int step_process(struct exec *x, struct err *e)
 /*
  * SECURITY: X7: the container's own program, which create compiled and kept; a profile that it kept
  * as it is goes through the call that create uses, so that the annotations which sharpen it hold
- * here too. While init moves and joins: it needs the filter last of all, and START comes
- * afterwards.
+ * here too.
  */
 static int step_filter(struct exec *x, struct err *e)
 {
-	struct seccomp_program filter = { 0 };
 	unsigned unknown;
-	int r;
 
-	if (!x->filter)
+	if (!seccomp_wanted(&x->spec))
 		return 0;
-	r = seccomp_prepare(&x->spec, &x->c->a, &filter, &unknown, e);
-	if (r == 0)
-		seccomp_share(x->filter, &filter);
-	return r;
+	return seccomp_prepare(&x->spec, &x->c->a, &x->filter, &unknown, e);
 }
 
 static int step_sockets(struct exec *x, struct err *e)
@@ -141,10 +135,11 @@ static int step_namespaces(struct exec *x, struct err *e)
 	const struct plan_ns *ns = &x->plan.ns;
 	pid_t pid = (pid_t)x->s.rec.pid;
 	struct init *in = &x->init;
+	const uint64_t compared = ns->joined | (ns->created & CLONE_NEWUSER);
 	char path[32];
 	int r;
 
-	r = ns_differing(pid, ns->joined | (ns->created & CLONE_NEWUSER), &in->join);
+	r = ns_differing(pid, compared, &in->join);
 	/* KERNEL: who ends gives them up; a first process lasts until its children are reaped. */
 	if (r == -ENOENT || r == -ESRCH)
 		return status_not_running(x->o->id, e);
@@ -164,7 +159,7 @@ static int step_namespaces(struct exec *x, struct err *e)
 	in->fork = in->join & CLONE_NEWPID &&
 		   (!(in->join & CLONE_NEWUSER) || !host_can(&x->c->host, CAP_SYS_ADMIN) ||
 		    !x->c->host.initial_userns);
-	if (!in->fork && in->join & CLONE_NEWNS)
+	if ((!in->fork || !compared) && in->join & CLONE_NEWNS)
 		return 0;
 	if (!(in->join & CLONE_NEWNS)) { /* the container's root is one of chroot(2) */
 		str_format(path, sizeof(path), "/proc/%d/root", pid);
@@ -198,7 +193,7 @@ static void prepare_init(struct exec *x)
 
 	in->exec = true;
 	in->plan = &x->plan;
-	in->filter = x->filter;
+	in->filter = x->filter.n ? &x->filter : NULL;
 	in->chan = x->init_chan;
 	in->target = x->s.st.pidfd;
 	in->root_dir = x->root_dir;
@@ -234,7 +229,7 @@ static int begin_seal(struct exec *x, struct err *e)
 static int step_seal(struct exec *x, struct err *e)
 {
 	x->init.seal = x->seals && x->init.fork;
-	return x->seals && !x->init.seal ? init_seal(true, e) : 0;
+	return x->seals && !x->init.seal ? init_seal(INIT_PART_ALL, e) : 0;
 }
 
 static int clone_once(struct exec *x)
@@ -263,11 +258,6 @@ static int step_clone(struct exec *x, struct err *e)
 		return err_sys(e, ERR_GEN_SYS, r, "make the channel");
 	x->chan = pair[0];
 	x->init_chan = pair[1];
-	if (seccomp_wanted(&x->spec)) {
-		x->filter = seccomp_shared_new();
-		if (!x->filter)
-			return err_set(e, ERR_GEN_NOMEM, ENOMEM, "no memory for the filter");
-	}
 	close_inherited(x->c, x->o->preserve_fds + x->o->listen_fds);
 	prepare_init(x);
 	if (x->init.join & CLONE_NEWPID && !x->init.fork) {
@@ -433,6 +423,7 @@ static const struct {
 } steps[] = {
 	{ "container", step_container },
 	{ "process", step_process },
+	{ "compile-filter", step_filter },
 	{ "sockets", step_sockets },
 	{ "cgroup", step_cgroup },
 	{ "namespaces", step_namespaces },
@@ -440,7 +431,6 @@ static const struct {
 	{ "seal", step_seal },
 	{ "clone", step_clone },
 	{ "adjust", step_adjust },
-	{ "compile-filter", step_filter },
 	{ "start-ahead", step_start_ahead },
 	{ "serve", step_serve },
 	{ "schedule", step_schedule },
@@ -528,7 +518,6 @@ static void release(struct exec *x)
 		sigprocmask(SIG_SETMASK, &x->mask, NULL);
 	fd_close(&x->signals);
 	subject_close(&x->s);
-	seccomp_shared_free(x->filter);
 }
 
 int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status, struct err *e)

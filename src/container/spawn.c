@@ -472,7 +472,7 @@ static int step_seal(struct spawn *sp, struct err *e)
 			(ns->created & CLONE_NEWPID && !ns->joined);
 	if (sp->init.seal)
 		return 0;
-	return init_seal(true, e);
+	return init_seal(INIT_PART_ALL, e);
 }
 
 static int step_clone(struct spawn *sp, struct err *e)

@@ -51,8 +51,8 @@ static void prepare(struct spawn *sp, struct ctx *c, const struct create_options
 	sp->userns_fd = sp->pidfd = sp->master = sp->signals = sp->draft.fd = sp->proc.fd = -1;
 	ns_fds_init(&sp->ns);
 	memset(sp->doors, 0xff, sizeof(sp->doors)); /* -1 */
-	if (!trace_page() && trace_open(-1) < 0)
-		log_debug("no memory for the flight recorder");
+	if (!trace_page())
+		trace_begin();
 }
 
 static int run_steps(struct spawn *sp, const struct spawn_step *steps, size_t n, struct err *e)

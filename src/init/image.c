@@ -16,7 +16,9 @@ enum { PAGE = 4096, PIECES_MAX = 24 };
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 /* Of the linker's script; absent in builds without it. */
 #define OPTIONAL __attribute__((weak, visibility("hidden")))
-extern const char init_text_start[] OPTIONAL, init_text_end[] OPTIONAL, rodata_start[] OPTIONAL;
+extern const char init_text_start[] OPTIONAL, init_text_end[] OPTIONAL;
+extern const char exec_text_start[] OPTIONAL, exec_text_end[] OPTIONAL;
+extern const char rodata_start[] OPTIONAL, init_rodata_end[] OPTIONAL;
 
 /* Whole pages. */
 struct range {
@@ -56,16 +58,28 @@ static void add(struct image *im, struct range r, int prot)
 		im->piece[im->n++] = (struct piece){ r, prot };
 }
 
-/*
- * Data stays whole: what the plan points to may lie anywhere in it. Code is called by name or
- * through init's own tables (tools/check-binary sees to that).
- */
-static struct range code_of_init(struct range all)
+/* Code is called by name or through init's own tables (tools/check-binary sees to that). */
+static struct range code_of(enum init_part part, struct range all)
 {
-	if (!init_text_end)
+	const bool exec = part == INIT_PART_EXEC;
+
+	if (part == INIT_PART_ALL || !init_text_end)
 		return all;
-	return (struct range){ floor_page((uintptr_t)init_text_start),
-			       ceil_page((uintptr_t)init_text_end) };
+	return (struct range){ floor_page((uintptr_t)(exec ? exec_text_start : init_text_start)),
+			       ceil_page((uintptr_t)(exec ? exec_text_end : init_text_end)) };
+}
+
+/*
+ * Constants stay, as the plan may point to them, but for those at the end, of files that only the
+ * runtime uses. What is between the headers and the constants (relocations, symbols) was used up by
+ * the start of a static program.
+ */
+static struct range constants_of(enum init_part part, struct range all)
+{
+	all.from = rodata_start ? floor_page((uintptr_t)rodata_start) : all.to;
+	if (part != INIT_PART_ALL && init_rodata_end)
+		all.to = MIN(all.to, ceil_page((uintptr_t)init_rodata_end));
+	return all;
 }
 
 static struct range range_of(const Elf64_Phdr *ph, uintptr_t base, uint64_t size)
@@ -74,7 +88,7 @@ static struct range range_of(const Elf64_Phdr *ph, uintptr_t base, uint64_t size
 			       ceil_page(base + ph->p_vaddr + size) };
 }
 
-static void find_image(bool whole, struct image *ret)
+static void find_image(enum init_part part, struct image *ret)
 {
 	const Elf64_Ehdr *eh = (const Elf64_Ehdr *)(const void *)__ehdr_start;
 	const Elf64_Phdr *ph = (const Elf64_Phdr *)(const void *)(__ehdr_start + eh->e_phoff);
@@ -97,14 +111,10 @@ static void find_image(bool whole, struct image *ret)
 			continue;
 		ret->all.from = MIN(ret->all.from, r.from);
 		ret->all.to = MAX(ret->all.to, r.to);
-		/*
-		 * What is between the headers and the constants (relocations, symbols) was used up
-		 * by the start of a static program.
-		 */
 		if (r.from == base && prot == PROT_READ && !linker)
-			r.from = rodata_start ? floor_page((uintptr_t)rodata_start) : r.to;
-		if (prot & PROT_EXEC && !whole)
-			r = code_of_init(r);
+			r = constants_of(part, r);
+		if (prot & PROT_EXEC)
+			r = code_of(part, r);
 		if (prot & PROT_WRITE && relro.from < relro.to) {
 			add(ret, (struct range){ r.from, MIN(r.to, relro.to) }, PROT_READ);
 			r.from = MAX(r.from, relro.to);
@@ -137,13 +147,13 @@ static int unmap(uintptr_t from, uintptr_t to)
  * Each copy is moved over the original in one step, so code that runs from it and data it uses are
  * always there.
  */
-int init_image_move(bool whole)
+int init_image_move(enum init_part part)
 {
 	struct image im;
 	uintptr_t at;
 	int r = 0;
 
-	find_image(whole, &im);
+	find_image(part, &im);
 	at = im.all.from;
 	for (unsigned i = 0; r == 0 && i < im.n; i++) {
 		const struct piece *p = &im.piece[i];

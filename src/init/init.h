@@ -94,12 +94,14 @@ extern const size_t init_n_exec_steps;
 _noreturn_ void init_main(struct init *in);
 _noreturn_ void init_exec_main(struct init *in);
 
+/* What of the program stays usable; the less, the quicker. */
+enum init_part {
+	INIT_PART_ALL,
+	INIT_PART_CREATE, /* init_main, init_exec_main and what they call */
+	INIT_PART_EXEC,	  /* init_exec_main and what it calls */
+};
 /* init/seal.c: make /proc/self/exe of this process something that is not hull (rule X2). */
-int init_seal(bool whole, struct err *e);
-/*
- * @whole: the program stays usable as it is; if not, only init_main, init_exec_main and what they
- * call, which is quicker.
- */
+int init_seal(enum init_part part, struct err *e);
 /* Can init_seal work on this kernel? Probed by the runtime, without effect. */
 bool init_can_seal(void);
 /*

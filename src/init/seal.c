@@ -105,7 +105,7 @@ static void fill_layout(struct prctl_mm_map *map)
 	};
 }
 
-int init_seal(bool whole, struct err *e)
+int init_seal(enum init_part part, struct err *e)
 {
 	_cleanup_fd_ int fd = -1;
 	struct prctl_mm_map map;
@@ -114,7 +114,7 @@ int init_seal(bool whole, struct err *e)
 	fd = empty_sealed();
 	if (fd < 0)
 		return err_sys(e, ERR_PRO_SEAL, fd, "make a sealed memfd");
-	r = init_image_move(whole);
+	r = init_image_move(part);
 	if (r < 0)
 		return err_sys(e, ERR_PRO_SEAL, r, "move hull's image to anonymous memory");
 	fill_layout(&map);

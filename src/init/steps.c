@@ -26,7 +26,7 @@
 
 int init_step_seal(struct init *in, struct err *e)
 {
-	return in->seal ? init_seal(false, e) : 0;
+	return in->seal ? init_seal(in->exec ? INIT_PART_EXEC : INIT_PART_CREATE, e) : 0;
 }
 
 /* Ask the runtime for something and wait until it is done. */

@@ -15,11 +15,8 @@ int init_introduce(struct init *in, struct err *e);
 /* The steps of exec from in->next on; never returns. */
 int init_exec_go_on(void *in);
 
-/*
- * image.c: the move itself. Unless @whole, nothing but init_main and what it calls is there
- * afterwards. -errno: some of it is as it was.
- */
-int init_image_move(bool whole);
+/* image.c: the move itself. -errno: some of it is as it was. */
+int init_image_move(enum init_part part);
 
 int init_step_session(struct init *in, struct err *e);
 int init_step_seal(struct init *in, struct err *e);

@@ -24,7 +24,7 @@ static int sealed_child(void)
 
 	if (stat("/proc/self/exe", &before) < 0)
 		return 10;
-	if (init_seal(true, &e) < 0) {
+	if (init_seal(INIT_PART_ALL, &e) < 0) {
 		err_format(&e, line, sizeof(line));
 		printf("# %s\n", line);
 		fflush(stdout);
