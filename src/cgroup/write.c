@@ -261,7 +261,7 @@ static void shrink_end(struct writer *x)
  * it.
  */
 static const struct keyed {
-	const char *file, *reset;
+	char file[34], reset[38];
 } keyed_files[] = {
 	{ "io.max", "rbps=max wbps=max riops=max wiops=max" },
 	{ "io.weight", "default" },
@@ -280,7 +280,7 @@ static const struct keyed {
 	{ "blkio.bfq.weight_device", "default" },
 	{ "blkio.leaf_weight_device", "default" },
 	{ "net_prio.ifpriomap", "0" },
-	{ "memory.oom_control", NULL },
+	{ "memory.oom_control", "" },
 };
 
 /* The line of @text that begins with the first word of @value; NULL. */

@@ -49,7 +49,7 @@ bool facts_initial_userns(void)
 
 static const char *go_arch(const char *machine)
 {
-	static const char *const names[][2] = {
+	static const char names[][2][12] = {
 		{ "x86_64", "amd64" },	  { "aarch64", "arm64" },	{ "i686", "386" },
 		{ "ppc64le", "ppc64le" }, { "s390x", "s390x" },		{ "riscv64", "riscv64" },
 		{ "armv7l", "arm" },	  { "loongarch64", "loong64" },

@@ -9,10 +9,10 @@
 #include "ns/ns.h"
 
 struct ns_kind {
-	const char *name;   /* value of /linux/namespaces/N/type */
-	const char *file;   /* name below /proc/PID/ns */
-	uint64_t flag;	    /* CLONE_NEW* */
-	const char *sysctl; /* limit of namespaces per user */
+	char name[8];	 /* value of /linux/namespaces/N/type */
+	char file[8];	 /* name below /proc/PID/ns */
+	uint64_t flag;	 /* CLONE_NEW* */
+	char sysctl[24]; /* limit of namespaces per user */
 };
 const struct ns_kind *ns_kind(enum spec_ns ns);
 

@@ -13,7 +13,7 @@
 
 /* The nodes every container has, and others whose place on a host is well known. */
 static const struct known {
-	const char *path;
+	char path[14];
 	uint32_t major, minor;
 	bool is_default;
 } known[] = {

@@ -12,7 +12,7 @@
 
 /* Keys with slashes; a trailing slash means everything below. */
 static const struct {
-	const char *key;
+	char key[30];
 	enum spec_ns ns;
 } owners[] = {
 	/* KERNEL: ipc_namespaces(7) */

@@ -17,7 +17,7 @@
  * and neither is what hull itself must decide. Types are those of org.freedesktop.systemd1(5).
  */
 static const struct allowed {
-	const char *name;
+	char name[30];
 	enum plan_property_type type;
 } table[] = {
 	{ "After", PLAN_PROPERTY_STRINGS },

@@ -43,7 +43,7 @@ const char *const plan_capset_names[] = {
 
 static const struct attr_word {
 	uint64_t bit;
-	const char *set, *clear;
+	char set[12], clear[14];
 } attr_words[] = {
 	{ MOUNT_ATTR_RDONLY, "ro", "rw" },
 	{ MOUNT_ATTR_NOSUID, "nosuid", "suid" },
@@ -161,7 +161,7 @@ static const char *known_device(const struct spec_device_rule *r)
 {
 	static const struct {
 		int64_t major, minor;
-		const char *name;
+		char name[14];
 	} known[] = {
 		{ 1, 3, "/dev/null" },	  { 1, 5, "/dev/zero" },    { 1, 7, "/dev/full" },
 		{ 1, 8, "/dev/random" },  { 1, 9, "/dev/urandom" }, { 5, 0, "/dev/tty" },

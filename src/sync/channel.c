@@ -24,7 +24,7 @@ struct wire {
 enum { WIRE_HEAD = offsetof(struct wire, text) };
 
 static const struct {
-	const char *name;
+	char name[12];
 	size_t payload;
 	unsigned fds;
 } table[SYNC_KINDS] = {

@@ -17,7 +17,7 @@ enum kind {
 	MASK
 };
 static const struct row {
-	const char *file, *property;
+	char file[18], property[20];
 	enum kind kind;
 } rows[] = {
 	{ "memory.min", "MemoryMin", BYTES },	       { "memory.low", "MemoryLow", BYTES },

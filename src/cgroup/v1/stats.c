@@ -147,7 +147,7 @@ static void read_io(const struct cgroup *g, struct arena *a, struct cgroup_stats
 {
 	static const struct {
 		enum cgroup_io_kind kind;
-		const char *file;
+		char file[44];
 	} bfq[] = {
 		{ CGROUP_IO_BYTES, "blkio.bfq.io_service_bytes_recursive" },
 		{ CGROUP_IO_COUNT, "blkio.bfq.io_serviced_recursive" },

@@ -72,9 +72,9 @@ static void add_io(struct arena *a, struct cgroup_stats *ret, enum cgroup_io_kin
 static void read_io_line(const struct cgroup_reader *r, char *line, struct cgroup_stats *ret)
 {
 	static const struct {
-		const char *key;
+		char key[8];
 		enum cgroup_io_kind kind;
-		const char *op;
+		char op[8];
 	} keys[] = {
 		{ "rbytes", CGROUP_IO_BYTES, "Read" },	  { "wbytes", CGROUP_IO_BYTES, "Write" },
 		{ "dbytes", CGROUP_IO_BYTES, "Discard" }, { "rios", CGROUP_IO_COUNT, "Read" },
