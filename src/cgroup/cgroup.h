@@ -153,10 +153,11 @@ struct cgroup_ops {
 	const char *name; /* "v2", "v1", "hybrid", "none", "systemd" */
 	/*
 	 * Fill dir[] from the plan and the host without touching anything: what the intent record
-	 * stores. `created` is what create is going to make, as the host is now.
+	 * stores. `created` is what create is going to make, as the host is now. dir[] points
+	 * into @p, @h and @a, which live as long.
 	 */
 	int (*plan)(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h,
-		    struct err *e);
+		    struct arena *a, struct err *e);
 	/*
 	 * Make the directories, enable controllers, apply writes and the device filter. Sets
 	 * created and v2_fd. On failure what was made is gone again and created is 0. A group that

@@ -15,10 +15,11 @@
 #include "sys/proc.h"
 
 int cgroup_common_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h,
-		       struct err *e)
+		       struct arena *a, struct err *e)
 {
 	int r = cgroup_path_check(p->path, e);
 
+	(void)a;
 	if (r < 0)
 		return err_at(e, r, "/linux/cgroupsPath");
 	g->n = 0;
@@ -192,8 +193,9 @@ int cgroup_delegate(struct cgroup *g, uid_t uid, gid_t gid, struct err *e)
 /* ---- no cgroups ---- */
 
 static int none_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h,
-		     struct err *e)
+		     struct arena *a, struct err *e)
 {
+	(void)a;
 	const char *why = g->manager == CGROUP_DISABLED
 				  ? "cgroups are disabled (--cgroup-manager disabled)"
 				  : "this host has no cgroup hierarchy mounted";

@@ -86,7 +86,7 @@ const char *cgroup_tree_who(int dir, char *buf, size_t size);
 
 /* ---- shared by v1 and v2 ---- */
 int cgroup_common_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h,
-		       struct err *e);
+		       struct arena *a, struct err *e);
 int cgroup_common_destroy(struct cgroup *g, uint64_t deadline, struct err *e);
 int cgroup_common_pids(struct cgroup *g, struct arena *a, int **ret, size_t *ret_n, struct err *e);
 /* A group that existed: refuse when it is populated or frozen (faults P4, B3). */

@@ -144,7 +144,7 @@ static int step_intent(struct spawn *sp, struct err *e)
 	}
 	r = cgroup_select(sp->bp.plan.cgroup.manager, c->cgroups, &rec->cgroup, e);
 	if (r == 0)
-		r = rec->cgroup.ops->plan(&rec->cgroup, &sp->bp.plan.cgroup, c->cgroups, e);
+		r = rec->cgroup.ops->plan(&rec->cgroup, &sp->bp.plan.cgroup, c->cgroups, &c->a, e);
 	if (r == 0)
 		r = notify_prepare(&sp->s.en, rec, e);
 	return r < 0 ? r : record_intend(&sp->s.en, rec, &c->a, &sp->draft, e);

@@ -40,6 +40,7 @@ struct fix {
 	struct cgroup_host host;
 	struct cgroup g;
 	struct plan_cgroup p;
+	struct arena a;
 	struct err e;
 	char path[128];
 	pid_t child[CHILDREN];
@@ -96,6 +97,7 @@ static inline void fix_end(struct fix *f)
 			waitpid(f->child[i], NULL, 0);
 	if (unit_failed && err_is(&f->e))
 		printf("# error: %s\n", f->e.msg);
+	arena_free(&f->a);
 }
 #define _fix_ _cleanup_(fix_end)
 
@@ -103,6 +105,7 @@ static inline void fix_end(struct fix *f)
 static inline const char *fix_plan(struct fix *f, const char *name)
 {
 	memset(f, 0, sizeof(*f));
+	arena_init(&f->a);
 	f->g.v2_fd = -1;
 	if (geteuid() != 0)
 		return "not root";
@@ -120,7 +123,7 @@ static inline const char *fix_plan(struct fix *f, const char *name)
 	const char *skip_ = fix_plan(&f, name);                                                    \
 	if (skip_)                                                                                 \
 		SKIP(skip_);                                                                       \
-	CHECK_INT(f.g.ops->plan(&f.g, &f.p, &f.host, &f.e), 0)
+	CHECK_INT(f.g.ops->plan(&f.g, &f.p, &f.host, &f.a, &f.e), 0)
 
 static inline bool exists(const struct cgroup_host *h, unsigned i, const char *path)
 {

@@ -41,7 +41,7 @@ TEST(a_group_that_existed_is_kept)
 	BEGIN(f, "/pre");
 	CHECK_INT(make_in_all(&f, base_name()), 0);
 	CHECK_INT(make_in_all(&f, f.path), 0);
-	CHECK_INT(f.g.ops->plan(&f.g, &f.p, &f.host, &f.e), 0);
+	CHECK_INT(f.g.ops->plan(&f.g, &f.p, &f.host, &f.a, &f.e), 0);
 	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
 	for (unsigned i = 0; i < f.g.n; i++)
 		CHECK_INT(f.g.dir[i].created, 0);
@@ -69,7 +69,7 @@ TEST(a_shared_parent_stays_while_it_is_used)
 	p.path = path;
 	CHECK_INT(f.g.ops->create(&f.g, &f.p, &f.e), 0);
 	CHECK_INT(cgroup_select(CGROUP_CGROUPFS, &f.host, &two, &f.e), 0);
-	CHECK_INT(two.ops->plan(&two, &p, &f.host, &f.e), 0);
+	CHECK_INT(two.ops->plan(&two, &p, &f.host, &f.a, &f.e), 0);
 	CHECK_INT(two.ops->create(&two, &p, &f.e), 0);
 	CHECK_INT(two.dir[0].created, 1);
 	CHECK_INT(f.g.ops->destroy(&f.g, in(5), &f.e), 0);
@@ -88,7 +88,7 @@ TEST(a_populated_group_is_refused_and_left_alone)
 	pid = spawn(&f, NULL, NULL);
 	CHECK(pid > 0);
 	CHECK_INT(cgroup_select(CGROUP_CGROUPFS, &f.host, &two, &f.e), 0);
-	CHECK_INT(two.ops->plan(&two, &f.p, &f.host, &f.e), 0);
+	CHECK_INT(two.ops->plan(&two, &f.p, &f.host, &f.a, &f.e), 0);
 	CHECK(two.ops->create(&two, &f.p, &f.e) < 0);
 	CHECK_INT(f.e.id, ERR_CGR_CREATE);
 	CHECK(strstr(f.e.msg, "not empty") != NULL);
@@ -256,7 +256,7 @@ TEST(missing_rights_without_limits_are_no_error)
 		f.p.ignore_missing = false;
 		ok = ok && f.g.ops->create(&f.g, &f.p, &e) < 0 && e.id == ERR_CGR_CREATE;
 		err_clear(&e);
-		ok = ok && f.g.ops->plan(&f.g, &f.p, &f.host, &e) == 0;
+		ok = ok && f.g.ops->plan(&f.g, &f.p, &f.host, &f.a, &e) == 0;
 		f.p.ignore_missing = true;
 		ok = ok && f.g.ops->create(&f.g, &f.p, &e) == 0 && f.g.n == 0 &&
 		     streq(f.g.ops->name, "none");

@@ -373,7 +373,7 @@ TEST(the_oom_killer_is_noticed)
 		w.file = "memory.max";
 		CHECK_INT(f.g.ops->destroy(&f.g, in(5), &f.e), 0);
 		cgroup_oom_close(&o);
-		CHECK_INT(f.g.ops->plan(&f.g, &f.p, &f.host, &f.e), 0);
+		CHECK_INT(f.g.ops->plan(&f.g, &f.p, &f.host, &f.a, &f.e), 0);
 	}
 	f.p.writes = &w;
 	f.p.n_writes = 1;

@@ -195,10 +195,10 @@ static int helper_aside(const struct cgroup *g, int scope, struct err *e)
 /* ---- operations ---- */
 
 static int systemd_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_host *h,
-			struct err *e)
+			struct arena *a, struct err *e)
 {
 	struct plan_cgroup q = *p;
-	char root[256] = "", path[512];
+	char root[256] = "";
 	int r = 0;
 
 	if (h->layout == HOST_CGROUP_NONE)
@@ -209,22 +209,19 @@ static int systemd_plan(struct cgroup *g, const struct plan_cgroup *p, const str
 	g->bus_user = p->user;
 	if (p->user) { /* its units lie below its own group, which only it knows */
 		struct dbus b = { .fd = -1 };
-		struct arena a;
 
-		arena_init(&a);
-		r = unit_connect(g, &a, start_deadline(), &b, e);
+		r = unit_connect(g, a, start_deadline(), &b, e);
 		if (r == 0)
 			r = unit_manager_root(&b, start_deadline(), root, sizeof(root), e);
 		dbus_close(&b);
-		arena_free(&a);
 		if (r < 0)
 			return r;
 	}
-	if (str_format(path, sizeof(path), "%s%s%s%s", root, p->path, p->subgroup ? "/" : "",
-		       p->subgroup ? p->subgroup : "") < 0)
+	q.path = arena_printf(a, "%s%s%s%s", root, p->path, p->subgroup ? "/" : "",
+			      p->subgroup ? p->subgroup : "");
+	if (strlen(q.path) >= CGROUP_PATH_SIZE)
 		return err_set(e, ERR_CGR_PATH, ENAMETOOLONG, "the cgroup path is too long");
-	q.path = path;
-	r = cgroup_common_plan(g, &q, h, e);
+	r = cgroup_common_plan(g, &q, h, a, e);
 	/* Slices above are systemd's, whoever caused them. */
 	for (unsigned i = 0; r >= 0 && i < g->n; i++)
 		g->dir[i].created = MIN(g->dir[i].created, p->subgroup ? 2u : 1u);
