@@ -217,7 +217,7 @@ int main(int argc, char **argv)
 	struct args a;
 	int r, status = 0;
 
-	if (fd_fill_stdio() < 0)
+	if (sys_protect_relocated() < 0 || fd_fill_stdio() < 0)
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	/* KERNEL: while it is ignored (by a careless caller) children leave no status. wait(2) */

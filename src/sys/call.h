@@ -15,6 +15,8 @@
 
 #include "sys/abi.h"
 
+/* Rule B1: relocated constants become read-only. Once, first of all. -errno. */
+int sys_protect_relocated(void);
 /* clone3(2): 0 in the child. The struct is passed at its full, zeroed size (rule G5). */
 int sys_clone3(struct clone_args *args);
 /*

@@ -247,3 +247,21 @@ def test_program_is_hardened(ctr):
     code = subprocess.run(["objdump", "-d", "--no-show-raw-insn", ctr.rt.path], capture_output=True, text=True, check=True).stdout
     guarded = len(re.findall(r"\bcall .*<__stack_chk_fail>|\bbl .*<__stack_chk_fail>", code))
     assert guarded > 100, f"{guarded} functions have a guard on the stack"
+
+
+@threat("B1")
+@pytest.mark.hull_only
+def test_relocated_constants_are_read_only(ctr):
+    """Of the file of a runtime that waits, only the data is mapped writable: tables of functions are not."""
+    ctr.sh("echo up; exec sleep 1000")
+    ctr.bundle.write()
+    with subprocess.Popen(ctr.argv("run", "--bundle", ctr.bundle.path, ctr.id), stdin=subprocess.DEVNULL, env=ctr.env,
+                          stdout=subprocess.PIPE, text=True) as runtime:
+        assert runtime.stdout.readline() == "up\n"
+        with open(f"/proc/{runtime.pid}/maps", encoding="ascii") as f:
+            ours = [line.split() for line in f if line.rstrip().endswith("/" + os.path.basename(ctr.argv("run")[0]))]
+        ctr.call("kill", ctr.id, "KILL").ok()
+        runtime.wait(30)
+    writable = [row for row in ours if "w" in row[1]]
+    sizes = [int(end, 16) - int(begin, 16) for begin, end in (row[0].split("-") for row in writable)]
+    assert len(ours) > 2 and sizes == [4096], ours
