@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
-#include <sys/auxv.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -92,10 +91,7 @@ int facts_read(struct ctx *c, struct err *e)
 
 	if (c->facts_read)
 		return 0;
-	*h = (struct host){ .euid = (uid_t)getauxval(AT_EUID),
-			    .egid = (gid_t)getauxval(AT_EGID),
-			    .os = "linux",
-			    .last_cap = 40 };
+	*h = (struct host){ .euid = geteuid(), .egid = getegid(), .os = "linux", .last_cap = 40 };
 	h->umask = umask(0);
 	umask(h->umask);
 	h->initial_userns = facts_initial_userns();

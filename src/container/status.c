@@ -41,6 +41,7 @@ bool status_waiting(const struct entry *en)
 	bool waiting;
 	_cleanup_fd_ int fd = open_recorder(en, &waiting);
 
+	(void)fd; /* held until here */
 	return waiting;
 }
 

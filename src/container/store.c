@@ -242,7 +242,6 @@ int store_lock(struct entry *en, uint64_t deadline, struct err *e)
 	return 0;
 }
 
-/* Temporary names of a writer that was killed. */
 static void remove_unfinished(int dir)
 {
 	int fd = sys_openat(dir, ".", O_RDONLY | O_DIRECTORY, 0);
@@ -258,26 +257,38 @@ static void remove_unfinished(int dir)
 		fd_close(&fd);
 }
 
-/* Everything hull ever puts into an entry; nothing else is touched. */
-int store_remove(struct ctx *c, struct entry *en, struct err *e)
+static void remove_file(int dir, const char *name)
 {
-	_cleanup_fd_ int notify =
-		sys_openat(en->dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	static const char files[][12] = { "state.json", "config.json", "trace",
-					  "start.sock", "exec.json",   "exit.json" };
-	int r;
+	/* not ours, but in our place (faults B4) */
+	if (sys_unlinkat(dir, name, 0) == -EISDIR)
+		sys_unlinkat(dir, name, AT_REMOVEDIR);
+}
+
+/* What few containers have, and temporary names of a writer that was killed. */
+static void remove_rest(int dir)
+{
+	_cleanup_fd_ int notify = sys_openat(dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 
 	if (notify >= 0) {
 		sys_unlinkat(notify, "notify.sock", 0);
-		sys_unlinkat(en->dir, "notify", AT_REMOVEDIR);
+		sys_unlinkat(dir, "notify", AT_REMOVEDIR);
 	}
+	remove_file(dir, "exit.json");
+	remove_unfinished(dir);
+}
+
+/* Everything hull ever puts into an entry; nothing else is touched. */
+int store_remove(struct ctx *c, struct entry *en, struct err *e)
+{
+	static const char files[][12] = { "state.json", "config.json", "trace", "start.sock",
+					  "exec.json" };
+	int r;
+
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
-		/* not ours, but in our place (faults B4) */
-		if (sys_unlinkat(en->dir, files[i], 0) == -EISDIR)
-			sys_unlinkat(en->dir, files[i], AT_REMOVEDIR);
+		remove_file(en->dir, files[i]);
 	r = sys_unlinkat(c->root_fd, en->id, AT_REMOVEDIR);
 	if (r == -ENOTEMPTY) {
-		remove_unfinished(en->dir);
+		remove_rest(en->dir);
 		r = sys_unlinkat(c->root_fd, en->id, AT_REMOVEDIR);
 	}
 	if (r < 0 && r != -ENOENT)
