@@ -317,7 +317,8 @@ def slow_end(h):
 
 @test("options with one dash or two, with = or a space, given twice; behind the id of create, but never behind that of exec")
 def option_forms(h):
-    path, name = h.bundle("sh", "-c", "trap 'exit 9' TERM; while :; do sleep 0.05; done")
+    # not at once: who has ended before somebody waits for him has told his status to his parent alone
+    path, name = h.bundle("sh", "-c", "trap 'sleep 1; exit 9' TERM; while :; do sleep 0.05; done")
     first, last = h.path("forms-a"), h.path("forms-b")
     forms = (f"-root={first}", "-root", first, "--root", first, f"--root={last}", "--rootless=true", "--rootless", "auto")
     call(h.runtime, *forms, "create", name, "-bundle", path, "--bundle", path, "-b", path, f"--pid-file={h.path('forms.pid')}").ok()
