@@ -25,7 +25,10 @@ static inline int fd_take(int *fd)
  * E9.
  */
 int fd_fill_stdio(void);
-/* Numbers of all open descriptors from @first on, at most @max of them; the count or -errno. */
+/*
+ * Numbers of all open descriptors from @first on, at most @max of them; the count or -errno. Where
+ * none below 256 is open nobody is expected above.
+ */
 int fd_list(int first, int *ret, int max);
 
 /* dup with CLOEXEC to a number of at least @min. -errno. */

@@ -3,10 +3,13 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/fd.h"
 #include "base/str.h"
 
 TEST(numbers_are_strict)
@@ -108,6 +111,30 @@ TEST(error_ids_are_unique)
 	for (enum err_id i = 0; i < ERR_ID_COUNT; i++)
 		for (enum err_id j = i + 1; j < ERR_ID_COUNT; j++)
 			CHECK(strcmp(err_info(i).text, err_info(j).text) != 0);
+}
+
+static bool listed(const int *v, int n, int fd)
+{
+	for (int i = 0; i < n; i++)
+		if (v[i] == fd)
+			return true;
+	return false;
+}
+
+/* A high number is found when a low one is open. */
+TEST(open_descriptors_are_listed)
+{
+	int v[64], n, low = fd_dup_above(0, 200), high = fd_dup_above(0, 300);
+
+	CHECK(low >= 200 && low < 256 && high >= 300);
+	n = fd_list(3, v, 64);
+	CHECK(n >= 2);
+	CHECK(listed(v, n, low) && listed(v, n, high) && !listed(v, n, 2) && !listed(v, n, 299));
+	CHECK_INT(fd_list(3, v, 1), -EMFILE);
+	close(low);
+	close(high);
+	n = fd_list(3, v, 64);
+	CHECK(!listed(v, n, low));
 }
 
 TEST(times)
