@@ -13,15 +13,18 @@
 #include "base/fd.h"
 #include "sys/call.h"
 
-int mnt_clone(int dir, const char *path, bool recursive, bool nofollow)
+static unsigned clone_flags(const char *path, bool recursive, bool nofollow)
 {
-	return sys_open_tree(dir, path,
-			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (*path ? 0 : AT_EMPTY_PATH) |
-				     (recursive ? AT_RECURSIVE : 0) |
-				     (nofollow ? AT_SYMLINK_NOFOLLOW : 0));
+	return OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (*path ? 0 : AT_EMPTY_PATH) |
+	       (recursive ? AT_RECURSIVE : 0) | (nofollow ? AT_SYMLINK_NOFOLLOW : 0);
 }
 
-int mnt_setattr(int fd, bool recursive, uint64_t set, uint64_t clear, unsigned long propagation)
+int mnt_clone(int dir, const char *path, bool recursive, bool nofollow)
+{
+	return sys_open_tree(dir, path, clone_flags(path, recursive, nofollow));
+}
+
+static struct mount_attr attr_of(uint64_t set, uint64_t clear, unsigned long propagation)
 {
 	struct mount_attr attr = { .attr_set = set, .attr_clr = clear, .propagation = propagation };
 
@@ -29,6 +32,21 @@ int mnt_setattr(int fd, bool recursive, uint64_t set, uint64_t clear, unsigned l
 	 * mount_setattr(2). */
 	if ((set | clear) & MOUNT_ATTR__ATIME)
 		attr.attr_clr |= MOUNT_ATTR__ATIME;
+	return attr;
+}
+
+int mnt_clone_set(int dir, const char *path, bool recursive, bool nofollow, uint64_t set,
+		  uint64_t clear, unsigned long propagation)
+{
+	struct mount_attr attr = attr_of(set, clear, propagation);
+
+	return sys_open_tree_attr(dir, path, clone_flags(path, recursive, nofollow), &attr);
+}
+
+int mnt_setattr(int fd, bool recursive, uint64_t set, uint64_t clear, unsigned long propagation)
+{
+	struct mount_attr attr = attr_of(set, clear, propagation);
+
 	if (!attr.attr_set && !attr.attr_clr && !attr.propagation)
 		return 0;
 	return sys_mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr);
@@ -95,13 +113,35 @@ static const char *locked_word(int fd, const struct plan_mount *m)
 	return "another access time";
 }
 
+static unsigned long all_of(const struct plan_mount *m, unsigned long base)
+{
+	unsigned long all = type_of(m->rec_propagation);
+
+	return all ? all : base;
+}
+
+int mnt_clone_source(const struct plan_mount *m, unsigned long base)
+{
+	_cleanup_fd_ int fd = -1;
+	unsigned long top = type_of(m->propagation), all = all_of(m, base);
+	uint64_t set = m->rec_attr_set, clear = m->rec_attr_clear;
+	int r = 0;
+
+	if (!m->recursive) {
+		fold(m, &set, &clear);
+		all = top ? top : all;
+	}
+	fd = mnt_clone_set(AT_FDCWD, m->source, m->recursive, m->src_nofollow, set, clear, all);
+	if (fd >= 0 && m->recursive)
+		r = mnt_setattr(fd, false, m->attr_set, m->attr_clear, top);
+	return r < 0 ? r : fd_take(&fd);
+}
+
 int mnt_set_attrs(int fd, const struct plan_mount *m, unsigned long base, struct err *e)
 {
-	unsigned long top = type_of(m->propagation), all = type_of(m->rec_propagation);
+	unsigned long top = type_of(m->propagation), all = all_of(m, base);
 	int r;
 
-	if (!all)
-		all = base;
 	if (!m->recursive) {
 		uint64_t set, clear;
 

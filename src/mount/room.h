@@ -44,6 +44,14 @@ int mnt_setattr(int fd, bool recursive, uint64_t set, uint64_t clear, unsigned l
 unsigned mnt_fold_attrs(const struct plan_mount *m);
 /* Clone what @path names (relative to @dir, or @dir itself when ""). fd or -errno. */
 int mnt_clone(int dir, const char *path, bool recursive, bool nofollow);
+/*
+ * The same with one mount_setattr(2) on it, @recursive too, in one call. -errno of whatever failed,
+ * -ENOSYS before Linux 6.15: the two calls one after the other tell more.
+ */
+int mnt_clone_set(int dir, const char *path, bool recursive, bool nofollow, uint64_t set,
+		  uint64_t clear, unsigned long propagation);
+/* The source of @m so, with its attributes and propagation as of mnt_set_attrs. */
+int mnt_clone_source(const struct plan_mount *m, unsigned long base);
 int mnt_remount(struct mount_tree *t, const struct plan_mount *m, struct err *e);
 int mnt_propagation(struct mount_tree *t, const struct plan_mount *m, struct err *e);
 

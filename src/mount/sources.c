@@ -46,6 +46,13 @@ static int clone_source(const struct plan *p, const struct plan_mount *m, int us
 	_cleanup_fd_ int fd = -1;
 	int r;
 
+	if (userns_fd < 0)
+		fd = mnt_clone_source(m, mnt_base_propagation(p, m));
+	if (fd >= 0) {
+		*ret = fd_take(&fd);
+		return 0;
+	}
+	/* step by step: which of them is it, and why? */
 	fd = mnt_clone(AT_FDCWD, m->source, m->recursive, m->src_nofollow);
 	if (fd < 0)
 		return err_sys(e, ERR_MNT_SOURCE, fd, "source %s", m->source);
@@ -79,6 +86,10 @@ static int open_patient(const char *path, int flags, enum err_id id, const char 
 {
 	int fd = path_open_patient(path, flags, io_now() + ANSWER_SECONDS * 1000000000ull);
 
+	/* SECURITY: P7: the first names that are looked up so; no other way takes its place. */
+	if (fd == -ENOSYS || fd == -EPERM)
+		return err_sys(e, ERR_GEN_KERNEL, fd,
+			       "openat2, by which hull looks up every name (%s %s)", what, path);
 	if (fd == -ETIMEDOUT)
 		return err_set(e, id, ETIMEDOUT,
 			       "opening %s %s timed out after %d s: its file system does not "
@@ -181,6 +192,11 @@ int mnt_root_clone(const struct plan *p, int dir, int *ret, struct err *e)
 	_cleanup_fd_ int fd = -1;
 	int r;
 
+	fd = mnt_clone_set(dir, "", true, false, 0, 0, root_propagation(p));
+	if (fd >= 0) {
+		*ret = fd_take(&fd);
+		return 0;
+	}
 	fd = mnt_clone(dir, "", true, false);
 	if (fd < 0)
 		return err_sys(e, ERR_MNT_ROOTFS, fd, "root.path %s: clone", p->root.path);

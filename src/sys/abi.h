@@ -65,6 +65,10 @@
 #define STATX_MNT_ID_UNIQUE 0x00004000U
 #endif
 
+#ifndef SYS_open_tree_attr /* asm/unistd.h, since 6.15; the same number everywhere */
+#define SYS_open_tree_attr 467
+#endif
+
 /* Filesystem magics, linux/magic.h. */
 #define HULL_PROC_MAGIC 0x9fa0
 #define HULL_SYSFS_MAGIC 0x62656572

@@ -50,6 +50,17 @@ int sys_open_tree(int dirfd, const char *path, unsigned flags)
 	return CALL(SYS_open_tree, dirfd, path, flags | OPEN_TREE_CLOEXEC);
 }
 
+int sys_open_tree_attr(int dirfd, const char *path, unsigned flags, struct mount_attr *attr)
+{
+	static bool absent;
+	int fd = absent ? -ENOSYS
+			: CALL(SYS_open_tree_attr, dirfd, path, flags | OPEN_TREE_CLOEXEC, attr,
+			       sizeof(*attr));
+
+	absent |= fd == -ENOSYS;
+	return fd;
+}
+
 int sys_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
 {
 	return CALL(SYS_move_mount, from_fd, from, to_fd, to, flags);

@@ -26,6 +26,8 @@ int sys_clone3(struct clone_args *args);
 int sys_clone_sharing(uint64_t flags, int (*fn)(void *), void *arg);
 int sys_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 int sys_open_tree(int dirfd, const char *path, unsigned flags);
+/* open_tree and mount_setattr in one, since 6.15: AT_RECURSIVE means both. */
+int sys_open_tree_attr(int dirfd, const char *path, unsigned flags, struct mount_attr *attr);
 int sys_move_mount(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
 int sys_fsopen(const char *fstype, unsigned flags);
 int sys_fsconfig(int fd, unsigned cmd, const char *key, const void *value, int aux);

@@ -39,6 +39,10 @@
 
 #include "tracing.h"
 
+#ifndef SYS_open_tree_attr /* since 6.15 */
+#define SYS_open_tree_attr 467
+#endif
+
 #ifndef RENAME_EXCHANGE
 #define RENAME_EXCHANGE 2
 #endif
@@ -86,7 +90,7 @@ static int looks_up(pid_t pid)
 		SYS_readlinkat, SYS_newfstatat, SYS_statx,    SYS_unlink,	 SYS_unlinkat,
 		SYS_chdir,	SYS_chroot,	SYS_umount2,  SYS_pivot_root,	 SYS_chown,
 		SYS_fchownat,	SYS_fchmodat,	SYS_access,   SYS_faccessat,	 SYS_faccessat2,
-		SYS_setxattr,	SYS_execve,	SYS_execveat, SYS_mount_setattr,
+		SYS_setxattr,	SYS_execve,	SYS_execveat, SYS_mount_setattr, SYS_open_tree_attr,
 	};
 	struct __ptrace_syscall_info info = { 0 };
 
@@ -227,6 +231,7 @@ static void show_struct(pid_t pid)
 		{ SYS_clone3, "clone3", 0, 1 },
 		{ SYS_openat2, "openat2", 2, 3 },
 		{ SYS_mount_setattr, "mount_setattr", 3, 4 },
+		{ SYS_open_tree_attr, "open_tree_attr", 3, 4 },
 	};
 	struct __ptrace_syscall_info info = { 0 };
 
