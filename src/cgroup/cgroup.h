@@ -28,6 +28,8 @@ struct cgroup_host {
 	unsigned n;
 	/* path of the caller in each, "/" when it is the root; "" when it is not below the mount */
 	char own[CGROUP_HIERARCHIES][256];
+	/* where v2 is alone: O_PATH fd of its mount point, proved; else 0. The caller's to close */
+	int root;
 };
 /*
  * Read from /proc/self/mountinfo and /proc/self/cgroup. An unknown host has layout NONE; fails only
@@ -58,6 +60,8 @@ struct cgroup {
 		unsigned created;
 	} dir[CGROUP_HIERARCHIES];
 	int v2_fd; /* open directory of the v2 group for CLONE_INTO_CGROUP, or -1 */
+	/* that of cgroup_host where v2 is alone; 0: whoever needs a root opens it */
+	int root;
 	/* set by the caller: clone3 put the process into v2_fd, join leaves v2 alone */
 	bool v2_placed;
 	/* the caller may not clone into v2_fd: join moves the process (systemd --user) */
@@ -214,6 +218,13 @@ int cgroup_devices(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
  * not looked at.
  */
 int cgroup_restore(struct cgroup *g, struct err *e);
+/* The root of the v2 hierarchy mounted on `mount`; fd 0: none yet. Whoever keeps it closes it. */
+struct cgroup_root {
+	int fd;
+	char mount[96];
+};
+/* Lend a restored group the root of its v2 hierarchy, which is opened when it is another one. */
+void cgroup_lend_root(struct cgroup *g, struct cgroup_root *kept);
 /*
  * What the kernel holds of the device rules: those of the plan; others; no filter of hull's; it
  * does not say.

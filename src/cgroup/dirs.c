@@ -101,21 +101,27 @@ void cgroup_dir_drop(struct cgroup *g, unsigned i)
 
 int cgroup_dir_open(const struct cgroup *g, unsigned i)
 {
-	_cleanup_fd_ int root = cgroup_root_open(g->dir[i].mount, g->dir[i].v2);
+	_cleanup_fd_ int own = -1;
+	int root = cgroup_root_of(g, i, &own);
 
-	return root < 0 ? fd_take(&root) : cgroup_beneath_open(root, g->dir[i].path + 1, OPEN_DIR);
+	return root < 0 ? root : cgroup_beneath_open(root, g->dir[i].path + 1, OPEN_DIR);
 }
 
 /*
- * Open the longest prefix of @path that exists; *ret_rest points to the first missing component, ""
- * when none is.
+ * Open the longest prefix of @path that exists, not looking for the last @missing components;
+ * *ret_rest points to the first one that is not there, "" when all are.
  */
-static int open_prefix(int root, const char *path, const char **ret_rest)
+static int open_prefix(int root, const char *path, unsigned missing, const char **ret_rest)
 {
 	char prefix[512];
 	size_t n = strlen(path);
 
 	memcpy(prefix, path, n + 1);
+	while (missing && n)
+		if (prefix[--n] == '/' || !n) {
+			prefix[n] = '\0';
+			missing--;
+		}
 	for (;;) {
 		int fd = cgroup_beneath_open(root, prefix, OPEN_DIR);
 
@@ -141,9 +147,10 @@ static unsigned components(const char *path)
 int cgroup_dir_plan(struct cgroup *g, const struct plan_cgroup *p, const struct cgroup_hierarchy *h,
 		    struct err *e)
 {
-	_cleanup_fd_ int root = -1, fd = -1;
+	_cleanup_fd_ int own = -1, fd = -1;
 	const char *rest;
 	unsigned i = g->n;
+	int root;
 
 	if (i >= CGROUP_HIERARCHIES)
 		return err_set(e, ERR_CGR_LAYOUT, E2BIG, "more than %d hierarchies",
@@ -153,28 +160,28 @@ int cgroup_dir_plan(struct cgroup *g, const struct plan_cgroup *p, const struct 
 	g->dir[i].path = p->path;
 	g->dir[i].v2 = h->v2;
 	g->dir[i].created = 0;
-	root = cgroup_root_open(h->mount, h->v2);
+	root = cgroup_root_of(g, i, &own);
 	if (root < 0)
 		return err_sys(e, ERR_CGR_LAYOUT, root, "open cgroup hierarchy %s", h->mount);
 	g->n++;
-	fd = open_prefix(root, g->dir[i].path + 1, &rest);
+	fd = open_prefix(root, g->dir[i].path + 1, 0, &rest);
 	if (fd >= 0)
 		g->dir[i].created = components(rest);
 	return 0; /* what cannot be looked at now fails in create, which says why */
 }
 
 /*
- * One go. *@first is the depth of the topmost component that is ours. -ENOENT, -ENODEV: a neighbour
- * removed a parent between our steps.
+ * One go; @missing components were not there a moment ago. *@first is the depth of the topmost
+ * component that is ours. -ENOENT, -ENODEV: a neighbour removed a parent between our steps.
  */
-static int make_once(int root, const char *path, unsigned *first)
+static int make_once(int root, const char *path, unsigned missing, unsigned *first)
 {
 	_cleanup_fd_ int at = -1;
 	const char *rest;
 	char name[256];
 	unsigned depth;
 
-	at = open_prefix(root, path, &rest);
+	at = open_prefix(root, path, missing, &rest);
 	for (depth = components(path) - components(rest); at >= 0 && *rest; depth++) {
 		const char *end = strchrnul(rest, '/');
 		int r, fd;
@@ -197,18 +204,20 @@ static int make_once(int root, const char *path, unsigned *first)
 
 int cgroup_dir_make(struct cgroup *g, unsigned i, struct err *e)
 {
-	_cleanup_fd_ int root = -1;
+	_cleanup_fd_ int own = -1;
 	unsigned total = components(g->dir[i].path + 1), first = total;
+	/* what the plan did not find; systemd has made groups since */
+	unsigned missing = g->unit[0] ? 0 : g->dir[i].created;
 	char name[CGROUP_NAME_SIZE];
-	int r = 0;
+	int root, r = 0;
 
 	g->dir[i].created = 0;
-	root = cgroup_root_open(g->dir[i].mount, g->dir[i].v2);
+	root = cgroup_root_of(g, i, &own);
 	if (root < 0)
 		return err_sys(e, ERR_CGR_LAYOUT, root, "open cgroup hierarchy %s",
 			       g->dir[i].mount);
-	for (unsigned try = 0; try < MAKE_TRIES; try++) {
-		r = make_once(root, g->dir[i].path + 1, &first);
+	for (unsigned try = 0; try < MAKE_TRIES; try++, missing = 0) {
+		r = make_once(root, g->dir[i].path + 1, missing, &first);
 		g->dir[i].created = total - first;
 		if (r >= 0)
 			return r;
@@ -420,13 +429,14 @@ static int remove_leaf(struct cgroup *g, unsigned i, int parent, const char *lea
 
 int cgroup_dir_remove(struct cgroup *g, unsigned i, uint64_t deadline, struct err *e)
 {
-	_cleanup_fd_ int root = -1, parent = -1;
+	_cleanup_fd_ int own = -1, parent = -1;
 	char path[CGROUP_PATH_SIZE];
 	unsigned left = g->dir[i].created;
+	int root;
 
 	if (!left)
 		return 0;
-	root = cgroup_root_open(g->dir[i].mount, g->dir[i].v2);
+	root = cgroup_root_of(g, i, &own);
 	/* the hierarchy was unmounted: the group is out of reach, not busy */
 	if (root == -ENOENT || root == -ENOTSUP) {
 		g->dir[i].created = 0;

@@ -35,6 +35,14 @@ int cgroup_root_open(const char *mount, bool v2)
 	return fd_take(&fd);
 }
 
+int cgroup_root_of(const struct cgroup *g, unsigned i, int *own)
+{
+	if (g->dir[i].v2 && g->root > 0)
+		return g->root;
+	*own = cgroup_root_open(g->dir[i].mount, g->dir[i].v2);
+	return *own;
+}
+
 int cgroup_beneath_open(int dir, const char *path, int flags)
 {
 	return sys_openat2(dir, *path ? path : ".", (uint64_t)flags, 0, BENEATH);

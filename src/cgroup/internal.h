@@ -21,6 +21,8 @@ enum { CGROUP_NAME_SIZE = 640 }; /* mount + path + NUL */
  * there.
  */
 int cgroup_root_open(const char *mount, bool v2);
+/* The same of hierarchy @i: the one that @g has been lent, or *own, which the caller closes. */
+int cgroup_root_of(const struct cgroup *g, unsigned i, int *own);
 /*
  * @path (without a leading slash; "" is @dir itself) beneath @dir: no symlink, no mount point, no
  * "..".

@@ -203,6 +203,7 @@ int cgroup_host_read(struct cgroup_host *ret, bool own, struct err *e)
 
 	ret->layout = HOST_CGROUP_NONE;
 	ret->n = 0;
+	ret->root = v2_alone ? fd_take(&root) : 0;
 	if (v2_alone && !own) {
 		ret->layout = HOST_CGROUP_V2;
 		add(ret, true, "", CGROUP_ROOT, "");
@@ -256,6 +257,7 @@ int cgroup_restore(struct cgroup *g, struct err *e)
 			return r;
 	}
 	g->v2_fd = -1;
+	g->root = 0;
 	g->helper = 0;
 	if (g->manager == CGROUP_SYSTEMD && g->n)
 		g->ops = &cgroup_ops_systemd;
@@ -263,6 +265,23 @@ int cgroup_restore(struct cgroup *g, struct err *e)
 		g->ops = g->manager == CGROUP_DISABLED || !g->n ? &cgroup_ops_none
 								: by_layout[g->layout];
 	return 0;
+}
+
+void cgroup_lend_root(struct cgroup *g, struct cgroup_root *kept)
+{
+	const char *mount = g->dir[0].mount;
+
+	if (g->n != 1 || !g->dir[0].v2)
+		return;
+	if (!streq(kept->mount, mount)) {
+		if (kept->fd > 0)
+			fd_close(&kept->fd);
+		kept->fd = -1;
+		kept->mount[0] = '\0';
+		if (str_format(kept->mount, sizeof(kept->mount), "%s", mount) == 0)
+			kept->fd = cgroup_root_open(mount, true);
+	}
+	g->root = kept->fd > 0 ? kept->fd : 0; /* else the look itself says what is wrong */
 }
 
 int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struct cgroup *ret,
@@ -273,6 +292,7 @@ int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struc
 	ret->manager = m;
 	ret->layout = h->layout;
 	ret->v2_fd = -1;
+	ret->root = h->root;
 	ret->ops = m == CGROUP_DISABLED	 ? &cgroup_ops_none
 		   : m == CGROUP_SYSTEMD ? &cgroup_ops_systemd
 					 : by_layout[h->layout];

@@ -205,18 +205,18 @@ static int enable_at(const struct cgroup *g, unsigned i, int dir, const char *pa
 int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p,
 		     struct err *e)
 {
-	_cleanup_fd_ int root = -1;
+	_cleanup_fd_ int own = -1;
 	const char *pointer;
 	unsigned need = needed(p, &pointer), have = read_set(dir, "cgroup.controllers"),
 		 want = WANTED & ~have;
 	char path[CGROUP_PATH_SIZE];
 	size_t len = strlen(g->dir[i].path);
-	int r;
+	int root, r;
 
 	need &= ~have;
 	if (!(need | want))
 		return 0;
-	root = cgroup_root_open(g->dir[i].mount, true);
+	root = cgroup_root_of(g, i, &own);
 	if (root < 0)
 		return err_sys(e, ERR_CGR_LAYOUT, root, "open %s", g->dir[i].mount);
 	/* what the root does not have, nobody below has */

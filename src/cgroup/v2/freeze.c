@@ -3,6 +3,7 @@
  * cgroup/v2/freeze: the freezer of cgroup v2 and its killer, both with an event to wait for.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 
 #include "base/fd.h"
@@ -40,7 +41,8 @@ int cgroup_v2_freeze(const struct cgroup *g, unsigned i, bool on, uint64_t deadl
 
 int cgroup_v2_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *e)
 {
-	_cleanup_fd_ int root = cgroup_root_open(g->dir[i].mount, true);
+	_cleanup_fd_ int own = -1;
+	int root = cgroup_root_of(g, i, &own);
 	char name[CGROUP_NAME_SIZE], text[256] = "";
 	uint64_t frozen = 0;
 	ssize_t r = root;
@@ -64,20 +66,23 @@ int cgroup_v2_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *
 
 int cgroup_v2_kill(const struct cgroup *g, unsigned i, int sig, uint64_t deadline, struct err *e)
 {
-	_cleanup_fd_ int dir = cgroup_dir_open(g, i), pidfd = -1;
-	char name[CGROUP_NAME_SIZE], who[128];
-	uint64_t populated = 1;
+	_cleanup_fd_ int own = -1, dir = -1, pidfd = -1;
+	int root = cgroup_root_of(g, i, &own), r = root;
+	char name[CGROUP_NAME_SIZE], who[128], text[256];
+	uint64_t populated;
 	size_t n;
-	int r = dir;
 
-	cgroup_dir_name(g, i, name);
 	/*
 	 * an empty group stays empty: nobody is left in it who could fork, and hull lets nobody in
 	 * that it ends
 	 */
-	if (r >= 0 && sig == SIGKILL && cgroup_events_get(dir, "populated", &populated) >= 0 &&
-	    !populated)
+	if (r >= 0 && sig == SIGKILL &&
+	    cgroup_beneath_read(root, g->dir[i].path, "cgroup.events", text, sizeof(text)) >= 0 &&
+	    cgroup_text_key(text, "populated", &populated) >= 0 && !populated)
 		return 0;
+	cgroup_dir_name(g, i, name);
+	if (r >= 0)
+		r = dir = cgroup_beneath_open(root, g->dir[i].path + 1, O_RDONLY | O_DIRECTORY);
 	if (r >= 0 && sig == SIGKILL)
 		/*
 		 * KERNEL: the whole subtree at once, forks in flight and frozen processes included.
