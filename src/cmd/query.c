@@ -4,10 +4,12 @@
  */
 #include <stdio.h>
 
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
+#include "sys/proc.h"
 
 /*
  * How long each step of create and start took, in microseconds:
@@ -85,35 +87,68 @@ static int run_state(struct ctx *c, struct args *a, int *ret_status, struct err 
 	return 0;
 }
 
+/* Of many containers each is looked at in the memory of the one before; of few that costs more. */
+struct rows {
+	struct ctx *c; /* in whose arena a row is, until close_row */
+	struct ctx own;
+};
+
+static void rows_init(struct rows *rows, struct ctx *c, size_t n)
+{
+	enum { MANY = 32 };
+
+	rows->c = c;
+	if (n < MANY)
+		return;
+	rows->own = *c;
+	rows->c = &rows->own;
+	arena_init(&rows->own.a);
+}
+
+static void free_row(struct rows *rows)
+{
+	if (rows->c == &rows->own)
+		arena_free(&rows->own.a);
+}
+
 /*
  * One row of list. An entry that went away meanwhile is no error; an unreadable one is a warning
  * (faults C8, B4).
  */
-static bool open_row(struct ctx *c, const char *id, struct subject *s, struct err *e)
+static bool open_row(struct rows *rows, const char *id, struct subject *s, struct err *e)
 {
-	if (subject_look(c, id, s, e) == 0)
+	if (subject_look(rows->c, id, s, e) == 0)
 		return true;
+	free_row(rows);
 	if (e->id != ERR_STA_MISSING)
 		log_warn_err(e, "container \"%s\"", id);
 	err_drop(e, "the other rows are shown");
 	return false;
 }
 
+static void close_row(struct rows *rows, struct subject *s)
+{
+	subject_close(s);
+	free_row(rows);
+}
+
 static int list_json(struct ctx *c, const char **ids, size_t n, struct err *e)
 {
+	struct rows rows;
 	struct jw w;
 
+	rows_init(&rows, c, n);
 	jw_init(&w, &c->a, 0);
 	jw_array(&w, NULL);
 	for (size_t i = 0; i < n; i++) {
 		struct spec_state st;
 		struct subject s;
 
-		if (!open_row(c, ids[i], &s, e))
+		if (!open_row(&rows, ids[i], &s, e))
 			continue;
-		status_fill(c, &s.rec, s.st.status, &st);
+		status_fill(rows.c, &s.rec, s.st.status, &st);
 		spec_state_write(&st, &w);
-		subject_close(&s);
+		close_row(&rows, &s);
 	}
 	jw_end(&w);
 	puts(w.buf);
@@ -127,15 +162,17 @@ struct row {
 
 static int list_table(struct ctx *c, const char **ids, size_t n, struct err *e)
 {
-	struct row *rows = arena_new_array(&c->a, n + 1, struct row);
+	struct row *v = arena_new_array(&c->a, n + 1, struct row);
+	struct rows rows;
 	int width[] = { 2, 6, 6 };
 	size_t shown = 0;
 
+	rows_init(&rows, c, n);
 	for (size_t i = 0; i < n; i++) {
-		struct row *row = &rows[shown];
+		struct row *row = &v[shown];
 		struct subject s;
 
-		if (!open_row(c, ids[i], &s, e))
+		if (!open_row(&rows, ids[i], &s, e))
 			continue;
 		row->id = ids[i];
 		row->pid = s.st.status == STATUS_STOPPED ? 0 : s.rec.pid;
@@ -143,17 +180,17 @@ static int list_table(struct ctx *c, const char **ids, size_t n, struct err *e)
 			      : s.st.creator_dead ? "creating (dead)"
 						  : status_name(s.st.status);
 		row->bundle = cmd_printable(&c->a, s.rec.bundle);
-		row->created = s.rec.created;
+		row->created = arena_strdup(&c->a, s.rec.created);
 		row->owner = s.rec.owner;
 		width[0] = MAX(width[0], (int)strlen(row->id));
 		width[1] = MAX(width[1], (int)strlen(row->status));
 		width[2] = MAX(width[2], (int)strlen(row->bundle));
 		shown++;
-		subject_close(&s);
+		close_row(&rows, &s);
 	}
 	printf("%-*s  %-8s  %-*s  %-*s  %-30s  %s\n", width[0], "ID", "PID", width[1], "STATUS",
 	       width[2], "BUNDLE", "CREATED", "OWNER");
-	for (const struct row *row = rows; row < rows + shown; row++)
+	for (const struct row *row = v; row < v + shown; row++)
 		printf("%-*s  %-8llu  %-*s  %-*s  %-30s  %llu\n", width[0], row->id,
 		       (unsigned long long)row->pid, width[1], row->status, width[2], row->bundle,
 		       row->created, (unsigned long long)row->owner);
@@ -162,6 +199,7 @@ static int list_table(struct ctx *c, const char **ids, size_t n, struct err *e)
 
 static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
+	struct looks looks = { .proc.fd = -1 };
 	const char **ids = NULL;
 	size_t n = 0;
 	int r, json = cmd_format(a, false, e);
@@ -178,7 +216,13 @@ static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *
 			puts(ids[i]);
 		return 0;
 	}
-	return json ? list_json(c, ids, n, e) : list_table(c, ids, n, e);
+	c->looks = &looks;
+	r = json ? list_json(c, ids, n, e) : list_table(c, ids, n, e);
+	c->looks = NULL;
+	proc_close(&looks.proc);
+	if (looks.cgroup2.fd > 0)
+		fd_close(&looks.cgroup2.fd);
+	return r;
 }
 
 static int run_gc(struct ctx *c, struct args *a, int *ret_status, struct err *e)

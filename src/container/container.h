@@ -27,6 +27,12 @@
 #define ENDING_DEADLINE SECONDS(5)
 
 /* One per command. */
+/* What one look at a container leaves open for the next. */
+struct looks {
+	struct procfs proc;	    /* fd -1 at first */
+	struct cgroup_root cgroup2; /* all zero at first */
+};
+
 struct ctx {
 	struct arena a;
 	const char *root;	/* --root, absolute */
@@ -40,8 +46,9 @@ struct ctx {
 	struct host host;	     /* facts, read when needed */
 	struct cgroup_host *cgroups; /* 10 KiB */
 	bool facts_read;
-	char *const *argv; /* for the sealed re-execution */
-	int *inherited;	   /* descriptors that were open when hull began, without the streams */
+	char *const *argv;   /* for the sealed re-execution */
+	struct looks *looks; /* of a command that looks at many, else NULL */
+	int *inherited;	     /* descriptors that were open when hull began, without the streams */
 	size_t n_inherited;
 };
 
@@ -56,7 +63,7 @@ struct record {
 	const char *created; /* RFC 3339 */
 	uint64_t owner;	     /* uid of the creator */
 	uint64_t creator;    /* pid of the creating command, to tell a dead one in PHASE_CREATING */
-	uint64_t creator_start;
+	uint64_t creator_seen;	  /* when it had that pid, see pidfd_open_seen */
 	uint64_t pid, start_time; /* of init; 0 before the clone */
 	struct spec_kvs annotations;
 	struct cgroup cgroup;
@@ -168,7 +175,7 @@ struct status_info {
 		.pidfd = -1, .corpse = -1, .recorder = -1                                          \
 	}
 /* @handle: pidfd and corpse are wanted; else the recorder. */
-int status_read(const struct entry *en, const struct record *r, bool handle,
+int status_read(const struct entry *en, const struct record *r, bool handle, struct looks *looks,
 		struct status_info *ret, struct err *e);
 void status_close(struct status_info *s);
 /* Does init still hold the lock, that is: has it not executed the program yet? */

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -27,12 +28,30 @@ static ssize_t read_file(const char *path, char *buf, size_t size)
 	return fd < 0 ? fd : io_read_line_file(fd, buf, size);
 }
 
+/* KERNEL: linux/pidfd.h, since 6.11; linux/nsfs.h, USER_NS_INIT_INO. */
+#define HULL_PIDFD_GET_USER_NAMESPACE _IO(0xFF, 9)
+#define HULL_USER_NS_INIT_INO 0xEFFFFFFDu
+
+/* 1, 0 or, where the kernel cannot tell so, -1. Without a look into /proc/self, which is dear. */
+static int initial_by_inode(void)
+{
+	_cleanup_fd_ int self = sys_pidfd_open(getpid(), 0), ns = -1;
+	struct stat st;
+
+	if (self >= 0)
+		ns = ioctl(self, HULL_PIDFD_GET_USER_NAMESPACE, 0);
+	return ns >= 0 && fstat(ns, &st) == 0 ? st.st_ino == HULL_USER_NS_INIT_INO : -1;
+}
+
 /* KERNEL: the initial user namespace maps all ids to themselves, in one line. user_namespaces(7) */
 bool facts_initial_userns(void)
 {
 	char buf[128], word[3][16] = { 0 };
 	unsigned w = 0, n = 0;
+	int known = initial_by_inode();
 
+	if (known >= 0)
+		return known;
 	if (read_file("/proc/self/uid_map", buf, sizeof(buf)) < 0)
 		return false;
 	for (const char *p = buf; *p && w < 3; p++) {

@@ -44,7 +44,7 @@ static const struct field fields[] = {
 	ROW("created", F_TEXT, true, created),
 	ROW("owner", F_U64, true, owner),
 	ROW("creator", F_U64, true, creator),
-	ROW("creatorStart", F_U64, true, creator_start),
+	ROW("creatorStart", F_U64, true, creator_seen),
 	ROW("pid", F_U64, true, pid),
 	ROW("startTime", F_U64, true, start_time),
 	ROW("publicDir", F_TEXT, false, public_dir),

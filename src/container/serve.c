@@ -25,8 +25,10 @@ static int identify(struct spawn *sp, struct err *e)
 {
 	struct record *rec = &sp->s.rec;
 	char state;
-	int r = proc_start_time(&sp->proc, sp->pid, &rec->start_time, &state);
+	int r = proc_open_ambient(&sp->proc);
 
+	if (r == 0)
+		r = proc_start_time(&sp->proc, sp->pid, &rec->start_time, &state);
 	if (r < 0)
 		return err_sys(e, ERR_PRO_DIED, r, "identify init (pid %d)", sp->pid);
 	rec->pid = (uint64_t)sp->pid;

@@ -101,21 +101,14 @@ static int step_intent(struct spawn *sp, struct err *e)
 {
 	struct ctx *c = sp->c;
 	struct record *rec = &sp->s.rec;
-	char boot[37], state;
+	char boot[37];
 	int r;
 
 	r = proc_boot_id(boot);
-	if (r == 0)
-		r = proc_open_ambient(&sp->proc);
 	if (r < 0)
 		return err_sys(e, ERR_GEN_SYS, r, "read /proc");
 	rec->creator = (uint64_t)getpid();
-	r = proc_start_time(&sp->proc, getpid(), &rec->creator_start, &state);
-	/* SECURITY: P7: the first name that is looked up so; no other way takes its place. */
-	if (r == -ENOSYS || r == -EPERM)
-		return err_sys(e, ERR_GEN_KERNEL, r, "openat2, by which hull looks up every name");
-	if (r < 0)
-		return err_sys(e, ERR_GEN_SYS, r, "read /proc/self/stat");
+	rec->creator_seen = proc_now();
 	rec->format = 1;
 	rec->hull_version = HULL_VERSION;
 	rec->boot_id = arena_strdup(&c->a, boot);
@@ -408,7 +401,7 @@ static void prepare_init(struct spawn *sp)
 	in->host_dirs[2] = sp->pidfd_sock;
 	in->host_dirs[3] = rec->cgroup.v2_fd;
 	in->host_dirs[4] = sp->draft.fd;
-	in->host_dirs[5] = sp->proc.fd;
+	in->host_dirs[5] = rec->cgroup.root > 0 ? rec->cgroup.root : -1;
 	in->pty_master = in->pty_slave = in->start_conn = in->listener = in->target = in->root_dir =
 		in->ruleset = -1;
 	in->tree = (struct mount_tree)MOUNT_TREE_INIT;

@@ -49,10 +49,8 @@ bool status_waiting(const struct entry *en)
  * The process if it is there. SECURITY: F4: what cannot be looked at (no descriptor left, a filter
  * of the host's) is not taken for gone: delete would let a running container go.
  */
-static int look_at(uint64_t pid, uint64_t start, int *ret_fd, struct err *e)
+static int looked_at(uint64_t pid, int fd, int *ret_fd, struct err *e)
 {
-	int fd = pidfd_open_checked((pid_t)pid, start);
-
 	if (fd < 0 && fd != -ESRCH)
 		return err_sys(e, ERR_GEN_SYS, fd, "look at process %d", (int)pid);
 	*ret_fd = fd;
@@ -60,15 +58,16 @@ static int look_at(uint64_t pid, uint64_t start, int *ret_fd, struct err *e)
 }
 
 /* Is the init of @rec alive? 0 or 1, -errno. With @handle *ret gets its pidfd or corpse. */
-static int find_init(const struct record *rec, bool handle, struct status_info *ret, struct err *e)
+static int find_init(const struct record *rec, bool handle, struct looks *looks,
+		     struct status_info *ret, struct err *e)
 {
 	int fd = -1, r;
 
 	if (!handle) {
-		r = pid_alive((pid_t)rec->pid, rec->start_time);
+		r = pid_alive((pid_t)rec->pid, rec->start_time, looks ? &looks->proc : NULL);
 		return r < 0 ? err_sys(e, ERR_GEN_SYS, r, "look at process %d", (int)rec->pid) : r;
 	}
-	r = look_at(rec->pid, rec->start_time, &fd, e);
+	r = looked_at(rec->pid, pidfd_open_checked((pid_t)rec->pid, rec->start_time), &fd, e);
 	if (r < 0)
 		return r;
 	r = fd >= 0 && pidfd_alive(fd);
@@ -76,11 +75,20 @@ static int find_init(const struct record *rec, bool handle, struct status_info *
 	return r;
 }
 
-int status_read(const struct entry *en, const struct record *rec, bool handle,
+static int is_frozen(const struct record *rec, struct looks *looks, bool *ret, struct err *e)
+{
+	struct cgroup g = rec->cgroup;
+	int r = cgroup_restore(&g, e);
+
+	if (r == 0 && looks)
+		cgroup_lend_root(&g, &looks->cgroup2);
+	return r == 0 ? g.ops->frozen(&g, ret, e) : r;
+}
+
+int status_read(const struct entry *en, const struct record *rec, bool handle, struct looks *looks,
 		struct status_info *ret, struct err *e)
 {
 	_cleanup_fd_ int recorder = -1;
-	struct cgroup g = rec->cgroup;
 	bool frozen = false, waiting;
 	char boot[37];
 	int fd, r;
@@ -96,7 +104,8 @@ int status_read(const struct entry *en, const struct record *rec, bool handle,
 		return 0;
 	}
 	if (rec->phase == PHASE_CREATING) {
-		r = look_at(rec->creator, rec->creator_start, &fd, e);
+		fd = pidfd_open_seen((pid_t)rec->creator, rec->creator_seen);
+		r = looked_at(rec->creator, fd, &fd, e);
 		if (r < 0)
 			return r;
 		ret->status = STATUS_CREATING;
@@ -105,16 +114,16 @@ int status_read(const struct entry *en, const struct record *rec, bool handle,
 		if (!rec->pid)
 			return 0;
 	}
-	r = find_init(rec, handle, ret, e);
+	r = find_init(rec, handle, looks, ret, e);
 	if (r <= 0 || rec->phase == PHASE_CREATING)
 		return r < 0 ? r : 0;
 	recorder = open_recorder(en, &waiting);
 	ret->status = waiting ? STATUS_CREATED : STATUS_RUNNING;
 	if (!handle)
 		ret->recorder = fd_take(&recorder);
-	if (g.manager == CGROUP_DISABLED || !g.n)
+	if (rec->cgroup.manager == CGROUP_DISABLED || !rec->cgroup.n)
 		return 0;
-	if (cgroup_restore(&g, e) < 0 || g.ops->frozen(&g, &frozen, e) < 0)
+	if (is_frozen(rec, looks, &frozen, e) < 0)
 		err_drop(e, "a group that is gone is not frozen");
 	else if (frozen)
 		ret->status = STATUS_PAUSED;
@@ -222,7 +231,7 @@ static int find(struct ctx *c, const char *id, bool lock, bool handle, struct su
 	if (r == 0)
 		r = lock ? lock_and_read(c, ret, e) : record_read(&ret->en, &c->a, &ret->rec, e);
 	if (r == 0)
-		r = status_read(&ret->en, &ret->rec, handle, &ret->st, e);
+		r = status_read(&ret->en, &ret->rec, handle, handle ? NULL : c->looks, &ret->st, e);
 	if (r < 0)
 		subject_close(ret);
 	return r;

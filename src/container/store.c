@@ -274,14 +274,14 @@ static void remove_rest(int dir)
 		sys_unlinkat(dir, "notify", AT_REMOVEDIR);
 	}
 	remove_file(dir, "exit.json");
+	remove_file(dir, "start.sock"); /* it was never started */
 	remove_unfinished(dir);
 }
 
 /* Everything hull ever puts into an entry; nothing else is touched. */
 int store_remove(struct ctx *c, struct entry *en, struct err *e)
 {
-	static const char files[][12] = { "state.json", "config.json", "trace", "start.sock",
-					  "exec.json" };
+	static const char files[][12] = { "state.json", "config.json", "trace", "exec.json" };
 	int r;
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
@@ -318,6 +318,7 @@ int store_list(struct ctx *c, const char *prefix, const char ***ret, size_t *ret
 	_Alignas(struct dirent64) char buf[2048];
 	struct err *drop = arena_new(&c->a, struct err);
 	const char **v = NULL;
+	bool fresh = c->root_fd < 0; /* nobody has read in it */
 	ssize_t have = 0;
 	size_t n = 0;
 	int r;
@@ -329,7 +330,7 @@ int store_list(struct ctx *c, const char *prefix, const char ***ret, size_t *ret
 	}
 	if (r < 0)
 		return r;
-	if (lseek(c->root_fd, 0, SEEK_SET) < 0)
+	if (!fresh && lseek(c->root_fd, 0, SEEK_SET) < 0)
 		have = -errno;
 	while (have >= 0 && (have = sys_getdents64(c->root_fd, buf, sizeof(buf))) > 0)
 		for (ssize_t at = 0; at < have;) {

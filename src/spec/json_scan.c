@@ -489,11 +489,12 @@ static int scan(struct scan *s)
 	if (s->len >= 3 && memcmp(s->raw, "\xef\xbb\xbf", 3) == 0)
 		return fail(s, 0, "the text begins with a byte order mark");
 	for (;;) {
+		const char *p = s->text + s->pos;
 		int r;
 
-		while (s->text[s->pos] == ' ' || s->text[s->pos] == '\n' ||
-		       s->text[s->pos] == '\t' || s->text[s->pos] == '\r')
-			s->pos++;
+		while (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')
+			p++;
+		s->pos = (size_t)(p - s->text);
 		if (s->pos >= s->len && s->want == WANT_NOTHING)
 			return 0;
 		r = step(s);

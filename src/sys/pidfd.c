@@ -17,7 +17,8 @@
 #include "sys/call.h"
 #include "sys/proc.h"
 
-int pidfd_open_checked(pid_t pid, uint64_t start_time)
+/* @exact: started then, or (a pid that was seen then) at that time at the latest. */
+static int open_checked(pid_t pid, uint64_t start_time, bool exact)
 {
 	_cleanup_fd_ int fd = -1;
 	struct procfs proc;
@@ -42,22 +43,32 @@ int pidfd_open_checked(pid_t pid, uint64_t start_time)
 	proc_close(&proc);
 	if (r < 0)
 		return r == -ENOENT ? -ESRCH : r;
-	return now == start_time ? fd_take(&fd) : -ESRCH;
+	return now == start_time || (!exact && now < start_time) ? fd_take(&fd) : -ESRCH;
+}
+
+int pidfd_open_checked(pid_t pid, uint64_t start_time)
+{
+	return open_checked(pid, start_time, true);
+}
+
+int pidfd_open_seen(pid_t pid, uint64_t seen)
+{
+	return open_checked(pid, seen, false);
 }
 
 /* One read tells who it is and whether it runs: nothing can come between. */
-int pid_alive(pid_t pid, uint64_t start_time)
+int pid_alive(pid_t pid, uint64_t start_time, struct procfs *kept)
 {
 	_cleanup_fd_ int fd = -1;
-	struct procfs proc;
+	struct procfs own = { .fd = -1 }, *proc = kept ? kept : &own;
 	uint64_t now;
 	char state;
-	int r = proc_open_ambient(&proc);
+	int r = proc->fd >= 0 ? 0 : proc_open_ambient(proc);
 
 	if (r < 0)
 		return r;
-	r = proc_start_time(&proc, pid, &now, &state);
-	proc_close(&proc);
+	r = proc_start_time(proc, pid, &now, &state);
+	proc_close(&own);
 	if (r < 0)
 		return r == -ENOENT || r == -ESRCH ? 0 : r;
 	if (now != start_time || state == 'X')

@@ -10,16 +10,23 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
+struct procfs;
+
 /*
  * pidfd of @pid if it still is the process that started at @start_time (0: do not check). -ESRCH
  * when it is gone or another one.
  */
 int pidfd_open_checked(pid_t pid, uint64_t start_time);
 /*
- * The same for who only looks: 1 while the process is alive, 0 when it exited, is gone or another
- * one.
+ * The same for a pid that was in use at @seen (proc_now): whoever got the number afterwards started
+ * later.
  */
-int pid_alive(pid_t pid, uint64_t start_time);
+int pidfd_open_seen(pid_t pid, uint64_t seen);
+/*
+ * The same for who only looks: 1 while the process is alive, 0 when it exited, is gone or another
+ * one. @kept: NULL, or a handle (fd -1 at first) that stays open for the next look.
+ */
+int pid_alive(pid_t pid, uint64_t start_time, struct procfs *kept);
 /*
  * 1: alive, 0: exited (also as a zombie). KERNEL: a pidfd polls readable once its process exited.
  */

@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/io.h"
@@ -176,6 +178,16 @@ int proc_start_time(const struct procfs *p, pid_t pid, uint64_t *ret_start, char
 	if (ret_state)
 		*ret_state = state[0];
 	return 0;
+}
+
+uint64_t proc_now(void)
+{
+	const uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
+	struct timespec ts;
+
+	/* KERNEL: start times count suspended time, and rounding is down. proc_pid_stat(5) */
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return (uint64_t)ts.tv_sec * hz + (uint64_t)ts.tv_nsec / (1000000000u / hz);
 }
 
 /* KERNEL: "%016llx", signal 1 is the lowest bit. fs/proc/array.c, render_sigset_t. */

@@ -33,8 +33,10 @@ int proc_openat(const struct procfs *p, const char *path, int flags);
 ssize_t proc_read(const struct procfs *p, const char *path, char *buf, size_t size);
 int proc_write(const struct procfs *p, const char *path, const char *value, size_t n);
 
-/* Start time of a process in clock ticks since boot (field 22 of stat) and its parent; -errno. */
+/* Start time of a process in clock ticks since boot (field 22 of stat) and its state; -errno. */
 int proc_start_time(const struct procfs *p, pid_t pid, uint64_t *ret_start, char *ret_state);
+/* The time now in the same clock and unit: what runs started then or before. */
+uint64_t proc_now(void);
 /*
  * Whether @pid is certain to end: SIGKILL is pending for it, or it has begun to exit. A moment lies
  * between the two in which neither shows. False where /proc cannot tell. proc_pid_status(5),

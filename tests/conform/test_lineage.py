@@ -399,6 +399,26 @@ def test_list(ctr, make_ctr):
 
 
 @req("S-04", needs=["root|userns"])
+def test_list_of_many(ctr, make_ctr):
+    """Each row is of its own container, also where there are more than a few."""
+    several = [ctr, *(make_ctr() for _ in range(35))]
+    for i, one in enumerate(several):
+        one.root = ctr.root
+        one.config["annotations"] = {"number": f"{i}" * (1 + i % 7)}
+        one.created()
+    rows = {e["id"]: e for e in json.loads(ctr.call("list", "--format", "json").ok().stdout)}
+    table = {line.split()[0]: line for line in ctr.call("list").ok().stdout.splitlines()}
+    assert sorted(rows) == sorted(one.id for one in several)
+    for one in several:
+        state, row = one.state(), rows[one.id]
+        assert [row[k] for k in ("pid", "bundle", "annotations", "created")] == \
+               [state[k] for k in ("pid", "bundle", "annotations", "created")]
+        assert table[one.id].split()[1:5] == [str(state["pid"]), "created", state["bundle"], state["created"]]
+    for one in several[1:]:
+        one.delete("--force").ok()
+
+
+@req("S-04", needs=["root|userns"])
 def test_list_of_nothing(ctr):
     assert json.loads(ctr.call("list", "--format", "json").ok().stdout) in ([], None)
 

@@ -140,15 +140,15 @@ TEST(a_process_is_alive_until_it_ends)
 		for (;;)
 			pause();
 	at = started(pid, NULL);
-	CHECK_INT(pid_alive(pid, at), 1);
-	CHECK_INT(pid_alive(pid, at + 1), 0); /* another one by that number */
+	CHECK_INT(pid_alive(pid, at, NULL), 1);
+	CHECK_INT(pid_alive(pid, at + 1, NULL), 0); /* another one by that number */
 	CHECK_INT(kill(pid, SIGSTOP), 0);
-	CHECK_INT(pid_alive(pid, at), 1);
+	CHECK_INT(pid_alive(pid, at, NULL), 1);
 	CHECK_INT(kill(pid, SIGKILL), 0);
 	CHECK_INT(waitid(P_PID, (id_t)pid, &end, WEXITED | WNOWAIT), 0);
-	CHECK_INT(pid_alive(pid, at), 0); /* a zombie */
+	CHECK_INT(pid_alive(pid, at, NULL), 0); /* a zombie */
 	CHECK(waitpid(pid, NULL, 0) == pid);
-	CHECK_INT(pid_alive(pid, at), 0);
+	CHECK_INT(pid_alive(pid, at, NULL), 0);
 }
 
 static int second_thread(void *unused)
@@ -177,10 +177,43 @@ TEST(a_process_is_alive_without_its_first_thread)
 	do
 		at = started(pid, &state);
 	while (state != 'Z');
-	CHECK_INT(pid_alive(pid, at), 1);
-	CHECK_INT(pid_alive(pid, at + 1), 0);
+	CHECK_INT(pid_alive(pid, at, NULL), 1);
+	CHECK_INT(pid_alive(pid, at + 1, NULL), 0);
 	CHECK_INT(kill(pid, SIGKILL), 0);
 	CHECK(waitpid(pid, NULL, 0) == pid);
+}
+
+/* A handle that was kept tells the same. */
+TEST(one_look_after_another)
+{
+	struct procfs kept = { .fd = -1 };
+	uint64_t at = started(getpid(), NULL);
+	int fd;
+
+	CHECK_INT(pid_alive(getpid(), at, &kept), 1);
+	fd = kept.fd;
+	CHECK(fd >= 0);
+	CHECK_INT(pid_alive(getpid(), at + 1, &kept), 0);
+	CHECK_INT(pid_alive(getpid(), at, &kept), 1);
+	CHECK_INT(kept.fd, fd);
+	proc_close(&kept);
+}
+
+/* Whoever gets a number later has started later. */
+TEST(who_was_seen_is_known_again)
+{
+	uint64_t at = started(getpid(), NULL), now = proc_now();
+	int fd;
+
+	CHECK(now >= at && now < at + 100 * 3600);
+	fd = pidfd_open_seen(getpid(), now);
+	CHECK(fd >= 0);
+	close(fd);
+	fd = pidfd_open_seen(getpid(), at);
+	CHECK(fd >= 0);
+	close(fd);
+	CHECK_INT(pidfd_open_seen(getpid(), at - 1), -ESRCH);
+	CHECK_INT(pidfd_open_checked(getpid(), at + 1), -ESRCH);
 }
 
 TEST(boot_id)
