@@ -18,7 +18,8 @@ extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 #define OPTIONAL __attribute__((weak, visibility("hidden")))
 extern const char init_text_start[] OPTIONAL, init_text_end[] OPTIONAL;
 extern const char exec_text_start[] OPTIONAL, exec_text_end[] OPTIONAL;
-extern const char rodata_start[] OPTIONAL, init_rodata_end[] OPTIONAL;
+extern const char rodata_start[] OPTIONAL;
+extern const char init_rodata_start[] OPTIONAL, init_rodata_end[] OPTIONAL;
 
 /* Whole pages. */
 struct range {
@@ -70,15 +71,17 @@ static struct range code_of(enum init_part part, struct range all)
 }
 
 /*
- * Constants stay, as the plan may point to them, but for those at the end, of files that only the
+ * Constants stay, as the plan may point to them, but for those at both ends, of files that only the
  * runtime uses. What is between the headers and the constants (relocations, symbols) was used up by
  * the start of a static program.
  */
 static struct range constants_of(enum init_part part, struct range all)
 {
 	all.from = rodata_start ? floor_page((uintptr_t)rodata_start) : all.to;
-	if (part != INIT_PART_ALL && init_rodata_end)
+	if (part != INIT_PART_ALL && init_rodata_end) {
+		all.from = floor_page((uintptr_t)init_rodata_start);
 		all.to = MIN(all.to, ceil_page((uintptr_t)init_rodata_end));
+	}
 	return all;
 }
 
