@@ -256,12 +256,16 @@ def record_lost(h):
     shutil.rmtree(f"/run/opencontainer/containers/{name}")
     h.error_line(h.hull("create", "--bundle", h.path(f"bundle-{name}"), name), "is not empty: process")
     h.error_line(h.hull("delete", "--cgroup", path, name), "--force")
-    for wrong, why in ((f"/{h.cgroup}", "the id is a part of it"), (f"{h.cgroup}/{name}", "the id is a part of it"),
-                       (f"/{h.cgroup}/../{name}", "\"..\""), ("/", "the id is a part of it")):
+    no_part = "with a part that is the id"
+    for wrong, why in ((f"/{h.cgroup}", no_part), (f"{h.cgroup}/{name}", no_part), (f"/{h.cgroup}/{name}x", no_part),
+                       (f"/{h.cgroup}/x{name}", no_part), (f"/{h.cgroup}/{name}.slice", no_part),
+                       (f"/{h.cgroup}/../{name}", "\"..\""), ("/", no_part)):
         h.error_line(h.hull("delete", "--force", "--cgroup", wrong, name), "--cgroup", why)
     h.error_line(h.hull("delete", "--force", "--cgroup", f"/{h.cgroup}/{other}", other), "has a record")
     h.error_line(h.hull("delete", "--force", "--cgroup", f"/{h.cgroup}", h.cgroup), f"container \"{other}\" is in")
+    h.error_line(h.hull("delete", "--force", "--cgroup", f"/{h.cgroup}", h.cgroup[1:4]), no_part)
     eq(h.state(other)["status"], "created", "the other container")
+    h.hull("delete", "--force", "--cgroup", f"/{h.cgroup}/engine-{name}.scope", name).ok()  # not there, and that is fine
     h.hull("delete", "--force", "--cgroup", path, name).ok()
     for pid in pids:
         eventually(lambda p=pid: not os.path.exists(f"/proc/{p}") or read(f"/proc/{p}/stat").split(") ")[1][0] == "Z",
