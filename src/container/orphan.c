@@ -39,6 +39,28 @@ static int check_others(struct ctx *c, const char *path, struct err *e)
 	return r;
 }
 
+/*
+ * Is a component of @path the group of @id: "ID", "libpod-ID", "crio-ID.scope"? A short id is part
+ * of many a word.
+ */
+static bool is_of(const char *path, const char *id)
+{
+	static const char scope[] = ".scope";
+	size_t len = strlen(id);
+
+	for (const char *at = path; len && (at = strstr(at, id)); at++) {
+		const char *end = at + len;
+
+		if (at == path || !strchr("/-:", at[-1]))
+			continue;
+		if (str_starts(end, scope))
+			end += sizeof(scope) - 1;
+		if (!*end || *end == '/')
+			return true;
+	}
+	return false;
+}
+
 static int check(struct ctx *c, const char *id, const char *path, struct err *e)
 {
 	struct entry en = { .dir = -1 };
@@ -47,11 +69,12 @@ static int check(struct ctx *c, const char *id, const char *path, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (path[0] != '/' || !strstr(path, id))
+	if (path[0] != '/' || !is_of(path, id))
 		return err_set(e, ERR_CLI_VALUE, 0,
 			       "--cgroup takes the path below the hierarchy's mount, as in "
-			       "/proc/PID/cgroup, and the id is a part of it: not \"%s\"",
-			       path);
+			       "/proc/PID/cgroup, with a part that is the id, as \"%s\" or "
+			       "\"engine-%s.scope\": not \"%s\"",
+			       id, id, path);
 	if (store_find(c, id, &en, &missing) == 0) {
 		store_close(&en);
 		return err_set(
