@@ -195,12 +195,19 @@ static int delete_unreadable(struct ctx *c, const char *id, struct err *why, boo
  */
 static void await_killed(struct subject *s)
 {
+	const uint64_t moment = 10000000;
+	pid_t pid = (pid_t)s->rec.pid;
 	struct procfs proc;
+	bool gone = false;
 
 	if (s->st.pidfd < 0 || proc_open_ambient(&proc) < 0)
 		return;
-	if (proc_is_ending(&proc, (pid_t)s->rec.pid) &&
-	    pidfd_wait_exit(s->st.pidfd, io_now() + ENDING_DEADLINE) == 1)
+	/* what has taken the signal and not begun to exit looks like one that runs: look again */
+	if (!proc_is_ending(&proc, pid))
+		gone = pidfd_wait_exit(s->st.pidfd, io_now() + moment) == 1;
+	if (!gone && proc_is_ending(&proc, pid))
+		gone = pidfd_wait_exit(s->st.pidfd, io_now() + ENDING_DEADLINE) == 1;
+	if (gone)
 		s->st.status = STATUS_STOPPED;
 	proc_close(&proc);
 }
