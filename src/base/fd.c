@@ -61,13 +61,10 @@ int fd_set_cloexec(int fd, int on)
 	return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
 }
 
-enum { LOW_FDS = 256 }; /* a shell takes 63 and less for the names it makes, 255 for its script */
-
-/* Looking them up makes directories and links in procfs for this process: 30 us there and back. */
-static bool none_open(int first)
+bool fd_none_low(int first)
 {
-	struct pollfd p[LOW_FDS];
-	int n = LOW_FDS - first;
+	struct pollfd p[FD_LOW];
+	int n = FD_LOW - first;
 
 	for (int i = 0; i < n; i++)
 		p[i] = (struct pollfd){ .fd = first + i };
@@ -85,8 +82,6 @@ int fd_list(int first, int *ret, int max)
 	int dir, have = 0;
 	long n = sizeof(buf);
 
-	if (none_open(first))
-		return 0;
 	/* raw: musl's open sets FD_CLOEXEC once more */
 	dir = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/fd",
 			   O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -6,6 +6,8 @@
 #ifndef HULL_BASE_FD_H
 #define HULL_BASE_FD_H
 
+#include <stdbool.h>
+
 #include "base/macro.h"
 
 /* Close if open, set to -1, keep errno. For _cleanup_(fd_close). */
@@ -25,11 +27,15 @@ static inline int fd_take(int *fd)
  * E9.
  */
 int fd_fill_stdio(void);
-/*
- * Numbers of all open descriptors from @first on, at most @max of them; the count or -errno. Where
- * none below 256 is open nobody is expected above.
- */
+/* Numbers of all open descriptors from @first on, at most @max of them; the count or -errno. */
 int fd_list(int first, int *ret, int max);
+/*
+ * Is none of the numbers from @first to below FD_LOW open? A shell takes 63 and less for the names
+ * it makes, 255 for its script. Unlike fd_list it makes no directories and links in procfs for this
+ * process, which cost 30 us there and back.
+ */
+enum { FD_LOW = 256 };
+bool fd_none_low(int first);
 
 /* dup with CLOEXEC to a number of at least @min. -errno. */
 int fd_dup_above(int fd, int min);

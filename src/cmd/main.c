@@ -160,8 +160,6 @@ static int open_context(const struct args *a, char **argv, struct ctx *c, struct
 	return r;
 }
 
-enum { INHERITED_MAX = 4096 };
-
 /*
  * What the caller left open may be used by name (/dev/fd/63) until the clone, and reaches nobody
  * unasked. The list is made before hull opens anything of its own.
@@ -170,7 +168,7 @@ static int note_inherited(const struct cmd *cmd, struct ctx *c, struct err *e)
 {
 	static const struct cmd *const passing[] = { &cmd_create, &cmd_run, &cmd_exec,
 						     &cmd_checkpoint, &cmd_restore };
-	bool wanted = false;
+	bool wanted = false, by_number = cmd == &cmd_checkpoint || cmd == &cmd_restore;
 	int *fds, n, r = sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 
 	if (r < 0)
@@ -179,6 +177,10 @@ static int note_inherited(const struct cmd *cmd, struct ctx *c, struct err *e)
 		wanted |= cmd == passing[i];
 	if (!wanted) /* nobody to be born with them */
 		return 0;
+	if (!by_number && fd_none_low(3)) {
+		c->high_inherited = true;
+		return 0;
+	}
 	fds = arena_new_array(&c->a, INHERITED_MAX, int);
 	n = fd_list(3, fds, INHERITED_MAX);
 	if (n < 0)

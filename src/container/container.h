@@ -27,6 +27,8 @@
 #define ENDING_DEADLINE SECONDS(5)
 
 /* One per command. */
+enum { INHERITED_MAX = 4096 };
+
 /* What one look at a container leaves open for the next. */
 struct looks {
 	struct procfs proc;	    /* fd -1 at first */
@@ -50,6 +52,7 @@ struct ctx {
 	struct looks *looks; /* of a command that looks at many, else NULL */
 	int *inherited;	     /* descriptors that were open when hull began, without the streams */
 	size_t n_inherited;
+	bool high_inherited; /* none below FD_LOW, and nobody has looked above */
 };
 
 /* ---- the record: state.json of the private root; written by one table (record.c) ---- */

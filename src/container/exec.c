@@ -262,7 +262,7 @@ static int step_clone(struct exec *x, struct err *e)
 		return err_sys(e, ERR_GEN_SYS, r, "make the channel");
 	x->chan = pair[0];
 	x->init_chan = pair[1];
-	close_inherited(x->c, x->o->preserve_fds + x->o->listen_fds);
+	close_inherited(x->c, x->o->preserve_fds + x->o->listen_fds, 0);
 	prepare_init(x);
 	if (x->init.join & CLONE_NEWPID && !x->init.fork) {
 		r = ns_children_enter(x->s.st.pidfd, &home, e);

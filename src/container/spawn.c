@@ -432,18 +432,24 @@ static int step_raise_limits(struct spawn *sp, struct err *e)
 	return sp->bp.plan.process.set ? tune_rlimits_raise(&sp->bp.spec.process, e) : 0;
 }
 
-void close_inherited(struct ctx *c, unsigned kept)
+void close_inherited(struct ctx *c, unsigned kept, size_t ours)
 {
 	for (size_t i = 0; i < c->n_inherited; i++)
 		if (c->inherited[i] >= (int)(3 + kept))
 			close(c->inherited[i]);
 	c->n_inherited = 0;
+	/* few of ours are far below; else the others close on exec */
+	if (c->high_inherited && ours < FD_LOW / 4)
+		(void)sys_close_range(FD_LOW, ~0u, 0);
 }
 
 static int step_close_inherited(struct spawn *sp, struct err *e)
 {
+	const struct plan *p = &sp->bp.plan;
+
 	(void)e;
-	close_inherited(sp->c, sp->o->preserve_fds + sp->o->listen_fds);
+	close_inherited(sp->c, sp->o->preserve_fds + sp->o->listen_fds,
+			p->n_mounts + p->n_devices + sp->bp.spec.hooks.n[HOOK_CREATE_CONTAINER]);
 	return 0;
 }
 

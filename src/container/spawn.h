@@ -125,7 +125,7 @@ int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind k
  * start, a caller that waits for the end of its pipe would wait as long, and who is inside a
  * container already may look at what a newcomer holds.
  */
-void close_inherited(struct ctx *c, unsigned kept);
+void close_inherited(struct ctx *c, unsigned kept, size_t ours);
 /*
  * notify.c: NOTIFY_SOCKET (features.md a.4). Without it in the environment all of them do nothing.
  */

@@ -1,7 +1,9 @@
 """runtime-linux.md: file descriptors and links in /dev."""
 
+import fcntl
 import json
 import os
+import select
 
 from lib import req
 
@@ -31,6 +33,20 @@ def test_no_other_descriptors_after_create(ctr):
         for fd in extra:
             os.close(fd)
     assert sorted(json.loads(ctr.output())["fds"]) == ["0", "1", "2"]
+
+
+@req("LRT-FD-01")
+def test_created_container_holds_no_high_descriptor(ctr):
+    """A caller that waits for the end of its pipe does not wait for start; however high its number is."""
+    read_end, write_end = os.pipe()
+    high = fcntl.fcntl(write_end, fcntl.F_DUPFD, 700)
+    os.close(write_end)
+    try:
+        ctr.args("/bin/true").created(pass_fds=[high])
+    finally:
+        os.close(high)
+    assert select.select([read_end], [], [], 5)[0] and os.read(read_end, 1) == b"", "somebody holds the other end"
+    os.close(read_end)
 
 
 @req("LRT-FD-02")
