@@ -86,10 +86,6 @@ static int open_patient(const char *path, int flags, enum err_id id, const char 
 {
 	int fd = path_open_patient(path, flags, io_now() + ANSWER_SECONDS * 1000000000ull);
 
-	/* SECURITY: P7: the first names that are looked up so; no other way takes its place. */
-	if (fd == -ENOSYS || fd == -EPERM)
-		return err_sys(e, ERR_GEN_KERNEL, fd,
-			       "openat2, by which hull looks up every name (%s %s)", what, path);
 	if (fd == -ETIMEDOUT)
 		return err_set(e, id, ETIMEDOUT,
 			       "opening %s %s timed out after %d s: its file system does not "
@@ -212,9 +208,16 @@ static int open_root(const struct plan *p, struct mount_sources *s, struct err *
 {
 	int r;
 
-	s->rootfs.fd = open_patient(p->root.path, O_DIRECTORY, ERR_MNT_ROOTFS, "root.path", e);
-	if (s->rootfs.fd < 0)
-		return s->rootfs.fd;
+	r = s->rootfs.fd = open_patient(p->root.path, O_DIRECTORY, ERR_MNT_ROOTFS, "root.path", e);
+	/* SECURITY: P7: the first name that is looked up so; no other way takes its place. */
+	if (r == -ENOSYS || r == -EPERM) {
+		err_clear(e);
+		return err_sys(e, ERR_GEN_KERNEL, r,
+			       "openat2, by which hull looks up every name: root.path %s",
+			       p->root.path);
+	}
+	if (r < 0)
+		return r;
 	r = mnt_root_clone(p, s->rootfs.fd, &s->root_tree, e);
 	return r < 0 && left_to_init(r, e) ? 0 : r;
 }
