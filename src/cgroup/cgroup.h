@@ -22,14 +22,21 @@ struct cgroup_hierarchy {
 	char controllers[64]; /* v1: "cpu,cpuacct" or "name=systemd"; v2: "" */
 	char mount[96];	      /* mount point */
 };
+/*
+ * The root of the v2 hierarchy mounted on `mount`: O_PATH, proved; fd 0: none. Whoever keeps it
+ * closes it.
+ */
+struct cgroup_root {
+	int fd;
+	char mount[96];
+};
 struct cgroup_host {
 	enum host_cgroups layout;
 	struct cgroup_hierarchy h[CGROUP_HIERARCHIES]; /* v2 is the last one */
 	unsigned n;
 	/* path of the caller in each, "/" when it is the root; "" when it is not below the mount */
 	char own[CGROUP_HIERARCHIES][256];
-	/* where v2 is alone: O_PATH fd of its mount point, proved; else 0. The caller's to close */
-	int root;
+	struct cgroup_root root; /* where v2 is alone */
 };
 /*
  * Read from /proc/self/mountinfo and /proc/self/cgroup. An unknown host has layout NONE; fails only
@@ -218,11 +225,6 @@ int cgroup_devices(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
  * not looked at.
  */
 int cgroup_restore(struct cgroup *g, struct err *e);
-/* The root of the v2 hierarchy mounted on `mount`; fd 0: none yet. Whoever keeps it closes it. */
-struct cgroup_root {
-	int fd;
-	char mount[96];
-};
 /* Lend a restored group the root of its v2 hierarchy, which is opened when it is another one. */
 void cgroup_lend_root(struct cgroup *g, struct cgroup_root *kept);
 /*

@@ -203,7 +203,7 @@ int cgroup_host_read(struct cgroup_host *ret, bool own, struct err *e)
 
 	ret->layout = HOST_CGROUP_NONE;
 	ret->n = 0;
-	ret->root = v2_alone ? fd_take(&root) : 0;
+	ret->root = (struct cgroup_root){ v2_alone ? fd_take(&root) : 0, CGROUP_ROOT };
 	if (v2_alone && !own) {
 		ret->layout = HOST_CGROUP_V2;
 		add(ret, true, "", CGROUP_ROOT, "");
@@ -292,7 +292,7 @@ int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struc
 	ret->manager = m;
 	ret->layout = h->layout;
 	ret->v2_fd = -1;
-	ret->root = h->root;
+	ret->root = h->root.fd;
 	ret->ops = m == CGROUP_DISABLED	 ? &cgroup_ops_none
 		   : m == CGROUP_SYSTEMD ? &cgroup_ops_systemd
 					 : by_layout[h->layout];

@@ -114,11 +114,10 @@ static int step_sockets(struct exec *x, struct err *e)
 static int step_cgroup(struct exec *x, struct err *e)
 {
 	struct cgroup *g = &x->s.rec.cgroup;
-	const struct cgroup_host *h = x->c->cgroups;
 	int r = g->ops ? 0 : cgroup_restore(g, e);
 
-	if (r == 0 && h->root > 0 && g->n == 1 && streq(g->dir[0].mount, h->h[0].mount))
-		g->root = h->root;
+	if (r == 0)
+		cgroup_lend_root(g, &x->c->cgroups->root);
 	for (size_t i = 0; r == 0 && i < x->o->cgroups.n; i++)
 		r = err_at(e, cgroup_descend(g, x->o->cgroups.v[i], &x->c->a, e), "--cgroup");
 	if (r == 0)
@@ -209,7 +208,7 @@ static void prepare_init(struct exec *x)
 	in->host_dirs[2] = x->pidfd_sock;
 	in->host_dirs[3] = x->s.rec.cgroup.v2_fd;
 	in->host_dirs[4] = -1;
-	in->host_dirs[5] = x->c->cgroups->root > 0 ? x->c->cgroups->root : -1;
+	in->host_dirs[5] = x->c->cgroups->root.fd > 0 ? x->c->cgroups->root.fd : -1;
 	in->start_sock = in->signals = in->lock_fd = in->pty_master = in->pty_slave =
 		in->start_conn = in->listener = in->ruleset = -1;
 	arena_init(&in->arena);

@@ -328,11 +328,12 @@ static int step_rdt(struct spawn *sp, struct err *e)
 static int caller_views(struct spawn *sp, struct err *e)
 {
 	const struct cgroup_host *h = sp->c->cgroups;
-	int root = h->root, r = cgroup_host_read(sp->c->cgroups, true, e);
+	struct cgroup_root root = h->root; /* the one that has been lent */
+	int r = cgroup_host_read(sp->c->cgroups, true, e);
 
-	if (h->root > 0)
-		fd_close(&sp->c->cgroups->root);
-	sp->c->cgroups->root = root; /* which prepare_init knows */
+	if (h->root.fd > 0)
+		fd_close(&sp->c->cgroups->root.fd);
+	sp->c->cgroups->root = root;
 	if (r < 0)
 		return r;
 	sp->hierarchies = arena_new_array(&sp->c->a, h->n + 1, struct mount_hierarchy);
@@ -404,7 +405,7 @@ static void prepare_init(struct spawn *sp)
 	in->host_dirs[2] = sp->pidfd_sock;
 	in->host_dirs[3] = rec->cgroup.v2_fd;
 	in->host_dirs[4] = sp->draft.fd;
-	in->host_dirs[5] = sp->c->cgroups->root > 0 ? sp->c->cgroups->root : -1;
+	in->host_dirs[5] = sp->c->cgroups->root.fd > 0 ? sp->c->cgroups->root.fd : -1;
 	in->pty_master = in->pty_slave = in->start_conn = in->listener = in->target = in->root_dir =
 		in->ruleset = -1;
 	in->tree = (struct mount_tree)MOUNT_TREE_INIT;

@@ -253,7 +253,7 @@ static bool may_enter(const struct cgroup *g)
 		if ((own[i + 1] == '/' || !own[i + 1]) && (path[i + 1] == '/' || !path[i + 1]))
 			n = i + 1;
 	str_format(common, sizeof(common), "%.*s", (int)n, path);
-	root = h.root > 0 ? h.root : cgroup_root_open(g->dir[0].mount, true);
+	root = h.root.fd > 0 ? h.root.fd : cgroup_root_open(g->dir[0].mount, true);
 	dir = root < 0 ? -1
 		       : cgroup_beneath_open(root, common[0] ? common + 1 : "",
 					     O_PATH | O_DIRECTORY);
