@@ -4,12 +4,10 @@
  */
 #include <stdio.h>
 
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/str.h"
 #include "base/trace.h"
 #include "cmd/cmd.h"
-#include "sys/proc.h"
 
 /*
  * How long each step of create and start took, in microseconds:
@@ -219,9 +217,7 @@ static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *
 	c->looks = &looks;
 	r = json ? list_json(c, ids, n, e) : list_table(c, ids, n, e);
 	c->looks = NULL;
-	proc_close(&looks.proc);
-	if (looks.cgroup2.fd > 0)
-		fd_close(&looks.cgroup2.fd);
+	looks_close(&looks);
 	return r;
 }
 

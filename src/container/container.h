@@ -26,7 +26,6 @@
 #define KILL_DEADLINE SECONDS(10)
 #define ENDING_DEADLINE SECONDS(5)
 
-/* One per command. */
 enum { INHERITED_MAX = 4096 };
 
 /* What one look at a container leaves open for the next. */
@@ -34,7 +33,9 @@ struct looks {
 	struct procfs proc;	    /* fd -1 at first */
 	struct cgroup_root cgroup2; /* all zero at first */
 };
+void looks_close(struct looks *l);
 
+/* One per command. */
 struct ctx {
 	struct arena a;
 	const char *root;	/* --root, absolute */

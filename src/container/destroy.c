@@ -195,7 +195,7 @@ static int delete_unreadable(struct ctx *c, const char *id, struct err *why, boo
  */
 static void await_killed(struct subject *s)
 {
-	const uint64_t moment = 10000000;
+	const uint64_t moment = SECONDS(1) / 100;
 	pid_t pid = (pid_t)s->rec.pid;
 	struct procfs proc;
 	bool gone = false;

@@ -46,14 +46,13 @@ bool status_waiting(const struct entry *en)
 }
 
 /*
- * The process if it is there. SECURITY: F4: what cannot be looked at (no descriptor left, a filter
- * of the host's) is not taken for gone: delete would let a running container go.
+ * SECURITY: F4: what cannot be looked at (no descriptor left, a filter of the host's) is not taken
+ * for gone: delete would let a running container go.
  */
-static int looked_at(uint64_t pid, int fd, int *ret_fd, struct err *e)
+static int check_look(uint64_t pid, int fd, struct err *e)
 {
 	if (fd < 0 && fd != -ESRCH)
 		return err_sys(e, ERR_GEN_SYS, fd, "look at process %d", (int)pid);
-	*ret_fd = fd;
 	return 0;
 }
 
@@ -67,7 +66,8 @@ static int find_init(const struct record *rec, bool handle, struct looks *looks,
 		r = pid_alive((pid_t)rec->pid, rec->start_time, looks ? &looks->proc : NULL);
 		return r < 0 ? err_sys(e, ERR_GEN_SYS, r, "look at process %d", (int)rec->pid) : r;
 	}
-	r = looked_at(rec->pid, pidfd_open_checked((pid_t)rec->pid, rec->start_time), &fd, e);
+	fd = pidfd_open_checked((pid_t)rec->pid, rec->start_time);
+	r = check_look(rec->pid, fd, e);
 	if (r < 0)
 		return r;
 	r = fd >= 0 && pidfd_alive(fd);
@@ -105,7 +105,7 @@ int status_read(const struct entry *en, const struct record *rec, bool handle, s
 	}
 	if (rec->phase == PHASE_CREATING) {
 		fd = pidfd_open_seen((pid_t)rec->creator, rec->creator_seen);
-		r = looked_at(rec->creator, fd, &fd, e);
+		r = check_look(rec->creator, fd, e);
 		if (r < 0)
 			return r;
 		ret->status = STATUS_CREATING;
@@ -128,6 +128,13 @@ int status_read(const struct entry *en, const struct record *rec, bool handle, s
 	else if (frozen)
 		ret->status = STATUS_PAUSED;
 	return 0;
+}
+
+void looks_close(struct looks *l)
+{
+	proc_close(&l->proc);
+	if (l->cgroup2.fd > 0)
+		fd_close(&l->cgroup2.fd);
 }
 
 void status_close(struct status_info *s)
