@@ -61,19 +61,19 @@ int fd_set_cloexec(int fd, int on)
 	return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
 }
 
-bool fd_none_low(int first)
+int fd_list_low(int first, int ret[FD_LOW])
 {
 	struct pollfd p[FD_LOW];
-	int n = FD_LOW - first;
+	int n = FD_LOW - first, have = 0;
 
 	for (int i = 0; i < n; i++)
 		p[i] = (struct pollfd){ .fd = first + i };
 	if (poll(p, (nfds_t)n, 0) < 0) /* KERNEL: EINVAL above the limit of open files. poll(2) */
-		return false;
+		return -errno;
 	for (int i = 0; i < n; i++)
 		if (!(p[i].revents & POLLNVAL))
-			return false;
-	return true;
+			ret[have++] = first + i;
+	return have;
 }
 
 int fd_list(int first, int *ret, int max)

@@ -160,16 +160,46 @@ static int open_context(const struct args *a, char **argv, struct ctx *c, struct
 	return r;
 }
 
+static bool names_descriptor(char *const *argv)
+{
+	while (*argv && !strstr(*argv, "/fd/"))
+		argv++;
+	return *argv;
+}
+
+/*
+ * SECURITY: X1. Of low numbers, all but the @n that were seen: those of O_PATH. Nothing of hull is
+ * open yet.
+ */
+static int close_unseen(const int *seen, size_t n)
+{
+	unsigned from = 3;
+	int r = 0;
+
+	for (size_t i = 0; i <= n && r == 0; i++) {
+		unsigned to = i < n ? (unsigned)seen[i] : FD_LOW;
+
+		if (from < to)
+			r = sys_close_range(from, to - 1, 0);
+		from = to + 1;
+	}
+	return r;
+}
+
 /*
  * What the caller left open may be used by name (/dev/fd/63) until the clone, and reaches nobody
- * unasked. The list is made before hull opens anything of its own.
+ * unasked; but of O_PATH only where the command line has such a name. The list is made before hull
+ * opens anything of its own.
  */
-static int note_inherited(const struct cmd *cmd, struct ctx *c, struct err *e)
+static int note_inherited(const struct cmd *cmd, const struct args *a, char *const *argv,
+			  struct ctx *c, struct err *e)
 {
 	static const struct cmd *const passing[] = { &cmd_create, &cmd_run, &cmd_exec,
 						     &cmd_checkpoint, &cmd_restore };
-	bool wanted = false, by_number = cmd == &cmd_checkpoint || cmd == &cmd_restore;
-	int *fds, n, r = sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	bool wanted = false;
+	bool by_number = cmd == &cmd_checkpoint || cmd == &cmd_restore || a->preserve_fds ||
+			 getenv("LISTEN_FDS") || names_descriptor(argv);
+	int n, r = sys_close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 
 	if (r < 0)
 		return err_sys(e, ERR_GEN_KERNEL, r, "close_range");
@@ -177,15 +207,15 @@ static int note_inherited(const struct cmd *cmd, struct ctx *c, struct err *e)
 		wanted |= cmd == passing[i];
 	if (!wanted) /* nobody to be born with them */
 		return 0;
-	if (!by_number && fd_none_low(3)) {
-		c->high_inherited = true;
-		return 0;
+	c->inherited = arena_new_array(&c->a, FD_LOW, int);
+	n = by_number ? -1 : fd_list_low(3, c->inherited);
+	c->high_inherited = n >= 0 && n <= FD_LOW / 4 && close_unseen(c->inherited, (size_t)n) == 0;
+	if (!c->high_inherited) {
+		c->inherited = arena_new_array(&c->a, INHERITED_MAX, int);
+		n = fd_list(3, c->inherited, INHERITED_MAX);
 	}
-	fds = arena_new_array(&c->a, INHERITED_MAX, int);
-	n = fd_list(3, fds, INHERITED_MAX);
 	if (n < 0)
 		return err_sys(e, ERR_GEN_SYS, n, "list the open descriptors");
-	c->inherited = fds;
 	c->n_inherited = (size_t)n;
 	return 0;
 }
@@ -228,7 +258,7 @@ int main(int argc, char **argv)
 	e = arena_new(&c.a, struct err); /* 5 KiB: not touched while all is well */
 	r = cmd_parse(argc, argv, &c.a, &cmd, &a, e);
 	if (r == 0)
-		r = note_inherited(cmd, &c, e);
+		r = note_inherited(cmd, &a, argv, &c, e);
 	if (r == 0)
 		r = open_context(&a, argv, &c, e);
 	if (r < 0)

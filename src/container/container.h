@@ -53,8 +53,10 @@ struct ctx {
 	struct looks *looks; /* of a command that looks at many, else NULL */
 	int *inherited;	     /* descriptors that were open when hull began, without the streams */
 	size_t n_inherited;
-	bool high_inherited; /* none below FD_LOW, and nobody has looked above */
+	bool high_inherited; /* these are below FD_LOW, and nobody has looked above */
 };
+/* Add to c->inherited those from FD_LOW on, while hull has none of its own there. */
+int inherited_high(struct ctx *c, struct err *e);
 
 /* ---- the record: state.json of the private root; written by one table (record.c) ---- */
 enum record_phase { PHASE_CREATING, PHASE_CREATED, PHASE_DELETING };

@@ -121,6 +121,8 @@ static int step_cgroup(struct exec *x, struct err *e)
 	for (size_t i = 0; r == 0 && i < x->o->cgroups.n; i++)
 		r = err_at(e, cgroup_descend(g, x->o->cgroups.v[i], &x->c->a, e), "--cgroup");
 	if (r == 0)
+		r = inherited_settle(x->c, 0, g->layout == HOST_CGROUP_V2, e);
+	if (r == 0)
 		r = cgroup_open(g, e);
 	return r < 0 ? r : cgroup_doors_open(g, x->doors, e);
 }
@@ -261,7 +263,7 @@ static int step_clone(struct exec *x, struct err *e)
 		return err_sys(e, ERR_GEN_SYS, r, "make the channel");
 	x->chan = pair[0];
 	x->init_chan = pair[1];
-	close_inherited(x->c, x->o->preserve_fds + x->o->listen_fds, 0);
+	close_inherited(x->c, x->o->preserve_fds + x->o->listen_fds);
 	prepare_init(x);
 	if (x->init.join & CLONE_NEWPID && !x->init.fork) {
 		r = ns_children_enter(x->s.st.pidfd, &home, e);

@@ -246,9 +246,15 @@ static int step_namespaces(struct spawn *sp, struct err *e)
 static int step_sources(struct spawn *sp, struct err *e)
 {
 	const struct plan *p = &sp->bp.plan;
+	size_t ours = p->n_devices + sp->bp.spec.hooks.n[HOOK_CREATE_CONTAINER];
 	bool mapped = false;
 	int r;
 
+	for (size_t i = 0; i < p->n_mounts; i++)
+		ours += (p->mounts[i].kind != MOUNT_FS) + (p->mounts[i].idmap != MOUNT_IDMAP_NONE);
+	r = inherited_settle(sp->c, ours, sp->s.rec.cgroup.layout == HOST_CGROUP_V2, e);
+	if (r < 0)
+		return r;
 	r = mount_sources_open(p, &sp->c->a, ns_userns_fd, &sp->sources, e);
 	if (r < 0)
 		return r;
@@ -433,24 +439,10 @@ static int step_raise_limits(struct spawn *sp, struct err *e)
 	return sp->bp.plan.process.set ? tune_rlimits_raise(&sp->bp.spec.process, e) : 0;
 }
 
-void close_inherited(struct ctx *c, unsigned kept, size_t ours)
-{
-	for (size_t i = 0; i < c->n_inherited; i++)
-		if (c->inherited[i] >= (int)(3 + kept))
-			close(c->inherited[i]);
-	c->n_inherited = 0;
-	/* few of ours are far below; else the others close on exec */
-	if (c->high_inherited && ours < FD_LOW / 4)
-		(void)sys_close_range(FD_LOW, ~0u, 0);
-}
-
 static int step_close_inherited(struct spawn *sp, struct err *e)
 {
-	const struct plan *p = &sp->bp.plan;
-
 	(void)e;
-	close_inherited(sp->c, sp->o->preserve_fds + sp->o->listen_fds,
-			p->n_mounts + p->n_devices + sp->bp.spec.hooks.n[HOOK_CREATE_CONTAINER]);
+	close_inherited(sp->c, sp->o->preserve_fds + sp->o->listen_fds);
 	return 0;
 }
 

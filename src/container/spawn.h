@@ -125,7 +125,13 @@ int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind k
  * start, a caller that waits for the end of its pipe would wait as long, and who is inside a
  * container already may look at what a newcomer holds.
  */
-void close_inherited(struct ctx *c, unsigned kept, size_t ours);
+void close_inherited(struct ctx *c, unsigned kept);
+/*
+ * Of numbers from FD_LOW on these are all descriptors as long as hull's own stay below. So they are
+ * listed (inherited_high) while that holds, where more than a few of its own, @ours, or a group's
+ * in each hierarchy of cgroup v1 are to be opened; elsewhere close_inherited needs no list.
+ */
+int inherited_settle(struct ctx *c, size_t ours, bool v2, struct err *e);
 /*
  * notify.c: NOTIFY_SOCKET (features.md a.4). Without it in the environment all of them do nothing.
  */

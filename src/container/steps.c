@@ -84,16 +84,11 @@ static int run_steps(struct spawn *sp, const struct spawn_step *steps, size_t n,
 int spawn_reexec(struct ctx *c, struct err *e)
 {
 	struct rlimit raised;
-	int *high, n, r;
+	int r;
 
-	if (c->high_inherited) { /* ours are the lowest numbers */
-		high = arena_new_array(&c->a, INHERITED_MAX, int);
-		n = fd_list(FD_LOW, high, INHERITED_MAX);
-		if (n < 0)
-			return err_sys(e, ERR_GEN_SYS, n, "list the open descriptors");
-		c->inherited = high;
-		c->n_inherited = (size_t)n;
-	}
+	r = inherited_high(c, e);
+	if (r < 0)
+		return r;
 	/* the copy is to see the limit of the caller, not the one that hull raised for itself */
 	getrlimit(RLIMIT_NOFILE, &raised);
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ c->nofile.rlim_cur, raised.rlim_max });

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """threats.md 4.1: descriptors of the host, and the runtime's own binary."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -43,9 +44,22 @@ def test_exec_holds_nothing_of_the_host(ctr, rounds, pidns):
 
 @threat("CVE-2024-21626", "X1")
 @pytest.mark.hull_only
-def test_created_init_holds_no_directory(ctr):
-    """What waits for start holds streams, its socket and the flight recorder."""
-    ctr.args("/bin/true").created()
+@pytest.mark.parametrize("flags, number", [(None, 0), (os.O_PATH, 40), (os.O_PATH, 90), (os.O_RDONLY, 20), (os.O_PATH, 700)])
+@pytest.mark.parametrize("binds", [0, 20])
+def test_created_init_holds_no_directory(ctr, flags, number, binds):
+    """What waits for start holds streams, its socket and the flight recorder, whatever directory its caller left open."""
+    for i in range(binds):
+        ctr.config["mounts"].append({"destination": f"/mnt{i}", "source": "/etc", "options": ["bind"]})
+    extra = []
+    if flags is not None:
+        fd = os.open("/", flags)
+        extra = [fcntl.fcntl(fd, fcntl.F_DUPFD, number)]
+        os.close(fd)
+    try:
+        ctr.args("/bin/true").created(pass_fds=extra)
+    finally:
+        for fd in extra:
+            os.close(fd)
     held = {}
     for name in os.listdir(f"/proc/{ctr.pid}/fd"):
         held[name] = os.readlink(f"/proc/{ctr.pid}/fd/{name}")
