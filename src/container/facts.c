@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -20,6 +19,7 @@
 #include "sys/call.h"
 #include "sys/landlock.h"
 #include "sys/path.h"
+#include "sys/pidfd.h"
 
 static ssize_t read_file(const char *path, char *buf, size_t size)
 {
@@ -29,17 +29,15 @@ static ssize_t read_file(const char *path, char *buf, size_t size)
 }
 
 /* KERNEL: linux/pidfd.h, since 6.11; linux/nsfs.h, USER_NS_INIT_INO. */
-#define HULL_PIDFD_GET_USER_NAMESPACE _IO(0xFF, 9)
 #define HULL_USER_NS_INIT_INO 0xEFFFFFFDu
 
 /* 1, 0 or, where the kernel cannot tell so, -1. Without a look into /proc/self, which is dear. */
 static int initial_by_inode(void)
 {
-	_cleanup_fd_ int self = sys_pidfd_open(getpid(), 0), ns = -1;
+	_cleanup_fd_ int self = sys_pidfd_open(getpid(), 0);
+	_cleanup_fd_ int ns = pidfd_namespace(self, PIDFD_NS_USER);
 	struct stat st;
 
-	if (self >= 0)
-		ns = ioctl(self, HULL_PIDFD_GET_USER_NAMESPACE, 0);
 	return ns >= 0 && fstat(ns, &st) == 0 ? st.st_ino == HULL_USER_NS_INIT_INO : -1;
 }
 
@@ -190,7 +188,7 @@ static int read_config(struct ctx *c, const struct create_options *o, int dir, s
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return err_set(e, ERR_CFG_FILE, EINVAL, "%s/%s is not a regular file", b->bundle,
 			       name);
-	r = spec_read_fd(fd, SPEC_MAX_BYTES, &c->a, &b->spec, &why);
+	r = spec_read_fd(fd, &st, SPEC_MAX_BYTES, &c->a, &b->spec, &why);
 	if (r >= 0)
 		return r;
 	/* the text as a whole is wrong: say which file */

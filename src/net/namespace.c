@@ -5,19 +5,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "net/net.h"
 #include "sys/call.h"
+#include "sys/pidfd.h"
 
-static int open_own(void)
+/* @self: a pidfd of this process. */
+static int open_own(int self)
 {
-	return sys_openat(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
+	int fd = pidfd_namespace(self, PIDFD_NS_NETWORK);
+
+	return fd >= 0 ? fd : sys_openat(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
 }
 
 int net_namespace_enter(int *ret_own, int *ret_new)
 {
-	_cleanup_fd_ int own = open_own();
+	_cleanup_fd_ int self = sys_pidfd_open(getpid(), 0);
+	_cleanup_fd_ int own = open_own(self);
 	int r = own, made;
 
 	/*
@@ -30,7 +36,7 @@ int net_namespace_enter(int *ret_own, int *ret_new)
 		r = sys_unshare(CLONE_NEWNET);
 	if (r < 0)
 		return r;
-	made = open_own();
+	made = open_own(self);
 	if (made < 0) {
 		r = sys_setns(own, CLONE_NEWNET);
 		return r < 0 ? r : made;

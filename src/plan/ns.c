@@ -151,6 +151,9 @@ static void order_no_return(struct plan_ns *p, bool offsets)
 static void order_direct(struct plan_ns *p, bool offsets)
 {
 	bool user = p->created & CLONE_NEWUSER;
+	/* 50 us that init spends while the runtime makes the network namespace */
+	const bool beside = p->created & CLONE_NEWNET && !user && !p->joined;
+	const uint64_t late = beside ? p->created & CLONE_NEWIPC : 0;
 
 	offsets = offsets && p->created & CLONE_NEWTIME;
 	/* Joined by the runtime, which has the rights and returns to its own afterwards. Not the
@@ -169,7 +172,9 @@ static void order_direct(struct plan_ns *p, bool offsets)
 	/* KERNEL: clone3 takes CLONE_NEWTIME (clone does not) and puts the child into the new
 	 * namespace. Since 5.7. clone(2), tried on 6.18. */
 	add_runtime(p, NS_OP_CLONE, NS_USER,
-		    p->created & ~(CLONE_NEWCGROUP | (offsets ? CLONE_NEWTIME : 0)));
+		    p->created & ~(late | CLONE_NEWCGROUP | (offsets ? CLONE_NEWTIME : 0)));
+	if (late)
+		add_init(p, NS_OP_UNSHARE, NS_IPC, late);
 	if (p->joined & CLONE_NEWNS)
 		add_init(p, NS_OP_SETNS, NS_MOUNT, 0);
 	if (user) {
@@ -200,8 +205,13 @@ void plan_ns_order(const struct spec_namespace ns[NS_KINDS], bool offsets, bool 
 		order_no_return(&p, offsets);
 	else
 		order_direct(&p, offsets);
-	if (p.created & CLONE_NEWCGROUP)
-		add_init(&p, NS_OP_UNSHARE, NS_CGROUP, CLONE_NEWCGROUP);
+	if (p.created & CLONE_NEWCGROUP) {
+		/* in one call with what comes last anyway */
+		if (p.n_init && p.init[p.n_init - 1].flags == CLONE_NEWIPC)
+			p.init[p.n_init - 1].flags |= CLONE_NEWCGROUP;
+		else
+			add_init(&p, NS_OP_UNSHARE, NS_CGROUP, CLONE_NEWCGROUP);
+	}
 	*ret = p;
 }
 

@@ -166,11 +166,13 @@ int spec_read_text(const char *text, size_t len, struct arena *a, struct spec *r
 
 /* SECURITY: a FIFO, a device or a directory in a bundle must neither hang nor feed hull (fault J1).
  */
-static int check_file(int fd, struct stat *ret, struct err *e)
+static int check_file(int fd, const struct stat *known, struct stat *ret, struct err *e)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
+	if (known)
+		st = *known;
+	else if (fstat(fd, &st) < 0)
 		return err_sys(e, ERR_CFG_FILE, -errno, "the config cannot be examined");
 	*ret = st;
 	if (S_ISDIR(st.st_mode))
@@ -180,12 +182,13 @@ static int check_file(int fd, struct stat *ret, struct err *e)
 	return 0;
 }
 
-int spec_read_fd(int fd, size_t max, struct arena *a, struct spec *ret, struct err *e)
+int spec_read_fd(int fd, const struct stat *known, size_t max, struct arena *a, struct spec *ret,
+		 struct err *e)
 {
 	struct stat st;
 	char *text;
 	size_t len;
-	int x = check_file(fd, &st, e);
+	int x = check_file(fd, known, &st, e);
 
 	if (x < 0)
 		return x;

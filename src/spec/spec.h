@@ -8,6 +8,7 @@
 #define HULL_SPEC_SPEC_H
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "base/arena.h"
 #include "base/err.h"
@@ -18,10 +19,12 @@
 #define SPEC_VERSION_MIN "1.0.0"
 enum { SPEC_MAX_BYTES = 16 * 1024 * 1024 }; /* the usual cap of a config; fault J1 */
 
-/* Read config.json from an open fd (regular file, or a pipe for "-"); at most @max bytes.
+/* Read config.json from an open fd (regular file, or a pipe for "-"); at most @max bytes. @known:
+ * what fstat says of it, or NULL.
  * Everything of *ret lives in @a. Errors: ERR_CFG_*, place = JSON pointer. Not yet cross-checked.
  */
-int spec_read_fd(int fd, size_t max, struct arena *a, struct spec *ret, struct err *e);
+int spec_read_fd(int fd, const struct stat *known, size_t max, struct arena *a, struct spec *ret,
+		 struct err *e);
 int spec_read_text(const char *text, size_t len, struct arena *a, struct spec *ret, struct err *e);
 /*
  * What hull exec needs of a config, as the text of a smaller config in @a: without what is done

@@ -169,3 +169,10 @@ void pidfd_reap_clones(uint64_t deadline)
 		nanosleep(&pause, NULL);
 	}
 }
+
+int pidfd_namespace(int pidfd, enum pidfd_ns which)
+{
+	int fd = pidfd < 0 ? pidfd : ioctl(pidfd, _IO(0xFF, which), 0);
+
+	return fd < 0 && pidfd >= 0 ? -errno : fd;
+}

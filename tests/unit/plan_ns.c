@@ -208,7 +208,7 @@ static const char *run(const struct plan_ns *p, const int choice[NS_KINDS], bool
 		if (m.made[k] != (choice[k] == NEW) || m.joined[k] != (choice[k] == JOIN))
 			fail(&m, "a namespace is not made or joined exactly once");
 	if (choice[NS_CGROUP] == NEW &&
-	    (!p->n_init || p->init[p->n_init - 1].flags != CLONE_NEWCGROUP))
+	    (!p->n_init || !(p->init[p->n_init - 1].flags & CLONE_NEWCGROUP)))
 		fail(&m, "the cgroup namespace is not last");
 	if (m.ids != (choice[NS_USER] != INHERIT) || m.mapped != (choice[NS_USER] == NEW))
 		fail(&m, "ids or maps are missing or too many");
@@ -263,7 +263,11 @@ static const struct wanted table[] = {
 	{ "a usual container",
 	  { 1, 1, 1, 1, 1, 0, 1, 0 },
 	  false,
-	  "clone:pid+network+mount+ipc+uts | unshare:cgroup" },
+	  "clone:pid+network+mount+uts | unshare:ipc+cgroup" },
+	{ "a usual container in the network of the host",
+	  { 1, 0, 1, 1, 1, 0, 1, 0 },
+	  false,
+	  "clone:pid+mount+ipc+uts | unshare:cgroup" },
 	{ "a container of a pod",
 	  { 1, 2, 1, 2, 2, 0, 1, 0 },
 	  false,
@@ -331,7 +335,7 @@ static const struct wanted from_below[] = {
 	{ "nothing is joined",
 	  { 1, 1, 1, 1, 1, 0, 1, 1 },
 	  false,
-	  "clone:pid+network+mount+ipc+uts+time | unshare:cgroup" },
+	  "clone:pid+network+mount+uts+time | unshare:ipc+cgroup" },
 	{ "a container of a pod",
 	  { 1, 2, 1, 2, 2, 0, 1, 0 },
 	  false,

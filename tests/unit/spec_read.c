@@ -441,7 +441,7 @@ static int read_from(const char *text, size_t n, size_t max)
 	if (pipe2(fds, O_CLOEXEC) < 0 || io_write_all(fds[1], text, n) < 0)
 		return -EIO;
 	close(fds[1]);
-	r = spec_read_fd(fds[0], max, &arena, &spec, &err);
+	r = spec_read_fd(fds[0], NULL, max, &arena, &spec, &err);
 	close(fds[0]);
 	return r;
 }
@@ -460,11 +460,11 @@ TEST(files)
 	CHECK(strstr(err.msg, "larger than"));
 	err_clear(&err);
 	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CHECK_INT(spec_read_fd(fd, 100, &arena, &spec, &err), -EISDIR);
+	CHECK_INT(spec_read_fd(fd, NULL, 100, &arena, &spec, &err), -EISDIR);
 	close(fd);
 	err_clear(&err);
 	fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	CHECK(spec_read_fd(fd, 100, &arena, &spec, &err) < 0);
+	CHECK(spec_read_fd(fd, NULL, 100, &arena, &spec, &err) < 0);
 	CHECK_INT(err.id, ERR_CFG_FILE);
 	close(fd);
 	arena_free(&arena);
