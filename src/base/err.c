@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * base/err: fill, place and print the one error value; the table of ids.
+ * base/err: fill, place and print the one error value.
  */
 #include "base/err.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/str.h"
-
-/*
- * Four strings of each row, with a NUL behind each one. Four hundred pointers to them would be
- * relocated, and their pages copied, at every start of a program that seldom fails.
- */
-static const char rows[] = "ERR_NONE\0HULL-GEN-000\0No error.\0Nothing to do.\0"
-#define ERR(id, text, cause, cure) #id "\0" text "\0" cause "\0" cure "\0"
-#include "base/errors/all.def"
-#undef ERR
-	;
 
 static _printf_(4, 0) int verr(struct err *e, enum err_id id, int code, const char *fmt, va_list ap)
 {
@@ -119,32 +108,4 @@ size_t err_format(const struct err *e, char *buf, size_t size)
 		add_errno(&b, e->code);
 	}
 	return b.len;
-}
-
-static const char *next(const char *string)
-{
-	return string + strlen(string) + 1;
-}
-
-struct err_info err_info(enum err_id id)
-{
-	struct err_info i = { .name = rows };
-
-	for (unsigned skip = id < ERR_ID_COUNT ? 4 * id : 0; skip; skip--)
-		i.name = next(i.name);
-	i.text = next(i.name);
-	i.cause = next(i.text);
-	i.cure = next(i.cause);
-	return i;
-}
-
-enum err_id err_find(const char *text)
-{
-	for (enum err_id id = 1; id < ERR_ID_COUNT; id++) {
-		struct err_info i = err_info(id);
-
-		if (!strcasecmp(i.text, text) || !strcasecmp(i.name, text))
-			return id;
-	}
-	return ERR_NONE;
 }

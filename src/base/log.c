@@ -75,7 +75,9 @@ static void add_json(struct strbuf *b, const char *key, const char *value)
 	sb_char(b, '"');
 }
 
-static void write_line(enum log_level level, const char *msg, const struct err *e)
+/* @e with what its id means, or NULL twice: init writes no such line and is without the texts. */
+static void write_line(enum log_level level, const char *msg, const struct err *e,
+		       const struct err_info *i)
 {
 	char line[LINE_MAX_BYTES];
 	struct strbuf b = { .buf = line, .size = sizeof(line) - 2 };
@@ -91,13 +93,13 @@ static void write_line(enum log_level level, const char *msg, const struct err *
 		sb_char(&b, '"');
 		if (e) {
 			sb_char(&b, ',');
-			add_json(&b, "code", err_info(e->id).text);
+			add_json(&b, "code", i->text);
 			sb_char(&b, ',');
 			add_json(&b, "stage", e->step);
 			sb_char(&b, ',');
 			add_json(&b, "object", e->at);
 			sb_printf(&b, ",\"errno\":%d,", e->code);
-			add_json(&b, "hint", err_info(e->id).cure);
+			add_json(&b, "hint", i->cure);
 		}
 		sb_char(&b, '}');
 	} else {
@@ -125,7 +127,7 @@ static _printf_(2, 0) void vlog(enum log_level level, const char *fmt, va_list a
 	if (!log_enabled(level))
 		return;
 	vsnprintf(msg, sizeof(msg), fmt, ap);
-	write_line(level, msg, NULL);
+	write_line(level, msg, NULL, NULL);
 }
 
 void log_warn(const char *fmt, ...)
@@ -170,6 +172,7 @@ void log_debug(const char *fmt, ...)
 void log_error(const char *context, const struct err *e)
 {
 	char text[TEXT_MAX - 512], msg[TEXT_MAX];
+	const struct err_info info = err_info(e->id);
 	int file = config.fd;
 
 	err_format(e, text, sizeof(text));
@@ -177,13 +180,13 @@ void log_error(const char *context, const struct err *e)
 	if (file >= 0) {
 		enum log_format format = config.format;
 
-		write_line(LOG_LEVEL_ERROR, msg, e);
+		write_line(LOG_LEVEL_ERROR, msg, e, &info);
 		config.fd = -1;
 		config.format = LOG_TEXT;
-		write_line(LOG_LEVEL_ERROR, msg, e);
+		write_line(LOG_LEVEL_ERROR, msg, e, &info);
 		config.fd = file;
 		config.format = format;
 	} else {
-		write_line(LOG_LEVEL_ERROR, msg, e);
+		write_line(LOG_LEVEL_ERROR, msg, e, &info);
 	}
 }

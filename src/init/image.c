@@ -29,6 +29,7 @@ struct range {
 struct piece {
 	struct range at;
 	int prot;
+	uintptr_t relro; /* up to here it is read-only in the end, 0 */
 };
 
 struct image {
@@ -53,10 +54,10 @@ static int prot_of(uint32_t flags)
 	       (flags & PF_X ? PROT_EXEC : 0);
 }
 
-static void add(struct image *im, struct range r, int prot)
+static void add(struct image *im, struct range r, int prot, uintptr_t relro)
 {
 	if (r.from < r.to && im->n < PIECES_MAX)
-		im->piece[im->n++] = (struct piece){ r, prot };
+		im->piece[im->n++] = (struct piece){ r, prot, relro };
 }
 
 /* Code is called by name or through init's own tables (tools/check-binary sees to that). */
@@ -118,27 +119,9 @@ static void find_image(enum init_part part, struct image *ret)
 			r = constants_of(part, r);
 		if (prot & PROT_EXEC)
 			r = code_of(part, r);
-		if (prot & PROT_WRITE && relro.from < relro.to) {
-			add(ret, (struct range){ r.from, MIN(r.to, relro.to) }, PROT_READ);
-			r.from = MAX(r.from, relro.to);
-		}
-		add(ret, r, prot);
+		add(ret, r, prot,
+		    prot & PROT_WRITE && relro.from < relro.to ? MIN(r.to, relro.to) : 0);
 	}
-}
-
-static int copy_piece(const struct piece *p, char **ret)
-{
-	size_t len = p->at.to - p->at.from;
-	char *copy = mmap(NULL, len, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-
-	if (copy == MAP_FAILED)
-		return -errno;
-	memcpy(copy, (const char *)p->at.from, len);
-	if (p->prot != (PROT_READ | PROT_WRITE) && mprotect(copy, len, p->prot) < 0)
-		return -errno;
-	*ret = copy;
-	return 0;
 }
 
 static int unmap(uintptr_t from, uintptr_t to)
@@ -147,28 +130,45 @@ static int unmap(uintptr_t from, uintptr_t to)
 }
 
 /*
- * Each copy is moved over the original in one step, so code that runs from it and data it uses are
+ * The copy is moved over the original in one step, so code that runs from it and data it uses are
  * always there.
  */
+static int move_piece(const struct piece *p, char *copy)
+{
+	char *at = (char *)p->at.from;
+	size_t len = p->at.to - p->at.from;
+
+	memcpy(copy, at, len);
+	if (p->prot != (PROT_READ | PROT_WRITE) && mprotect(copy, len, p->prot) < 0)
+		return -errno;
+	if (mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
+		return -errno;
+	return p->relro && mprotect(at, p->relro - p->at.from, PROT_READ) < 0 ? -errno : 0;
+}
+
 int init_image_move(enum init_part part)
 {
 	struct image im;
+	size_t size = 0;
 	uintptr_t at;
+	char *copy;
 	int r = 0;
 
 	find_image(part, &im);
+	for (unsigned i = 0; i < im.n; i++)
+		size += im.piece[i].at.to - im.piece[i].at.from;
+	copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+		    -1, 0);
+	if (copy == MAP_FAILED)
+		return -errno;
 	at = im.all.from;
 	for (unsigned i = 0; r == 0 && i < im.n; i++) {
 		const struct piece *p = &im.piece[i];
-		size_t len = p->at.to - p->at.from;
-		char *copy = NULL;
 
 		r = unmap(at, p->at.from);
 		if (r == 0)
-			r = copy_piece(p, &copy);
-		if (r == 0 && mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED,
-				     (char *)p->at.from) == MAP_FAILED)
-			r = -errno;
+			r = move_piece(p, copy);
+		copy += p->at.to - p->at.from;
 		at = p->at.to;
 	}
 	return r < 0 ? r : unmap(at, im.all.to);
