@@ -427,8 +427,7 @@ int cgroup_write_list(struct cgroup *g, const struct plan_cgroup *p,
 
 	for (unsigned i = 0; i < ARRAY_LEN(x.fd); i++)
 		x.fd[i] = -1;
-	if (p->n_writes) /* else no memory is needed, before the clone */
-		x.v = arena_array(o->arena, p->n_writes, sizeof(*x.v));
+	x.v = arena_array(o->arena, p->n_writes ? p->n_writes : 1, sizeof(*x.v));
 	for (size_t k = 0; r >= 0 && k < p->n_writes; k++) {
 		x.v[k].w = &p->writes[k];
 		r = prepare(&x, &x.v[k], e);
