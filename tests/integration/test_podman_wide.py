@@ -176,4 +176,5 @@ def logs(c):
     c.remove(name)
     eq(c.run("echo", "seen", opts=["--log-driver", "none"]).ok().out, "seen\n", "--log-driver none")
     events = c.podman("events", "--stream=false", "--filter", f"container={name}", "--format", "{{.Status}}").ok().out.split()
-    eq(events[:5], ["create", "init", "start", "attach", "died"], "events")
+    # podman notes that it attached when it comes to it, which may be after a short program's end, or never
+    eq([e for e in events if e != "attach"][:4], ["create", "init", "start", "died"], "events")
