@@ -189,9 +189,9 @@ static int list_table(struct ctx *c, const char **ids, size_t n, struct err *e)
 	printf("%-*s  %-8s  %-*s  %-*s  %-30s  %s\n", width[0], "ID", "PID", width[1], "STATUS",
 	       width[2], "BUNDLE", "CREATED", "OWNER");
 	for (const struct row *row = v; row < v + shown; row++)
-		printf("%-*s  %-8llu  %-*s  %-*s  %-30s  %llu\n", width[0], row->id,
+		printf("%-*s  %-8llu  %-*s  %-*s  %-30s  %s\n", width[0], row->id,
 		       (unsigned long long)row->pid, width[1], row->status, width[2], row->bundle,
-		       row->created, (unsigned long long)row->owner);
+		       row->created, status_owner(c, row->owner));
 	return 0;
 }
 

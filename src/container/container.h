@@ -54,6 +54,10 @@ struct ctx {
 	int *inherited;	     /* descriptors that were open when hull began, without the streams */
 	size_t n_inherited;
 	bool high_inherited; /* these are below FD_LOW, and nobody has looked above */
+	struct {
+		uint64_t uid;
+		char name[256];
+	} owner; /* the last one that status_owner looked for */
 };
 /* Add to c->inherited those from FD_LOW on, while hull has none of its own there. */
 int inherited_high(struct ctx *c, struct err *e);
@@ -71,6 +75,7 @@ struct record {
 	uint64_t creator;    /* pid of the creating command, to tell a dead one in PHASE_CREATING */
 	uint64_t creator_seen;	  /* when it had that pid, see pidfd_open_seen */
 	uint64_t pid, start_time; /* of init; 0 before the clone */
+	uint64_t pidfd_inode;	  /* the same, see struct process_id */
 	struct spec_kvs annotations;
 	struct cgroup cgroup;
 	const char *public_dir; /* where the public state lies, NULL: nowhere */
@@ -187,6 +192,8 @@ void status_close(struct status_info *s);
 /* Does init still hold the lock, that is: has it not executed the program yet? */
 bool status_waiting(const struct entry *en);
 const char *status_name(enum spec_status s);
+/* The name of a container's owner on this host, or his number; of the command's life. */
+const char *status_owner(struct ctx *c, uint64_t uid);
 /* The OCI state document of a record. */
 void status_fill(struct ctx *c, const struct record *r, enum spec_status s, struct spec_state *ret);
 int status_publish(struct ctx *c, const struct record *r, enum spec_status s, struct err *e);
@@ -320,7 +327,7 @@ int container_pids(struct ctx *c, const char *id, int **ret, size_t *ret_n, stru
 bool facts_initial_userns(void);
 /* Facts of the host, once per command. */
 int facts_read(struct ctx *c, struct err *e);
-/* The rest, which costs a system call of its own and matters to few configs. */
+/* The rest, which costs system calls of its own: what @s names. */
 void facts_of_config(struct ctx *c, const struct spec *s);
 /*
  * Read the bundle's config and plan it: shared by create, run, plan and validate. Paths become

@@ -47,6 +47,7 @@ static const struct field fields[] = {
 	ROW("creatorStart", F_U64, true, creator_seen),
 	ROW("pid", F_U64, true, pid),
 	ROW("startTime", F_U64, true, start_time),
+	ROW("pidfdInode", F_U64, false, pidfd_inode),
 	ROW("publicDir", F_TEXT, false, public_dir),
 	ROW("hostMount", F_TEXT, false, host_mount),
 	ROW("hostMountId", F_U64, false, host_mount_id),

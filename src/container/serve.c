@@ -29,6 +29,8 @@ static int identify(struct spawn *sp, struct err *e)
 
 	if (r == 0)
 		r = proc_start_time(&sp->proc, sp->pid, &rec->start_time, &state);
+	if (r == 0)
+		r = pidfd_inode(sp->pidfd, &rec->pidfd_inode);
 	if (r < 0)
 		return err_sys(e, ERR_PRO_DIED, r, "identify init (pid %d)", sp->pid);
 	rec->pid = (uint64_t)sp->pid;

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "container/container.h"
+#include "container/processes.h"
 #include "sys/call.h"
 #include "sys/pidfd.h"
 #include "sys/proc.h"
@@ -60,13 +61,14 @@ static int check_look(uint64_t pid, int fd, struct err *e)
 static int find_init(const struct record *rec, bool handle, struct looks *looks,
 		     struct status_info *ret, struct err *e)
 {
+	const struct process_id id = { (pid_t)rec->pid, rec->start_time, rec->pidfd_inode };
 	int fd = -1, r;
 
 	if (!handle) {
-		r = pid_alive((pid_t)rec->pid, rec->start_time, looks ? &looks->proc : NULL);
+		r = pid_alive(&id, looks ? &looks->proc : NULL);
 		return r < 0 ? err_sys(e, ERR_GEN_SYS, r, "look at process %d", (int)rec->pid) : r;
 	}
-	fd = pidfd_open_checked((pid_t)rec->pid, rec->start_time);
+	fd = pidfd_open_checked(&id);
 	r = check_look(rec->pid, fd, e);
 	if (r < 0)
 		return r;
@@ -144,6 +146,18 @@ void status_close(struct status_info *s)
 	fd_close(&s->recorder);
 }
 
+const char *status_owner(struct ctx *c, uint64_t uid)
+{
+	char *name = c->owner.name;
+
+	if (!uid)
+		return "root";
+	if (!*name || c->owner.uid != uid)
+		str_format(name, sizeof(c->owner.name), "%s", processes_user((uint32_t)uid, &c->a));
+	c->owner.uid = uid;
+	return name;
+}
+
 void status_fill(struct ctx *c, const struct record *rec, enum spec_status s,
 		 struct spec_state *ret)
 {
@@ -160,9 +174,7 @@ void status_fill(struct ctx *c, const struct record *rec, enum spec_status s,
 		.annotations = &rec->annotations,
 		.extra = x,
 	};
-	x[n++] = (struct spec_state_extra){
-		"owner", arena_printf(&c->a, "%llu", (unsigned long long)rec->owner), false
-	};
+	x[n++] = (struct spec_state_extra){ "owner", status_owner(c, rec->owner), false };
 	if (rec->cgroup.unit[0])
 		x[n++] = (struct spec_state_extra){ "systemd-scope", rec->cgroup.unit, false };
 	/* a user namespace, or no cgroup: the rules of the config are nobody's */

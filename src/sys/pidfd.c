@@ -8,58 +8,87 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/io.h"
 #include "base/str.h"
+#include "sys/abi.h"
 #include "sys/call.h"
 #include "sys/proc.h"
 
-/* @exact: started then, or (a pid that was seen then) at that time at the latest. */
-static int open_checked(pid_t pid, uint64_t start_time, bool exact)
+/* A pidfd; -ESRCH when there is no such process. */
+static int open_pid(pid_t pid)
 {
-	_cleanup_fd_ int fd = -1;
-	struct procfs proc;
-	uint64_t now;
-	char state;
-	int r;
+	int fd = pid > 0 ? sys_pidfd_open(pid, 0) : -ESRCH;
 
-	if (pid <= 0)
-		return -ESRCH;
-	fd = sys_pidfd_open(pid, 0);
 	/* KERNEL: EINVAL when @pid is no thread group leader, ENOENT since 6.16. pidfd_open(2) */
-	if (fd == -EINVAL || fd == -ENOENT)
-		return -ESRCH;
-	if (fd < 0)
-		return fd_take(&fd);
-	if (!start_time)
-		return fd_take(&fd);
-	r = proc_open_ambient(&proc);
-	if (r < 0)
-		return r;
-	r = proc_start_time(&proc, pid, &now, &state);
-	proc_close(&proc);
-	if (r < 0)
-		return r == -ENOENT ? -ESRCH : r;
-	return now == start_time || (!exact && now < start_time) ? fd_take(&fd) : -ESRCH;
+	return fd == -EINVAL || fd == -ENOENT ? -ESRCH : fd;
 }
 
-int pidfd_open_checked(pid_t pid, uint64_t start_time)
+/* When the process behind an open pidfd started. */
+static int started_at(pid_t pid, uint64_t *ret)
 {
-	return open_checked(pid, start_time, true);
+	struct procfs proc;
+	char state;
+	int r = proc_open_ambient(&proc);
+
+	if (r < 0)
+		return r;
+	r = proc_start_time(&proc, pid, ret, &state);
+	proc_close(&proc);
+	return r == -ENOENT ? -ESRCH : r;
+}
+
+/* KERNEL: where inodes have 32 bits a number comes again. fs/pidfs.c */
+static int inode_of(int fd, uint64_t *ret)
+{
+	struct stat st;
+
+	if (sizeof(st.st_ino) < sizeof(*ret))
+		return -ENOTTY;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	*ret = st.st_ino;
+	return 0;
+}
+
+int pidfd_inode(int pidfd, uint64_t *ret)
+{
+	long magic = sys_fs_magic(pidfd);
+	int r = magic < 0 ? (int)magic : magic == HULL_PIDFS_MAGIC ? inode_of(pidfd, ret) : -ENOTTY;
+
+	if (r == -ENOTTY)
+		*ret = 0;
+	return r == -ENOTTY ? 0 : r;
+}
+
+int pidfd_open_checked(const struct process_id *id)
+{
+	_cleanup_fd_ int fd = open_pid(id->pid);
+	uint64_t now = 0, known = id->inode ? id->inode : id->start_time;
+	int r = 0;
+
+	if (fd < 0 || !known)
+		return fd_take(&fd);
+	r = id->inode ? inode_of(fd, &now) : started_at(id->pid, &now);
+	return r < 0 ? r : now == known ? fd_take(&fd) : -ESRCH;
 }
 
 int pidfd_open_seen(pid_t pid, uint64_t seen)
 {
-	return open_checked(pid, seen, false);
+	_cleanup_fd_ int fd = open_pid(pid);
+	uint64_t now = 0;
+	int r = fd < 0 ? 0 : started_at(pid, &now);
+
+	return r < 0 ? r : now <= seen ? fd_take(&fd) : -ESRCH;
 }
 
-/* One read tells who it is and whether it runs: nothing can come between. */
-int pid_alive(pid_t pid, uint64_t start_time, struct procfs *kept)
+/* Without an inode: one read tells who it is and whether it runs, nothing can come between. */
+static int runs_since(const struct process_id *id, struct procfs *kept)
 {
-	_cleanup_fd_ int fd = -1;
 	struct procfs own = { .fd = -1 }, *proc = kept ? kept : &own;
 	uint64_t now;
 	char state;
@@ -67,16 +96,24 @@ int pid_alive(pid_t pid, uint64_t start_time, struct procfs *kept)
 
 	if (r < 0)
 		return r;
-	r = proc_start_time(proc, pid, &now, &state);
+	r = proc_start_time(proc, id->pid, &now, &state);
 	proc_close(&own);
 	if (r < 0)
 		return r == -ENOENT || r == -ESRCH ? 0 : r;
-	if (now != start_time || state == 'X')
+	if (now != id->start_time || state == 'X')
 		return 0;
-	if (state != 'Z')
-		return 1;
 	/* KERNEL: the first thread may end before the others; it is a zombie then. proc(5) */
-	fd = pidfd_open_checked(pid, start_time);
+	return state == 'Z' ? -EAGAIN : 1;
+}
+
+int pid_alive(const struct process_id *id, struct procfs *kept)
+{
+	_cleanup_fd_ int fd = -1;
+	int r = id->inode ? -EAGAIN : runs_since(id, kept);
+
+	if (r != -EAGAIN)
+		return r;
+	fd = pidfd_open_checked(id);
 	return fd >= 0 ? pidfd_alive(fd) : fd == -ESRCH ? 0 : fd;
 }
 

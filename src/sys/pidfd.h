@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sys/pidfd: processes by handle. A pid is only a number: it is trusted after its start time was
- * compared behind an open pidfd (rule X7).
+ * sys/pidfd: processes by handle. A pid is only a number: it is trusted after the inode of its
+ * pidfd, or its start time behind an open pidfd, was compared (rule X7).
  */
 #ifndef HULL_SYS_PIDFD_H
 #define HULL_SYS_PIDFD_H
@@ -13,10 +13,18 @@
 struct procfs;
 
 /*
- * pidfd of @pid if it still is the process that started at @start_time (0: do not check). -ESRCH
- * when it is gone or another one.
+ * Who a process is, beyond its number. @inode is the one of its pidfd, which no other process of
+ * this boot has or will have; 0 where the kernel (before 6.9) or whoever wrote it down knows none:
+ * then @start_time says who it is, in clock ticks since boot, or nothing does (both are 0).
  */
-int pidfd_open_checked(pid_t pid, uint64_t start_time);
+struct process_id {
+	pid_t pid;
+	uint64_t start_time, inode;
+};
+/* The inode of @pidfd for a process_id, 0 before Linux 6.9; 0 or -errno. */
+int pidfd_inode(int pidfd, uint64_t *ret);
+/* pidfd of the process that @id means. -ESRCH when it is gone or its number another one's. */
+int pidfd_open_checked(const struct process_id *id);
 /*
  * The same for a pid that was in use at @seen (proc_now): whoever got the number afterwards started
  * later.
@@ -24,9 +32,10 @@ int pidfd_open_checked(pid_t pid, uint64_t start_time);
 int pidfd_open_seen(pid_t pid, uint64_t seen);
 /*
  * The same for who only looks: 1 while the process is alive, 0 when it exited, is gone or another
- * one. @kept: NULL, or a handle (fd -1 at first) that stays open for the next look.
+ * one. @kept: NULL, or a handle (fd -1 at first) that stays open for the next look where there is
+ * no inode.
  */
-int pid_alive(pid_t pid, uint64_t start_time, struct procfs *kept);
+int pid_alive(const struct process_id *id, struct procfs *kept);
 /*
  * 1: alive, 0: exited (also as a zombie). KERNEL: a pidfd polls readable once its process exited.
  */

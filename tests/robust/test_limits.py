@@ -126,6 +126,21 @@ def little_memory(h):
         h.nothing_left(name)
 
 
+@contextlib.contextmanager
+def left_alone(h, name, stranger):
+    """After what is done here, hull takes STRANGER for init no more than anybody else."""
+    try:
+        yield
+        eq(h.state(name)["status"], "stopped", "state")
+        h.error_line(h.hull("kill", name, "KILL"), "not running")
+        h.hull("exec", name, "true").failed(255)
+        h.hull("delete", name).ok()
+        eq(stranger.poll(), None, "the stranger")
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
 @test("P1: another process has the pid of an init that ended: stopped, and the stranger is left alone")
 def pid_reused(h):
     last = "/proc/sys/kernel/ns_last_pid"
@@ -145,15 +160,27 @@ def pid_reused(h):
         proc.kill()
         proc.wait()
     need(stranger, "the pid could not be had again")
-    try:
-        eq(h.state(name)["status"], "stopped", "state")
-        h.error_line(h.hull("kill", name, "KILL"), "not running")
-        h.hull("exec", name, "true").failed(255)
-        h.hull("delete", name).ok()
-        eq(stranger.poll(), None, "the stranger")
-    finally:
-        stranger.kill()
-        stranger.wait()
+    with left_alone(h, name, stranger):
+        pass
+    h.nothing_left(name)
+
+
+@test("P1: another process has the pid and the start time too: its pidfd has another inode, it is left alone")
+def pid_and_start_reused(h):
+    name = h.create("sleep", "1000")
+    pid = h.state(name)["pid"]
+    path = f"{h.root}/{name}/state.json"
+    with open(path, encoding="utf-8") as f:
+        record = json.load(f)
+    need(record["pidfdInode"], "pidfds have inodes of their own since Linux 6.9")
+    stranger = subprocess.Popen(["sleep", "1000"])
+    with left_alone(h, name, stranger):
+        with open(f"/proc/{stranger.pid}/stat", encoding="ascii") as f:
+            record["startTime"] = int(f.read().rpartition(")")[2].split()[19])
+        record["pid"] = stranger.pid
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(record, f)
+    eventually(lambda: not os.path.exists(f"/proc/{pid}"), "the container's process, which delete found in its group")
     h.nothing_left(name)
 
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pwd
 import shutil
 import signal
 
@@ -140,6 +141,22 @@ def previous_boot(h):
     h.hull("delete", name).ok()
     eq(os.path.exists(f"/proc/{pid}"), True, "the process, whose pid is a stranger's now")
     os.kill(pid, signal.SIGKILL)
+
+
+@test("the owner is shown by name, in state and list; by number where this host has no name for it")
+def owner_by_name(h):
+    name = h.create("sleep", "1000")
+    path = record(h, name)
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
+    for uid, shown in ((0, "root"), (1, pwd.getpwuid(1).pw_name), (3999999999, "3999999999")):
+        with open(path, "w", encoding="utf-8") as f:
+            json.dump(json.loads(text) | {"owner": uid}, f)
+        eq(h.state(name)["owner"], shown, f"owner {uid}")
+        row = [x for x in h.hull("list").ok().out.splitlines() if x.startswith(name + " ")]
+        eq(row[0].split()[-1], shown, "list")
+        eq([c["owner"] for c in json.loads(h.hull("list", "--format", "json").ok().out) if c["id"] == name], [shown], "list")
+    h.delete(name)
 
 
 @test("B3: a state root that vanished: state says it does not exist, create refuses the cgroup that is in use")

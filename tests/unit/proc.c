@@ -130,25 +130,71 @@ static uint64_t started(pid_t pid, char *ret_state)
 	return proc_open_ambient(&p) == 0 && proc_start_time(&p, pid, &at, ret_state) == 0 ? at : 0;
 }
 
-TEST(a_process_is_alive_until_it_ends)
+/* As a kernel without inodes of pidfds has it. */
+static const struct process_id *by_start(pid_t pid, uint64_t at)
 {
-	pid_t pid = fork();
-	siginfo_t end;
-	uint64_t at;
+	static struct process_id id;
 
-	if (pid == 0)
+	id = (struct process_id){ pid, at, 0 };
+	return &id;
+}
+
+static void child_that_waits(pid_t *ret)
+{
+	*ret = fork();
+	if (*ret == 0)
 		for (;;)
 			pause();
+}
+
+TEST(a_process_is_alive_until_it_ends)
+{
+	siginfo_t end;
+	uint64_t at;
+	pid_t pid;
+
+	child_that_waits(&pid);
 	at = started(pid, NULL);
-	CHECK_INT(pid_alive(pid, at, NULL), 1);
-	CHECK_INT(pid_alive(pid, at + 1, NULL), 0); /* another one by that number */
+	CHECK_INT(pid_alive(by_start(pid, at), NULL), 1);
+	CHECK_INT(pid_alive(by_start(pid, at + 1), NULL), 0); /* another one by that number */
 	CHECK_INT(kill(pid, SIGSTOP), 0);
-	CHECK_INT(pid_alive(pid, at, NULL), 1);
+	CHECK_INT(pid_alive(by_start(pid, at), NULL), 1);
 	CHECK_INT(kill(pid, SIGKILL), 0);
 	CHECK_INT(waitid(P_PID, (id_t)pid, &end, WEXITED | WNOWAIT), 0);
-	CHECK_INT(pid_alive(pid, at, NULL), 0); /* a zombie */
+	CHECK_INT(pid_alive(by_start(pid, at), NULL), 0); /* a zombie */
 	CHECK(waitpid(pid, NULL, 0) == pid);
-	CHECK_INT(pid_alive(pid, at, NULL), 0);
+	CHECK_INT(pid_alive(by_start(pid, at), NULL), 0);
+}
+
+/* The start time does not matter where there is an inode, and nobody else has that one. */
+TEST(a_process_is_who_has_the_inode)
+{
+	struct process_id id = { 0 };
+	siginfo_t end;
+	int fd;
+
+	child_that_waits(&id.pid);
+	fd = pidfd_open_checked(&id);
+	CHECK(fd >= 0);
+	CHECK_INT(pidfd_inode(fd, &id.inode), 0);
+	close(fd);
+	if (!id.inode)
+		SKIP("pidfds have no inodes of their own before Linux 6.9");
+	id.start_time = 1;
+	CHECK_INT(pid_alive(&id, NULL), 1);
+	fd = pidfd_open_checked(&id);
+	CHECK(fd >= 0);
+	close(fd);
+	id.inode++;
+	id.start_time = started(id.pid, NULL);
+	CHECK_INT(pid_alive(&id, NULL), 0);
+	CHECK_INT(pidfd_open_checked(&id), -ESRCH);
+	id.inode--;
+	CHECK_INT(kill(id.pid, SIGKILL), 0);
+	CHECK_INT(waitid(P_PID, (id_t)id.pid, &end, WEXITED | WNOWAIT), 0);
+	CHECK_INT(pid_alive(&id, NULL), 0); /* a zombie */
+	CHECK(waitpid(id.pid, NULL, 0) == id.pid);
+	CHECK_INT(pid_alive(&id, NULL), 0);
 }
 
 static int second_thread(void *unused)
@@ -177,8 +223,8 @@ TEST(a_process_is_alive_without_its_first_thread)
 	do
 		at = started(pid, &state);
 	while (state != 'Z');
-	CHECK_INT(pid_alive(pid, at, NULL), 1);
-	CHECK_INT(pid_alive(pid, at + 1, NULL), 0);
+	CHECK_INT(pid_alive(by_start(pid, at), NULL), 1);
+	CHECK_INT(pid_alive(by_start(pid, at + 1), NULL), 0);
 	CHECK_INT(kill(pid, SIGKILL), 0);
 	CHECK(waitpid(pid, NULL, 0) == pid);
 }
@@ -190,11 +236,11 @@ TEST(one_look_after_another)
 	uint64_t at = started(getpid(), NULL);
 	int fd;
 
-	CHECK_INT(pid_alive(getpid(), at, &kept), 1);
+	CHECK_INT(pid_alive(by_start(getpid(), at), &kept), 1);
 	fd = kept.fd;
 	CHECK(fd >= 0);
-	CHECK_INT(pid_alive(getpid(), at + 1, &kept), 0);
-	CHECK_INT(pid_alive(getpid(), at, &kept), 1);
+	CHECK_INT(pid_alive(by_start(getpid(), at + 1), &kept), 0);
+	CHECK_INT(pid_alive(by_start(getpid(), at), &kept), 1);
 	CHECK_INT(kept.fd, fd);
 	proc_close(&kept);
 }
@@ -213,7 +259,7 @@ TEST(who_was_seen_is_known_again)
 	CHECK(fd >= 0);
 	close(fd);
 	CHECK_INT(pidfd_open_seen(getpid(), at - 1), -ESRCH);
-	CHECK_INT(pidfd_open_checked(getpid(), at + 1), -ESRCH);
+	CHECK_INT(pidfd_open_checked(by_start(getpid(), at + 1)), -ESRCH);
 }
 
 TEST(boot_id)
