@@ -76,9 +76,9 @@ static int step_process(struct exec *x, struct err *e)
 	int r;
 
 	r = record_exec(c, &x->s.en, &x->spec, e);
-	facts_of_config(c, &x->spec);
 	if (r == 0)
 		r = exec_process_make(c, x->o, &x->spec, e);
+	facts_of_config(c, &x->spec);
 	if (r == 0)
 		r = plan_make_exec(&x->spec, &c->host, &po, &c->a, &x->plan, e);
 	for (size_t i = 0; r == 0 && i < x->plan.n_warnings; i++)

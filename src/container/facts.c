@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -98,30 +99,35 @@ static void own_cgroup(struct host *h, const char *mount, const char *own)
 	h->beside_cgroup = h->beside_cgroup && access(path, W_OK) == 0;
 }
 
+/* KERNEL: EINVAL above the last capability. PR_CAPBSET_READ(2const) */
+static unsigned last_capability(void)
+{
+	unsigned cap = CAP_LAST_CAP;
+
+	while (cap && sys_prctl(PR_CAPBSET_READ, cap, 0, 0, 0) < 0)
+		cap--;
+	while (cap < 63 && sys_prctl(PR_CAPBSET_READ, cap + 1, 0, 0, 0) >= 0)
+		cap++;
+	return cap;
+}
+
 int facts_read(struct ctx *c, struct err *e)
 {
 	struct host *h = &c->host;
 	uint64_t permitted, inheritable;
-	char buf[64];
 	bool root;
 	int r;
 
 	if (c->facts_read)
 		return 0;
-	*h = (struct host){ .euid = geteuid(), .egid = getegid(), .os = "linux", .last_cap = 40 };
+	*h = (struct host){ .euid = geteuid(), .egid = getegid(), .os = "linux" };
 	h->umask = umask(0);
 	umask(h->umask);
 	h->initial_userns = facts_initial_userns();
 	r = sys_capget(0, &h->caps_effective, &permitted, &inheritable);
 	if (r < 0)
 		return err_sys(e, ERR_GEN_SYS, r, "capget");
-	for (h->last_cap = 0; h->last_cap < 64; h->last_cap++) {
-		r = sys_prctl(PR_CAPBSET_READ, h->last_cap, 0, 0, 0);
-		if (r < 0) /* KERNEL: EINVAL above the last capability. PR_CAPBSET_READ(2const) */
-			break;
-		h->caps_bounding |= (uint64_t)(r > 0) << h->last_cap;
-	}
-	h->last_cap--;
+	h->last_cap = last_capability();
 	root = h->euid == 0 && h->initial_userns; /* whose containers do not lie beside him */
 	c->cgroups = arena_new(&c->a, struct cgroup_host);
 	r = cgroup_host_read(c->cgroups, !root, e);
@@ -132,17 +138,35 @@ int facts_read(struct ctx *c, struct err *e)
 	for (unsigned i = 0; !root && i < c->cgroups->n; i++)
 		if (c->cgroups->h[i].v2)
 			own_cgroup(h, c->cgroups->h[i].mount, c->cgroups->own[i]);
-	h->apparmor = read_file("/sys/module/apparmor/parameters/enabled", buf, sizeof(buf)) > 0 &&
-		      buf[0] == 'Y';
-	h->selinux = access("/sys/fs/selinux/enforce", F_OK) == 0;
 	c->facts_read = true;
 	return 0;
 }
 
+static uint64_t bounding_of(const struct spec_caps *caps, unsigned last)
+{
+	uint64_t asked = 0, found = 0;
+
+	for (size_t i = 0; i < CAPSETS; i++)
+		asked |= caps->sets[i];
+	for (unsigned cap = 0; cap <= last; cap++)
+		if (asked >> cap & 1 && sys_prctl(PR_CAPBSET_READ, cap, 0, 0, 0) > 0)
+			found |= UINT64_C(1) << cap;
+	return found;
+}
+
 void facts_of_config(struct ctx *c, const struct spec *s)
 {
+	const struct spec_process *p = &s->process;
+	struct host *h = &c->host;
 	struct utsname u;
+	char buf[64];
 
+	h->caps_bounding = bounding_of(&p->caps, h->last_cap);
+	h->apparmor = p->apparmor_profile &&
+		      read_file("/sys/module/apparmor/parameters/enabled", buf, sizeof(buf)) > 0 &&
+		      buf[0] == 'Y';
+	h->selinux = (p->selinux_label || s->os.mount_label) &&
+		     access("/sys/fs/selinux/enforce", F_OK) == 0;
 	if (spec_annotation(s, PLAN_IMAGE_ARCH) && uname(&u) == 0)
 		c->host.arch = arena_strdup(&c->a, go_arch(u.machine));
 	if (spec_annotation(s, PLAN_LANDLOCK))

@@ -17,17 +17,17 @@ struct host {
 	gid_t egid;
 	bool initial_userns;	 /* the runtime is in the initial user namespace */
 	uint64_t caps_effective; /* of the runtime; bit = capability number */
-	uint64_t caps_bounding;
-	unsigned last_cap; /* /proc/sys/kernel/cap_last_cap */
-	mode_t umask;	   /* of the caller, kept when the config has none */
+	unsigned last_cap;	 /* /proc/sys/kernel/cap_last_cap */
+	mode_t umask;		 /* of the caller, kept when the config has none */
 	enum host_cgroups cgroups;
 	/* v2 path of the caller ("/user.slice/..."), "" when unknown: base of rootless paths */
 	const char *own_cgroup;
 	bool beside_cgroup; /* the caller may make groups and move processes in the group above */
-	bool apparmor, selinux; /* active on this host */
 	/* asked only where the config needs it */
-	int landlock_abi;      /* -errno: there is none */
-	const char *os, *arch; /* "linux", GOARCH name, for image annotations (S-38) */
+	uint64_t caps_bounding; /* of the capabilities that it names */
+	bool apparmor, selinux; /* active on this host */
+	int landlock_abi;	/* -errno: there is none */
+	const char *os, *arch;	/* "linux", GOARCH name, for image annotations (S-38) */
 };
 
 static inline bool host_can(const struct host *h, unsigned cap)
