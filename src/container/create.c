@@ -391,6 +391,7 @@ static int attend(struct ctx *c, struct spawn *sp, struct notify *n, int *ret_st
 	trace_step("relay");
 	/* Others may pause, kill or exec meanwhile. */
 	store_unlock(&sp->s.en);
+	spawn_settle(sp);
 	r = run_foreground(sp, n, ret_status, e);
 	fd_close(&sp->pidfd);
 	if (sp->o->keep && r == 0) {

@@ -49,20 +49,39 @@ static int kill_processes(struct subject *s, struct err *e)
 	return r;
 }
 
-static int remove_resources(struct subject *s, struct err *e)
+static int remove_resources(struct subject *s, uint64_t deadline, struct err *e)
 {
 	struct record *rec = &s->rec;
 	uint64_t now;
 	int r = 0;
 
 	if (rec->cgroup.n)
-		r = rec->cgroup.ops->destroy(&rec->cgroup, io_now() + KILL_DEADLINE, e);
+		r = rec->cgroup.ops->destroy(&rec->cgroup, deadline, e);
 	if (r == 0 && (rec->rdt.made_group || rec->rdt.made_mon))
 		r = tune_rdt_remove(&rec->rdt, e);
 	if (r == 0 && rec->host_mount && mount_id_at(rec->host_mount, &now) == 0 &&
 	    now != rec->host_mount_id)
 		r = mount_host_detach(rec->host_mount, now, e);
 	return r;
+}
+
+/*
+ * Where nobody is known to be alive the group is most often empty, and the kernel removes no other:
+ * whoever is in it all the same is killed then. Systemd would be asked twice.
+ */
+static int end_all(struct subject *s, struct err *e)
+{
+	const struct cgroup *g = &s->rec.cgroup;
+	int r;
+
+	if (s->st.pidfd < 0 && g->n && !g->unit[0]) {
+		r = remove_resources(s, 0, e);
+		if (r != -EBUSY)
+			return r;
+		err_drop(e, "somebody is left in the group");
+	}
+	r = kill_processes(s, e);
+	return r < 0 ? r : remove_resources(s, io_now() + KILL_DEADLINE, e);
 }
 
 static int run_poststop(struct ctx *c, struct record *rec, struct err *e)
@@ -140,9 +159,7 @@ int container_destroy(struct ctx *c, struct subject *s, bool force, bool hooks, 
 		if (rec->cgroup.n && !rec->cgroup.ops)
 			r = cgroup_restore(&rec->cgroup, e);
 		if (r == 0)
-			r = kill_processes(s, e);
-		if (r == 0)
-			r = remove_resources(s, e);
+			r = end_all(s, e);
 		if (r < 0)
 			return r;
 	}

@@ -85,6 +85,11 @@ int spawn_take_forked(struct sync_msg *m, bool forks, bool *forked, int *pidfd, 
 void spawn_undo_fork(int chan);
 /* Undo what a spawn made: also for a `run` that failed later. @e keeps its first error. */
 void spawn_undo(struct spawn *sp, struct err *e);
+/*
+ * The program runs: close what only a start needs, so that who waits for its end keeps no file
+ * system or namespace busy. What was made inside the rootfs stays from here on.
+ */
+void spawn_settle(struct spawn *sp);
 /* Release everything that is only open. */
 void spawn_close(struct spawn *sp);
 /*

@@ -126,10 +126,8 @@ int spawn_restore(struct spawn *sp, struct ctx *c, const struct create_options *
 	return r < 0 ? r : run_steps(sp, spawn_restore_steps, spawn_n_restore_steps, e);
 }
 
-/* All descriptors that only a start needs. */
-static void release(struct spawn *sp)
+void spawn_settle(struct spawn *sp)
 {
-	restore_close(sp);
 	fd_close(&sp->chan);
 	fd_close(&sp->init_chan);
 	fd_close(&sp->trace_fd);
@@ -138,8 +136,6 @@ static void release(struct spawn *sp)
 	fd_close(&sp->pidfd_sock);
 	spawn_close_doors(sp);
 	fd_close(&sp->userns_fd);
-	fd_close(&sp->pidfd);
-	fd_close(&sp->master);
 	fd_close(&sp->draft.fd);
 	proc_close(&sp->proc);
 	seccomp_shared_free(sp->filter);
@@ -148,6 +144,14 @@ static void release(struct spawn *sp)
 	if (sp->sources_open)
 		mount_sources_close(&sp->sources);
 	sp->sources_open = false;
+}
+
+static void release(struct spawn *sp)
+{
+	restore_close(sp);
+	spawn_settle(sp);
+	fd_close(&sp->pidfd);
+	fd_close(&sp->master);
 }
 
 void spawn_undo(struct spawn *sp, struct err *e)
@@ -167,7 +171,7 @@ void spawn_undo(struct spawn *sp, struct err *e)
 		/* KERNEL: whom CRIU traces can only be reaped when CRIU has ended. ptrace(2) */
 		restore_close(sp);
 		pidfd_reap(sp->pidfd, &end);
-		if (sp->bp.plan.ns.forks && !sp->images)
+		if (sp->bp.plan.ns.forks && !sp->images && sp->chan >= 0)
 			spawn_undo_fork(sp->chan);
 	}
 	if (sp->sources_open)

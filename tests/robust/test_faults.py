@@ -5,6 +5,7 @@ import ctypes
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 
@@ -272,6 +273,27 @@ def group_gone(h):
         eventually(lambda group=group: not os.path.exists(group) or not call("rmdir", group).code, "rmdir")
     eq(h.state(name)["status"], "stopped", "state")
     h.hull("delete", name).ok()
+    h.nothing_left(name)
+
+
+@test("who waits for the end keeps no file system of the container busy: its mounts can go while it runs")
+def nothing_kept_busy(h):
+    with tmpfs(h.path("image"), "mode=755") as image, tmpfs(h.path("volume")) as volume:
+        shutil.copytree(h.rootfs + "/bin", image + "/bin", symlinks=True)
+        for name in ("dev", "proc", "m"):
+            os.mkdir(f"{image}/{name}")
+
+        def change(config):
+            config["root"]["path"] = image
+            config["mounts"].append({"destination": "/m", "type": "bind", "source": volume, "options": ["rbind"]})
+        path, name = h.bundle("sleep", "1000", change=change)
+        with h.popen("run", "--bundle", path, name) as waits:
+            eventually(lambda: '"running"' in h.hull("state", name).out, "it runs")
+            for place in (image, volume):
+                eventually(lambda p=place: not call("umount", p).code, f"{place} can go")
+                call("mount", "-t", "tmpfs", "none", place).ok()
+            h.hull("kill", name, "KILL").ok()
+            eq(waits.end()[0], 137, "the status")
     h.nothing_left(name)
 
 
