@@ -52,9 +52,12 @@ class Many:
                            stderr=subprocess.DEVNULL)
 
 
-def alive(runtimes, timer, work, tool, counts, repeats):
-    """{verb: {runtime: {number alive: milliseconds}}}; the one that is measured comes on top of the number."""
-    found = {verb: {} for verb in ("create", "list", "state", "delete")}
+def alive(runtimes, floor, timer, work, tool, counts, repeats):
+    """{verb: {runtime: {number alive: milliseconds}}}; the one that is measured comes on top of the number.
+
+    The floor is run beside the containers of the first runtime: it shows what the kernel takes more for each.
+    """
+    found = {verb: {} for verb in ("create", "list", "state", "delete", "run")}
     for rt in runtimes:
         many = Many(rt, work, tool)
         try:
@@ -63,7 +66,12 @@ def alive(runtimes, timer, work, tool, counts, repeats):
                 for i in range(len(many.made), n):
                     timer.run(*many.create(i))
                 ms = {verb: [] for verb in found}
+                beside = floor if rt is runtimes[0] else None
+                below = []
                 for _ in range(repeats):
+                    ms["run"].append(timer.run(*rt("run", "--bundle", rt.bundles["true"], rt.id))[0])
+                    if beside:
+                        below.append(timer.run(*beside.run("none"))[0])
                     ms["create"].append(timer.run(*many.create(n))[0])
                     ms["list"].append(timer.run(*rt("list"))[0])
                     ms["state"].append(timer.run(*rt("state", many.name(n)))[0])
@@ -71,6 +79,8 @@ def alive(runtimes, timer, work, tool, counts, repeats):
                     ms["delete"].append(timer.run(*many.delete(n))[0])
                 for verb in found:
                     found[verb].setdefault(rt.name, {})[n] = statistics.median(ms[verb])
+                if below:
+                    found["run"].setdefault(beside.name, {})[n] = statistics.median(below)
         finally:
             many.clear()
     return found
