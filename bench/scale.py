@@ -47,7 +47,8 @@ class Many:
     def clear(self):
         bundle.kill_left(self.rt.cgroup)
         for i in list(self.made):
-            reap(self.pid_file(i))
+            if os.path.exists(self.pid_file(i)):  # else it is its create that failed
+                reap(self.pid_file(i))
             subprocess.run(self.delete(i), check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                            stderr=subprocess.DEVNULL)
 
