@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -13,7 +14,8 @@
 
 #include "base/io.h"
 
-static struct trace_page *page, own;
+static struct trace_page *page;
+static bool mapped; /* by trace_open */
 static enum trace_side own_side;
 
 /*
@@ -47,16 +49,17 @@ int trace_open(int fd)
 	p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
-	if (page && page != &own)
+	if (mapped)
 		munmap(page, sizeof(*page));
 	page = p;
+	mapped = true;
 	page->version = 1;
 	return 0;
 }
 
-void trace_begin(void)
+void trace_begin(struct trace_page *own)
 {
-	page = &own;
+	page = own;
 	page->version = 1;
 }
 

@@ -28,8 +28,8 @@ struct trace_page {
  * -1. -errno.
  */
 int trace_open(int fd);
-/* Until then: memory of this process alone, which needs no call. */
-void trace_begin(void);
+/* Until then, where nothing is mapped yet: @own, all zero, of this process alone. */
+void trace_begin(struct trace_page *own);
 struct trace_page *trace_page(void);
 /* Which side this process is; the runtime by default. */
 void trace_set_side(enum trace_side side);

@@ -52,7 +52,7 @@ static void prepare(struct spawn *sp, struct ctx *c, const struct create_options
 	ns_fds_init(&sp->ns);
 	memset(sp->doors, 0xff, sizeof(sp->doors)); /* -1 */
 	if (!trace_page())
-		trace_begin();
+		trace_begin(arena_new(&c->a, struct trace_page));
 }
 
 static int run_steps(struct spawn *sp, const struct spawn_step *steps, size_t n, struct err *e)
