@@ -97,17 +97,15 @@ static int read_string(struct reader *r, const struct field *f, struct jv v, con
 static int read_signed(struct reader *r, const struct field *f, struct jv v, int64_t min,
 		       int64_t max, int64_t *ret)
 {
-	return jv_i64(v,
-		      f->min   ? f->min
-		      : f->max ? 0
-			       : min,
-		      f->max ? (int64_t)f->max : max, ret, r->e);
+	return jv_i64(v, f->range ? f->range->min : min, f->range ? (int64_t)f->range->max : max,
+		      ret, r->e);
 }
 
 static int read_unsigned(struct reader *r, const struct field *f, struct jv v, uint64_t max,
 			 uint64_t *ret)
 {
-	return jv_u64(v, (uint64_t)f->min, f->max ? f->max : max, ret, r->e);
+	return jv_u64(v, f->range ? (uint64_t)f->range->min : 0, f->range ? f->range->max : max,
+		      ret, r->e);
 }
 
 static int read_number(struct reader *r, const struct field *f, struct jv v, void *m)
@@ -315,7 +313,7 @@ int field_read_list(struct reader *r, const struct field *f, struct jv v, void *
 	int x = f->kind == F_MAP ? jv_object(v, r->e) : jv_array(v, r->e);
 
 	if (x == 0)
-		x = field_limit(r, v, n, f->max ? f->max : LIST_MAX);
+		x = field_limit(r, v, n, f->type->most ? f->type->most : LIST_MAX);
 	if (x < 0)
 		return x;
 	list = arena_array(r->arena, n, f->type->size);

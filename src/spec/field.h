@@ -53,17 +53,21 @@ enum field_flags {
 
 struct object_type;
 
+struct field_range {
+	int64_t min;
+	uint64_t max;
+};
+
 /* Small: every page of these tables is relocated at the start of every command. */
 struct field {
 	const char *name;
 	union {
-		const struct name_table *names; /* F_ENUM, F_FLAGS */
-		const struct object_type *type; /* F_OBJECT, F_LIST, F_MAP */
+		const struct field_range *range; /* numbers; NULL: what the type holds */
+		const struct name_table *names;	 /* F_ENUM, F_FLAGS */
+		const struct object_type *type;	 /* F_OBJECT, F_LIST, F_MAP */
 		int (*call)(struct reader *r, const struct field *f, struct jv v,
 			    void *object); /* F_CALL */
 	};
-	int64_t min;  /* numbers */
-	uint64_t max; /* numbers; lists: how many. 0: what the type holds, the usual limit */
 	uint16_t offset, count_offset; /* of the member, of its count */
 	uint8_t kind;		       /* enum field_kind */
 	uint8_t flags;		       /* enum field_flags */
@@ -72,9 +76,9 @@ struct field {
 
 struct object_type {
 	const struct field *fields;
-	size_t n;
-	size_t size;
-	bool set; /* the struct begins with `bool set` */
+	uint32_t n, size;
+	uint32_t most; /* elements of a list or map of it; 0: LIST_MAX */
+	bool set;      /* the struct begins with `bool set` */
 	/* What one property alone cannot say; runs behind the fields. NULL: nothing. */
 	int (*check)(struct reader *r, struct jv v, void *object);
 };
@@ -101,7 +105,10 @@ struct object_type {
 #define NUMBER(of, name_, member, min_, max_, flags_)                                              \
 	{                                                                                          \
 		.name = name_, .kind = KIND_(of, member), .offset = offsetof(struct of, member),   \
-		.flags = flags_, .min = min_, .max = max_                                          \
+		.flags = flags_, .range = &(const struct field_range)                              \
+		{                                                                                  \
+			min_, max_                                                                 \
+		}                                                                                  \
 	}
 #define NAME(of, name_, member, table_, flags_)                                                    \
 	{                                                                                          \
@@ -131,8 +138,7 @@ struct object_type {
 #define IDMAPS(of, name_, member)                                                                  \
 	{                                                                                          \
 		.name = name_, .kind = F_LIST, .offset = offsetof(struct of, member.v),            \
-		.count_offset = offsetof(struct of, member.n), .type = &read_idmap,                \
-		.max = IDMAP_MAX                                                                   \
+		.count_offset = offsetof(struct of, member.n), .type = &read_idmap                 \
 	}
 #define CALL(name_, call_, flags_)                                                                 \
 	{                                                                                          \

@@ -170,7 +170,7 @@ static int check_net_device(struct reader *r, struct jv v, void *object)
 static const struct field net_device_fields[] = {
 	VALUE(spec_net_device, "name", name, EMPTY_IS_NONE),
 };
-static OBJECT_TYPE(net_device, spec_net_device, .check = check_net_device);
+static OBJECT_TYPE(net_device, spec_net_device, .most = NET_DEVICES_MAX, .check = check_net_device);
 
 /* ---- small objects ---- */
 
@@ -284,12 +284,7 @@ static const struct field read_linux_fields[] = {
 	IDMAPS(spec_linux, "gidMappings", gid_mappings),
 	CALL("timeOffsets", read_time_offsets, 0),
 	LIST(spec_linux, "devices", devices, n_devices, device),
-	{ .name = "netDevices",
-	  .kind = F_MAP,
-	  .offset = offsetof(struct spec_linux, net_devices),
-	  .count_offset = offsetof(struct spec_linux, n_net_devices),
-	  .type = &net_device,
-	  .max = NET_DEVICES_MAX },
+	MAP(spec_linux, "netDevices", net_devices, n_net_devices, net_device),
 	VALUE(spec_linux, "cgroupsPath", cgroups_path, EMPTY_IS_NONE),
 	INNER(spec_linux, "resources", resources, read_resources),
 	INNER(spec_linux, "intelRdt", rdt, rdt),

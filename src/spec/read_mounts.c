@@ -33,7 +33,7 @@ static const struct field read_idmap_fields[] = {
 	VALUE(spec_idmap, "hostID", host_id, REQUIRED),
 	NUMBER(spec_idmap, "size", size, 1, UINT32_MAX, REQUIRED),
 };
-OBJECT_TYPE(read_idmap, spec_idmap, .check = check_idmap);
+OBJECT_TYPE(read_idmap, spec_idmap, .most = IDMAP_MAX, .check = check_idmap);
 
 int read_check_idmaps(struct reader *r, struct jv v, const struct spec_idmaps *uid,
 		      const struct spec_idmaps *gid)
