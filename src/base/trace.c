@@ -18,27 +18,29 @@ static struct trace_page *page;
 static bool mapped; /* by trace_open */
 static enum trace_side own_side;
 
+static int write_zeros(int fd)
+{
+	const struct trace_page zeros = { 0 };
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return st.st_size >= (off_t)sizeof(zeros) ? 0 : io_write_all(fd, &zeros, sizeof(zeros));
+}
+
 /*
  * KERNEL: a write through a mapping of a file with holes is SIGBUS when the disk is full: the pages
  * are made before. mmap(2). Where the file system cannot reserve, zeros are written.
  */
 static int make_room(int fd)
 {
-	struct trace_page zeros = { 0 };
-	struct stat st;
-
-	if (fallocate(fd, 0, 0, sizeof(zeros)) == 0)
+	if (fallocate(fd, 0, 0, sizeof(*page)) == 0)
 		return 0;
-	if (errno != EOPNOTSUPP && errno != ENOSYS)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (st.st_size >= (off_t)sizeof(zeros))
-		return 0;
-	return io_write_all(fd, &zeros, sizeof(zeros));
+	return errno == EOPNOTSUPP || errno == ENOSYS ? write_zeros(fd) : -errno;
 }
 
-int trace_open(int fd)
+/* @kept: what is copied to the new page, or NULL. */
+static int open_page(int fd, const struct trace_page *kept)
 {
 	int flags = fd < 0 ? MAP_SHARED | MAP_ANONYMOUS : MAP_SHARED;
 	struct trace_page *p;
@@ -49,12 +51,26 @@ int trace_open(int fd)
 	p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (p == MAP_FAILED)
 		return -errno;
+	for (unsigned side = 0; kept && side < TRACE_SIDES; side++) {
+		memcpy(p->rec[side], kept->rec[side], kept->n[side] * sizeof(*p->rec[side]));
+		p->n[side] = kept->n[side];
+	}
 	if (mapped)
 		munmap(page, sizeof(*page));
 	page = p;
 	mapped = true;
 	page->version = 1;
 	return 0;
+}
+
+int trace_open(int fd)
+{
+	return open_page(fd, NULL);
+}
+
+int trace_move(int fd)
+{
+	return open_page(fd, page);
 }
 
 void trace_begin(struct trace_page *own)

@@ -28,6 +28,8 @@ struct trace_page {
  * -1. -errno.
  */
 int trace_open(int fd);
+/* The same, and what was recorded until now is in the new page. */
+int trace_move(int fd);
 /* Until then, where nothing is mapped yet: @own, all zero, of this process alone. */
 void trace_begin(struct trace_page *own);
 struct trace_page *trace_page(void);

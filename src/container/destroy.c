@@ -76,9 +76,9 @@ static int end_all(struct subject *s, struct err *e)
 
 	if (s->st.pidfd < 0 && g->n && !g->unit[0]) {
 		r = remove_resources(s, 0, e);
-		if (r != -EBUSY)
-			return r;
-		err_drop(e, "somebody is left in the group");
+		if (r == 0)
+			return 0;
+		err_drop(e, "somebody is left in the group, or the second try says why not");
 	}
 	r = kill_processes(s, e);
 	return r < 0 ? r : remove_resources(s, io_now() + KILL_DEADLINE, e);

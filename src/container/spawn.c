@@ -207,17 +207,13 @@ static int step_channel(struct spawn *sp, struct err *e)
 /* The flight recorder's file is the lock that tells created from running: see status.c. */
 static int step_trace(struct spawn *sp, struct err *e)
 {
-	struct trace_page *before = trace_page();
-	struct trace_page saved = { 0 };
 	_cleanup_fd_ int mapped = -1;
 	int r;
 
-	if (before)
-		saved = *before;
 	mapped = sys_openat(sp->s.en.dir, "trace", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	if (mapped < 0)
 		return err_sys(e, ERR_STA_WRITE, mapped, "make the flight recorder");
-	r = trace_open(mapped);
+	r = trace_move(mapped);
 	/* KERNEL: a mapping keeps the open file, and with it its lock: of a `run` in the foreground
 	 * as long as it waits. So another open file has the lock. flock(2), mmap(2) */
 	if (r == 0) {
@@ -228,8 +224,6 @@ static int step_trace(struct spawn *sp, struct err *e)
 		r = errno == EINTR ? 0 : -errno;
 	if (r < 0)
 		return err_sys(e, ERR_STA_WRITE, r, "map the flight recorder");
-	if (before)
-		*trace_page() = saved;
 	return 0;
 }
 
