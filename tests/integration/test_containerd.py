@@ -363,7 +363,8 @@ def checkpoint(e, _):
 def many(e, _):
     names = [e.name() for _ in range(8)]
     command = [engines.CTR, "--address", e.socket, "run"]
-    runs = [subprocess.Popen([*command, *e.run_args(name, "--rm"), "sh", "-c", f"echo {name}; exit {n}"],
+    # ctr before containerd 1.6.22 closes the output of a task that has ended before it is read (containerd#8643)
+    runs = [subprocess.Popen([*command, *e.run_args(name, "--rm"), "sh", "-c", f"echo {name}; sleep 1; exit {n}"],
                              stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) for n, name in enumerate(names)]
     results = [(p.communicate(timeout=60)[0], p.returncode) for p in runs]
     eq(results, [(f"{name}\n", n) for n, name in enumerate(names)], "output, exit status")
