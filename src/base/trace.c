@@ -15,7 +15,7 @@
 #include "base/io.h"
 
 static struct trace_page *page;
-static bool mapped; /* by trace_open */
+static bool mapped; /* @page, by open_page */
 static enum trace_side own_side;
 
 static int write_zeros(int fd)

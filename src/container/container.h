@@ -327,7 +327,7 @@ int container_pids(struct ctx *c, const char *id, int **ret, size_t *ret_n, stru
 bool facts_initial_userns(void);
 /* Facts of the host, once per command. */
 int facts_read(struct ctx *c, struct err *e);
-/* The rest, which costs system calls of its own: what @s names. */
+/* The rest, which costs system calls of its own: what @s names. After all that adds to @s. */
 void facts_of_config(struct ctx *c, const struct spec *s);
 /*
  * Read the bundle's config and plan it: shared by create, run, plan and validate. Paths become

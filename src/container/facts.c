@@ -168,9 +168,9 @@ void facts_of_config(struct ctx *c, const struct spec *s)
 	h->selinux = (p->selinux_label || s->os.mount_label) &&
 		     access("/sys/fs/selinux/enforce", F_OK) == 0;
 	if (spec_annotation(s, PLAN_IMAGE_ARCH) && uname(&u) == 0)
-		c->host.arch = arena_strdup(&c->a, go_arch(u.machine));
+		h->arch = arena_strdup(&c->a, go_arch(u.machine));
 	if (spec_annotation(s, PLAN_LANDLOCK))
-		c->host.landlock_abi = landlock_abi();
+		h->landlock_abi = landlock_abi();
 }
 
 /* The bundle as an absolute path without symlinks: what the kernel calls the directory. */
