@@ -376,6 +376,8 @@ static int step_serve(struct exec *x, struct err *e)
 			r = sync_recv(x->chan, 0, &m, e);
 		if (r < 0)
 			return r;
+		if (r == 0 && spawn_is_executing(x->started && x->forked == x->init.fork))
+			return 0;
 		if (r == 0)
 			return spawn_died(&x->s, x->pidfd, e);
 		if (m.kind == SYNC_READY && !ready)

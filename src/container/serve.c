@@ -231,6 +231,11 @@ static int serve_one(struct spawn *sp, struct sync_msg *m, unsigned *seen, struc
 	return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m->kind));
 }
 
+bool spawn_is_executing(bool started)
+{
+	return started && streq(trace_last(TRACE_INIT), "exec");
+}
+
 int spawn_died(struct subject *s, int pidfd, struct err *e)
 {
 	const char *last = trace_last(TRACE_INIT);
@@ -330,6 +335,8 @@ int spawn_serve(struct spawn *sp, struct err *e)
 			r = sync_recv(sp->chan, 0, &m, e);
 		if (r < 0)
 			return r;
+		if (r == 0 && spawn_is_executing(sp->started))
+			return 0;
 		if (r == 0)
 			return explain_memory(sp, spawn_died(&sp->s, sp->pidfd, e), e);
 		if (m.kind == SYNC_READY) {

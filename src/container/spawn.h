@@ -120,6 +120,11 @@ int spawn_exit_status(const siginfo_t *end);
  * Returns -errno.
  */
 int spawn_died(struct subject *s, int pidfd, struct err *e);
+/*
+ * The channel ended without READY: because the program that was told to start ahead runs? See
+ * init_say_ready.
+ */
+bool spawn_is_executing(bool started);
 /* Hooks of the runtime's side with the state of the record. */
 int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind kind,
 		const struct record *rec, enum spec_status st, bool keep_going, int interrupt,

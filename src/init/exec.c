@@ -92,7 +92,7 @@ static int step_terminal(struct init *in, struct err *e)
 
 static int step_ready(struct init *in, struct err *e)
 {
-	return sync_send(in->chan, SYNC_READY, -1, e);
+	return init_say_ready(in, e);
 }
 
 /*

@@ -66,6 +66,7 @@ struct init {
 	size_t next;		/* step */
 	struct mount_tree tree; /* views of cgroups filled by the runtime */
 	bool placed, replaced;
+	bool ahead;  /* keyring and bounding set were made while the network was waited for */
 	bool in_cwd; /* the working directory is entered */
 	int pty_master, pty_slave;
 	int start_conn; /* where the result of START goes: chan or the accepted connection */

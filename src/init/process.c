@@ -4,6 +4,7 @@
  * and every one that exec adds (rule X7). Their order stands in init/steps.c and init/exec.c.
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -219,6 +220,15 @@ int init_step_program(struct init *in, struct err *e)
 		return 0;
 	umask(in->plan->process.umask);
 	return init_find_program(in, e);
+}
+
+int init_say_ready(struct init *in, struct err *e)
+{
+	bool told = io_wait(in->chan, POLLIN, 1) > 0;
+
+	return told && !(in->filter && in->filter->notifies)
+		       ? 0
+		       : sync_send(in->chan, SYNC_READY, -1, e);
 }
 
 /* ---- EXEC ---- */

@@ -188,6 +188,25 @@ static int step_first_mounts(struct init *in, struct err *e)
 	return mount_tree_begin(&in->tree, e);
 }
 
+/*
+ * The network namespace takes longer than all before. What nothing that is still to come has a say
+ * in is done meanwhile; the keyring and the bounding set not where hooks run in between, which have
+ * the caller's.
+ */
+static int step_meanwhile(struct init *in, struct err *e)
+{
+	int r;
+
+	if (!in->network_comes)
+		return 0;
+	r = mount_devices_ahead(&in->tree, e);
+	if (r < 0 || in->plan->hooks->n[HOOK_CREATE_CONTAINER])
+		return r;
+	in->ahead = true;
+	r = init_step_keyring(in, e);
+	return r < 0 ? r : init_step_bounding_set(in, e);
+}
+
 static int step_network(struct init *in, struct err *e)
 {
 	return in->network_comes ? take_network(in, e) : 0;
@@ -376,7 +395,17 @@ static int step_hostname(struct init *in, struct err *e)
 	return tune_hostname(p->hostname, p->domainname, e);
 }
 
+static int step_keyring(struct init *in, struct err *e)
+{
+	return in->ahead ? 0 : init_step_keyring(in, e);
+}
+
 /* ---- LOCKDOWN ---- */
+
+static int step_bounding_set(struct init *in, struct err *e)
+{
+	return in->ahead ? 0 : init_step_bounding_set(in, e);
+}
 
 static int step_ready(struct init *in, struct err *e)
 {
@@ -389,6 +418,8 @@ static int step_ready(struct init *in, struct err *e)
 	 * after CREATED, and must not take init with it.
 	 */
 	sys_prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	if (in->start_sock < 0 && !in->plan->hooks->n[HOOK_START_CONTAINER])
+		return init_say_ready(in, e);
 	return sync_send(in->chan, SYNC_READY, -1, e);
 }
 
@@ -551,6 +582,7 @@ const struct init_step init_steps[] = {
 	{ "loopback", STAGE_PLACE, step_loopback },
 	{ "root-attach", STAGE_ROOTFS, step_root_attach },
 	{ "first-mounts", STAGE_ROOTFS, step_first_mounts },
+	{ "meanwhile", STAGE_ROOTFS, step_meanwhile },
 	{ "network", STAGE_ROOTFS, step_network },
 	{ "mounts", STAGE_ROOTFS, step_mounts },
 	{ "devices", STAGE_ROOTFS, step_devices },
@@ -566,14 +598,14 @@ const struct init_step init_steps[] = {
 	{ "masked-paths", STAGE_PIVOT, step_masked_paths },
 	{ "root-finish", STAGE_PIVOT, step_root_finish },
 	{ "hostname", STAGE_IDENTITY, step_hostname },
-	{ "keyring", STAGE_IDENTITY, init_step_keyring },
+	{ "keyring", STAGE_IDENTITY, step_keyring },
 	{ "personality", STAGE_IDENTITY, init_step_personality },
 	{ "memory-policy", STAGE_IDENTITY, init_step_memory_policy },
 	{ "io-priority", STAGE_IDENTITY, init_step_io_priority },
 	{ "home", STAGE_LOCKDOWN, init_step_home },
 	{ "terminal-stdio", STAGE_LOCKDOWN, init_step_terminal_stdio },
 	{ "stdio-owner", STAGE_LOCKDOWN, init_step_stdio_owner },
-	{ "bounding-set", STAGE_LOCKDOWN, init_step_bounding_set },
+	{ "bounding-set", STAGE_LOCKDOWN, step_bounding_set },
 	{ "label", STAGE_LOCKDOWN, init_step_label },
 	{ "landlock-rules", STAGE_LOCKDOWN, init_step_landlock },
 	{ "cwd-early", STAGE_LOCKDOWN, init_step_cwd_early },

@@ -38,6 +38,11 @@ int init_step_no_new_privs(struct init *in, struct err *e);
 int init_step_cwd_early(struct init *in, struct err *e);
 int init_step_cwd(struct init *in, struct err *e);
 int init_step_program(struct init *in, struct err *e);
+/*
+ * READY, unless START is there already: then nobody waits for it, and the end of the channel says
+ * the rest. A listener comes over the channel, so there it is said.
+ */
+int init_say_ready(struct init *in, struct err *e);
 int init_step_descriptors(struct init *in, struct err *e);
 int init_step_rlimits(struct init *in, struct err *e);
 int init_step_filter(struct init *in, struct err *e);

@@ -282,11 +282,39 @@ static int make_link(struct mount_tree *t, const struct plan_link *l, struct err
 		       kind_name(st.st_mode), l->target);
 }
 
+/* A name in hull's own /dev that no later mount names, nor a directory above it. */
+static bool is_settled(const struct mount_tree *t, const char *path)
+{
+	const char *name = str_skip(path, "/dev/");
+
+	if (!name || strchr(name, '/'))
+		return false;
+	for (size_t i = t->built; i < t->plan->n_mounts; i++)
+		if (mnt_is_below(path, t->plan->mounts[i].destination))
+			return false;
+	return true;
+}
+
+int mount_devices_ahead(struct mount_tree *t, struct err *e)
+{
+	const struct plan *p = t->plan;
+	bool settled = t->dev_own;
+
+	for (size_t i = 0; i < p->n_devices && settled; i++)
+		settled = !p->devices[i].existing && is_settled(t, p->devices[i].path);
+	for (size_t i = 0; i < p->n_links && settled; i++)
+		settled = is_settled(t, p->links[i].path);
+	return settled ? mount_devices(t, e) : 0;
+}
+
 int mount_devices(struct mount_tree *t, struct err *e)
 {
 	MOUNT_NO_UMASK;
 	int r;
 
+	if (t->devices_made)
+		return 0;
+	t->devices_made = true;
 	for (size_t i = 0; i < t->plan->n_devices; i++) {
 		const struct plan_device *d = &t->plan->devices[i];
 

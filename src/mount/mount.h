@@ -107,6 +107,7 @@ struct mount_tree {
 	int empty;	  /* the shared empty directory for masks, once made */
 	bool target_made; /* the last mount point was not there before */
 	size_t built;	  /* of plan->mounts */
+	bool devices_made;
 };
 #define MOUNT_TREE_INIT                                                                            \
 	{                                                                                          \
@@ -125,6 +126,9 @@ int mount_tree_verify(struct mount_tree *t,
 		      struct err *e); /* rule M2, after createContainer hooks too */
 int mount_devices(struct mount_tree *t,
 		  struct err *e); /* default and configured devices, links, ptmx */
+/* The same, when no mount that is still to come can have a say in it; mount_devices then does
+ * nothing. */
+int mount_devices_ahead(struct mount_tree *t, struct err *e);
 int mount_pivot(struct mount_tree *t,
 		struct err *e); /* pivot_root by fd, detach the old root; or chroot */
 int mount_readonly_paths(struct mount_tree *t, struct err *e);

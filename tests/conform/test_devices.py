@@ -238,6 +238,27 @@ def test_no_console_without_a_terminal(ctr):
     assert seen["do"][0]["errno"] == 2 or node(seen["do"][0])[1:] != (5, 1)
 
 
+@req("LNX-DEVDEF-01", "LNX-DEVDEF-08")
+@pytest.mark.parametrize("where", ["/dev", "/dev/"])
+def test_another_dev_later(ctr, where):
+    """Nodes and links are on the /dev that the container sees, not on one below it."""
+    ctr.config["mounts"].append({"destination": where, "type": "tmpfs", "source": "tmpfs", "options": ["mode=755"]})
+    seen = ctr.probe("stat", "/dev/null", "readlink", "/dev/ptmx")["do"]
+    assert (node(seen[0]), seen[1].get("target")) == ((stat.S_IFCHR, 1, 3), "pts/ptmx")
+
+
+@req("LNX-DEV-08")
+def test_mount_on_a_node(ctr):
+    """What the config mounts where a node would be is seen there; it must be the same node."""
+    ctr.bundle.linux["devices"] = [device("/dev/foo")]
+    ctr.config["mounts"].append({"destination": "/dev/foo", "type": "bind", "source": "/dev/null", "options": ["bind"]})
+    seen = ctr.probe("stat", "/dev/foo", "mounts")
+    assert node(seen["do"][0]) == (stat.S_IFCHR, 1, 3)
+    assert mountinfo.at(seen["mounts"], "/dev/foo")
+    ctr.config["mounts"][-1]["source"] = "/dev/zero"
+    ctr.create_fails(naming=["linux.devices[0].path", "linux.devices[0]"])
+
+
 @req("LNX-DEVDEF-08")
 def test_ptmx(ctr):
     text = ctr.sh("ls /dev/pts; exec 3<>/dev/ptmx; ls /dev/pts; stat -Lc %t:%T /dev/ptmx")

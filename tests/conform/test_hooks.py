@@ -321,6 +321,16 @@ def test_create_container_namespace(ctr):
     assert ctr.output().split() == hooks.written(ctr, "createContainer").split()
 
 
+@req("CFG-HKCCT-04")
+def test_create_container_privileges(ctr):
+    """A hook has what the caller has, however narrow the container's own process is."""
+    hooks.writing(ctr, "createContainer", "grep CapBnd /proc/self/status")
+    ctr.process["capabilities"] = {s: ["CAP_KILL"] for s in ("bounding", "effective", "permitted")}
+    ctr.sh("grep CapBnd /proc/self/status").started()
+    assert hooks.written(ctr, "createContainer") == re.search("CapBnd.*\n", read("/proc/self/status"))[0]
+    assert int(ctr.output().split()[1], 16) == 1 << 5
+
+
 @req("CFG-HKSCT-02")
 def test_start_container_path(ctr):
     ctr.bundle.put("/opt/hook", "#!/bin/sh\necho rootfs > /out\n", 0o755)
