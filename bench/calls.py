@@ -64,19 +64,27 @@ def traced(argv, out, stays=False):
     return count_calls(pathlib.Path(out).read_text())
 
 
+def least(argv, out):
+    """Whether init finds its START or asks for it is a matter of who was first: the fewest of three times."""
+    counts = []
+    for _ in range(3):
+        counts.append(traced(argv, out))
+        pathlib.Path(out).unlink()
+    return min(counts)
+
+
 def syscalls(rt, work):
     """(system calls, execs) of each verb, all processes of the runtime together, the container's exec included."""
     out, pid_file, found = str(work / "strace"), str(work / "pid"), {}
     once = rt("run", "--bundle", rt.bundles["true"], rt.id)
     subprocess.run(once, check=True, stdin=subprocess.DEVNULL)  # the first one makes the state root
-    found["run"] = traced(once, out)
-    pathlib.Path(out).unlink()
+    found["run"] = least(once, out)
     found["create"] = traced(rt("create", "--bundle", rt.bundles["pause"], "--pid-file", pid_file, rt.id), out, stays=True)
     found["start"] = traced(rt("start", rt.id), out)
     found["state"] = traced(rt("state", rt.id), out)
     found["list"] = traced(rt("list"), out)
     if rt.execs:
-        found["exec"] = traced(rt("exec", rt.id, "/bin/true"), out)
+        found["exec"] = least(rt("exec", rt.id, "/bin/true"), out)
     found["kill"] = traced(rt("kill", rt.id, "KILL"), out)
     reap(pid_file)
     found["delete"] = traced(rt("delete", rt.id), out)

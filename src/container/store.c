@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -436,42 +437,44 @@ int public_claim(struct ctx *c, const char *id, struct err *e)
 	return 0;
 }
 
-static int public_open(const char *dir, const char *id)
+/* "DIR/ID" in @path, and opened. */
+static int public_open(const char *dir, const char *id, char path[static PATH_MAX])
 {
-	_cleanup_fd_ int fd = sys_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY, 0);
+	int r = str_format(path, PATH_MAX, "%s/%s", dir, id);
 
-	return fd < 0 ? fd_take(&fd) : sys_openat(fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	return r < 0 ? r : sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
 int public_write(const char *dir, const char *id, const char *text, size_t n, struct err *e)
 {
 	_cleanup_fd_ int fd = -1;
+	char path[PATH_MAX];
 	int r;
 
 	if (!dir)
 		return 0;
-	fd = public_open(dir, id);
+	fd = public_open(dir, id, path);
 	r = fd < 0 ? fd : store_write_file(fd, "state.json", 0644, text, n);
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write %s/%s/state.json", dir, id) : 0;
 }
 
 int public_remove(const char *dir, const char *id, struct err *e)
 {
-	_cleanup_fd_ int parent = -1, fd = -1;
+	_cleanup_fd_ int fd = -1;
+	char path[PATH_MAX];
 	int r;
 
 	if (!dir)
 		return 0;
-	parent = sys_openat(AT_FDCWD, dir, O_PATH | O_DIRECTORY, 0);
-	fd = parent < 0 ? parent : sys_openat(parent, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	fd = public_open(dir, id, path);
 	if (fd == -ENOENT)
 		return 0;
 	if (fd >= 0)
 		sys_unlinkat(fd, "state.json", 0);
-	r = parent < 0 ? parent : sys_unlinkat(parent, id, AT_REMOVEDIR);
+	r = fd == -ENAMETOOLONG ? fd : sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
 	if (r == -ENOTEMPTY && fd >= 0) {
 		remove_unfinished(fd);
-		r = sys_unlinkat(parent, id, AT_REMOVEDIR);
+		r = sys_unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
 	}
 	return r < 0 && r != -ENOENT ? err_sys(e, ERR_STA_LEFT, r, "remove %s/%s", dir, id) : 0;
 }
