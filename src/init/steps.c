@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/str.h"
 #include "cred/cred.h"
 #include "hook/hook.h"
 #include "init/steps.h"
@@ -341,7 +342,7 @@ static int step_make_cwd(struct init *in, struct err *e)
 	_cleanup_fd_ int fd = -1;
 	int r;
 
-	if (!p->set)
+	if (!p->set || streq(p->spec->cwd, "/"))
 		return 0;
 	fd = path_resolve(&in->tree.root, p->spec->cwd, false);
 	if (fd != -ENOENT)

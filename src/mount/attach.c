@@ -88,6 +88,17 @@ static const char *name_in_dev(const char *path)
 	return len > 0 && c[len] == '\0' ? c : NULL;
 }
 
+bool mnt_in_own_dev(const struct mount_tree *t, const char *path)
+{
+	return t->dev_own && name_in_dev(path);
+}
+
+bool mnt_hooks_ran(const struct plan *p)
+{
+	return p->hooks->n[HOOK_PRESTART] || p->hooks->n[HOOK_CREATE_RUNTIME] ||
+	       p->hooks->n[HOOK_CREATE_CONTAINER];
+}
+
 static int target_error(const struct plan_mount *m, int r, bool dir, struct err *e)
 {
 	const char *d = m->destination;
@@ -255,14 +266,16 @@ int mnt_attach(struct mount_tree *t, size_t i, int tree, int target, struct err 
 {
 	const struct plan_mount *m = &t->plan->mounts[i];
 	uint64_t *id = &t->sources->mnt_id[i];
-	int r = mnt_guard(t, m, tree, target, e);
+	bool own = mnt_in_own_dev(t, m->destination);
+	/* what was just made there is neither a link nor of any other file system */
+	int r = own && t->target_made ? 0 : mnt_guard(t, m, tree, target, e);
 
 	if (r < 0)
 		return r;
 	r = mnt_move(tree, target);
 	if (r < 0)
 		return err_sys(e, ERR_MNT_ATTACH, r, "mount on %s", m->destination);
-	if (t->dev_own && name_in_dev(m->destination)) {
+	if (own) {
 		r = path_mount_id(tree, id);
 		return r < 0 ? err_sys(e, ERR_MNT_VERIFY, r, "mount id of %s", m->destination) : 0;
 	}

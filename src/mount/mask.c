@@ -5,6 +5,7 @@
  */
 #include "mount/room.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/sysmacros.h>
 
@@ -104,8 +105,42 @@ int mount_masked_paths(struct mount_tree *t, struct err *e)
 	return 0;
 }
 
-static int readonly_one(struct mount_tree *t, const char *path, struct err *e)
+/* May the clone of @path have mounts of others below it? They stay as they are. */
+static bool carries_mounts(const struct mount_tree *t, size_t before, const char *path)
 {
+	const struct plan *p = t->plan;
+
+	if (mnt_hooks_ran(p))
+		return true;
+	for (size_t i = 0; i < p->n_mounts; i++)
+		if (mnt_is_below(p->mounts[i].destination, path))
+			return true;
+	for (size_t i = 0; i < before; i++)
+		if (mnt_is_below(p->readonly.v[i], path))
+			return true;
+	return false;
+}
+
+/* With its submounts, as they are; only the path itself becomes read-only (config-linux.md,
+ * readonly paths). */
+static int clone_read_only(const struct mount_tree *t, size_t i, int target, bool dir)
+{
+	_cleanup_fd_ int tree = -1;
+	int r;
+
+	if (!carries_mounts(t, i, t->plan->readonly.v[i])) {
+		tree = mnt_clone_set(target, "", dir, false, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE);
+		if (tree != -ENOSYS)
+			return fd_take(&tree);
+	}
+	tree = mnt_clone(target, "", dir, false);
+	r = tree < 0 ? tree : mnt_setattr(tree, false, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE);
+	return r < 0 ? r : fd_take(&tree);
+}
+
+static int readonly_one(struct mount_tree *t, size_t i, struct err *e)
+{
+	const char *path = t->plan->readonly.v[i];
 	_cleanup_fd_ int target = -1, tree = -1;
 	struct stat st;
 	int r;
@@ -121,14 +156,8 @@ static int readonly_one(struct mount_tree *t, const char *path, struct err *e)
 		r = mnt_setattr(t->root.fd, false, MOUNT_ATTR_RDONLY, 0, 0);
 		return r < 0 ? err_sys(e, ERR_MNT_MASK, r, "make %s read-only", path) : 0;
 	}
-	/* With its submounts, as they are; only the path itself becomes read-only (config-linux.md,
-	 * readonly paths). */
-	tree = mnt_clone(target, "", S_ISDIR(st.st_mode), false);
-	if (tree < 0)
-		return err_sys(e, ERR_MNT_MASK, tree, "clone %s", path);
-	r = mnt_setattr(tree, false, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE);
-	if (r == 0)
-		r = mnt_move(tree, target);
+	tree = clone_read_only(t, i, target, S_ISDIR(st.st_mode));
+	r = tree < 0 ? tree : mnt_move(tree, target);
 	if (r < 0)
 		return err_sys(e, ERR_MNT_MASK, r, "make %s read-only", path);
 	return must_prove(t, &st) ? mnt_prove(t, path, false, tree, NULL, e) : 0;
@@ -137,7 +166,7 @@ static int readonly_one(struct mount_tree *t, const char *path, struct err *e)
 int mount_readonly_paths(struct mount_tree *t, struct err *e)
 {
 	for (size_t i = 0; i < t->plan->readonly.n; i++) {
-		int r = readonly_one(t, t->plan->readonly.v[i], e);
+		int r = readonly_one(t, i, e);
 
 		if (r < 0)
 			return err_at(e, r, "/linux/readonlyPaths/%zu", i);

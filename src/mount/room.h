@@ -65,6 +65,10 @@ int mnt_sources_late(struct mount_tree *t, struct err *e);
 int mnt_root_clone(const struct plan *p, int dir, int *ret, struct err *e);
 
 /* ---- attach.c ---- */
+/* Were there hooks that may have mounted something since the tree was built? */
+bool mnt_hooks_ran(const struct plan *p);
+/* Is @path a name in hull's own tmpfs on /dev, where nobody else makes or renames anything? */
+bool mnt_in_own_dev(const struct mount_tree *t, const char *path);
 /* Is @st of the root of the container, by whatever way it was reached? */
 bool mnt_is_root(struct mount_tree *t, const struct stat *st);
 /* Is @path at or below a directory that hull relies on (dev, proc, sys)? Then no component may be a

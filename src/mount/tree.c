@@ -277,11 +277,25 @@ static bool is_covered(const struct plan *p, size_t i)
 }
 
 /*
+ * In hull's own /dev, in procfs and in sysfs nobody can rename what a mount is on, so it is there
+ * as long as they are.
+ */
+static bool goes_along(const struct mount_tree *t, const char *path)
+{
+	if (mnt_in_own_dev(t, path))
+		return true;
+	return (t->kernel_dev[0] && mnt_is_below(path, "/proc") && !mnt_is_at(path, "proc")) ||
+	       (t->kernel_dev[1] && mnt_is_below(path, "/sys") && !mnt_is_at(path, "sys"));
+}
+
+/*
  * What hull relies on must still be there after hooks have run: /dev, /proc, /sys and what is below
  * them. Over other places a hook may mount what it likes.
  */
 int mount_tree_verify(struct mount_tree *t, struct err *e)
 {
+	bool all = mnt_hooks_ran(t->plan);
+
 	for (size_t i = 0; i < t->plan->n_mounts; i++) {
 		const struct plan_mount *m = &t->plan->mounts[i];
 		_cleanup_fd_ int fd = -1;
@@ -289,7 +303,7 @@ int mount_tree_verify(struct mount_tree *t, struct err *e)
 		int r;
 
 		if (t->sources->mnt_id[i] == 0 || !mnt_is_strict(m->destination) ||
-		    is_covered(t->plan, i))
+		    is_covered(t->plan, i) || (!all && goes_along(t, m->destination)))
 			continue;
 		fd = path_resolve_strict(&t->root, m->destination);
 		r = fd < 0 ? fd : path_mount_id(fd, &id);

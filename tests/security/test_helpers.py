@@ -159,7 +159,7 @@ def test_environment_of_hooks(ctr, kind, given):
 
 @threat("CVE-2024-0132", "CVE-2024-0133", "CVE-2025-23267", "CVE-2026-24260", "M2")
 @pytest.mark.hull_only
-@pytest.mark.parametrize("place", ["dev", "proc", "sys"])
+@pytest.mark.parametrize("place", ["dev", "proc", "sys", "dev/shm"])
 def test_hook_that_covers_what_hull_relies_on(ctr, place):
     """A createContainer hook that mounts over /dev, /proc or /sys of the container, led by a link or not."""
     os.symlink(f"../{place}", ctr.bundle.file("/tmp/link"))
