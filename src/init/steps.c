@@ -564,6 +564,7 @@ static int step_start_container_hooks(struct init *in, struct err *e)
  *    namespace that is joined even before the clone;
  *  - the cgroup before its namespace, which takes the cgroup of the moment as its root;
  *  - the network namespace, which the runtime makes meanwhile, when the first mount asks for it;
+ *  - meanwhile what nothing to come has a say in, not ahead of hooks that are to find the caller's;
  *  - devices before the runtime's hooks, which put more into /dev;
  *  - the terminal before pivot, from the container's own devpts; sysctls before /proc/sys turns
  *    read-only;

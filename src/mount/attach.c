@@ -95,8 +95,10 @@ bool mnt_in_own_dev(const struct mount_tree *t, const char *path)
 
 bool mnt_hooks_ran(const struct plan *p)
 {
-	return p->hooks->n[HOOK_PRESTART] || p->hooks->n[HOOK_CREATE_RUNTIME] ||
-	       p->hooks->n[HOOK_CREATE_CONTAINER];
+	const struct spec_hooks *h = p->hooks;
+
+	return h &&
+	       (h->n[HOOK_PRESTART] || h->n[HOOK_CREATE_RUNTIME] || h->n[HOOK_CREATE_CONTAINER]);
 }
 
 static int target_error(const struct plan_mount *m, int r, bool dir, struct err *e)

@@ -559,9 +559,11 @@ static void cover_dev(struct box *b)
 
 BOX_TEST(hooks_may_not_cover_dev)
 {
+	const struct spec_hooks hooks = { .n[HOOK_CREATE_CONTAINER] = 1 };
 	struct box b;
 
 	fill_dev(&b);
+	b.plan.hooks = &hooks;
 	b.before_pivot = cover_dev;
 	RUN_REFUSED(&b, ERR_MNT_VERIFY, "/mounts/1", "/dev/pts");
 }
