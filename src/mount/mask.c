@@ -105,12 +105,16 @@ int mount_masked_paths(struct mount_tree *t, struct err *e)
 	return 0;
 }
 
-/* May the clone of @path have mounts of others below it? They stay as they are. */
-static bool carries_mounts(const struct mount_tree *t, size_t before, const char *path)
+/*
+ * May the clone of @path have mounts of others below it? They stay as they are. A directory of the
+ * rootfs or of a volume may have brought some along; the container's own procfs and sysfs have not.
+ */
+static bool carries_mounts(const struct mount_tree *t, size_t before, const char *path,
+			   const struct stat *st)
 {
 	const struct plan *p = t->plan;
 
-	if (mnt_hooks_ran(p))
+	if (mnt_hooks_ran(p) || must_prove(t, st))
 		return true;
 	for (size_t i = 0; i < p->n_mounts; i++)
 		if (mnt_is_below(p->mounts[i].destination, path))
@@ -123,12 +127,13 @@ static bool carries_mounts(const struct mount_tree *t, size_t before, const char
 
 /* With its submounts, as they are; only the path itself becomes read-only (config-linux.md,
  * readonly paths). */
-static int clone_read_only(const struct mount_tree *t, size_t i, int target, bool dir)
+static int clone_read_only(const struct mount_tree *t, size_t i, int target, const struct stat *st)
 {
 	_cleanup_fd_ int tree = -1;
+	bool dir = S_ISDIR(st->st_mode);
 	int r;
 
-	if (!carries_mounts(t, i, t->plan->readonly.v[i])) {
+	if (!carries_mounts(t, i, t->plan->readonly.v[i], st)) {
 		tree = mnt_clone_set(target, "", dir, false, MOUNT_ATTR_RDONLY, 0, MS_PRIVATE);
 		if (tree != -ENOSYS)
 			return fd_take(&tree);
@@ -156,7 +161,7 @@ static int readonly_one(struct mount_tree *t, size_t i, struct err *e)
 		r = mnt_setattr(t->root.fd, false, MOUNT_ATTR_RDONLY, 0, 0);
 		return r < 0 ? err_sys(e, ERR_MNT_MASK, r, "make %s read-only", path) : 0;
 	}
-	tree = clone_read_only(t, i, target, S_ISDIR(st.st_mode));
+	tree = clone_read_only(t, i, target, &st);
 	r = tree < 0 ? tree : mnt_move(tree, target);
 	if (r < 0)
 		return err_sys(e, ERR_MNT_MASK, r, "make %s read-only", path);

@@ -123,17 +123,26 @@ def test_readonly(ctr):
 
 
 @req("LNX-ROP-01")
-@pytest.mark.parametrize("how", ["hook", "earlier path"])
+@pytest.mark.parametrize("how", ["hook", "earlier path", "volume", "link"])
 def test_readonly_above_a_mount(ctr, how):
-    """What a hook mounts below a read-only path stays writable; what was made read-only there stays that."""
+    """What a hook, a volume or a link brings below a read-only path stays writable; what was made read-only stays that."""
     ctr.bundle.put("/opt/dir/sub/file", "x")
     ctr.bundle.linux["readonlyPaths"] = ["/opt/dir"]
     if how == "hook":
         ctr.bundle.hook("createContainer", f"mount -t tmpfs none {ctr.bundle.rootfs}/opt/dir/sub")
+    elif how == "volume":
+        volume = os.path.join(ctr.top, "volume")
+        os.makedirs(volume + "/dir/sub")
+        mount("none", volume + "/dir/sub", "tmpfs")
+        ctr.config["mounts"].append({"destination": "/opt", "type": "bind", "source": volume, "options": ["rbind"]})
+    elif how == "link":
+        os.symlink("opt/dir", ctr.bundle.file("/link"))
+        ctr.bundle.linux["readonlyPaths"] = ["/link"]
+        ctr.config["mounts"].append({"destination": "/opt/dir/sub", "type": "tmpfs", "source": "tmpfs"})
     else:
         ctr.bundle.linux["readonlyPaths"].insert(0, "/opt/dir/sub")
     seen = ctr.sh("touch /opt/dir/new || echo ro; touch /opt/dir/sub/new && echo rw; true").run().ok().stdout.split()
-    assert seen == (["ro", "rw"] if how == "hook" else ["ro"])
+    assert seen == (["ro"] if how == "earlier path" else ["ro", "rw"])
 
 
 # ---- propagation of the rootfs
