@@ -278,12 +278,19 @@ static bool is_covered(const struct plan *p, size_t i)
 
 /*
  * In hull's own /dev, in procfs and in sysfs nobody can rename what a mount is on, so it is there
- * as long as they are.
+ * as long as they are. In a volume below them somebody could.
  */
-static bool goes_along(const struct mount_tree *t, const char *path)
+static bool goes_along(const struct mount_tree *t, size_t at)
 {
+	const struct plan *p = t->plan;
+	const char *path = p->mounts[at].destination;
+
 	if (mnt_in_own_dev(t, path))
 		return true;
+	for (size_t i = 0; i < p->n_mounts; i++)
+		if (i != at && p->mounts[i].kind == MOUNT_BIND &&
+		    mnt_is_below(path, p->mounts[i].destination))
+			return false;
 	return (t->kernel_dev[0] && mnt_is_below(path, "/proc") && !mnt_is_at(path, "proc")) ||
 	       (t->kernel_dev[1] && mnt_is_below(path, "/sys") && !mnt_is_at(path, "sys"));
 }
@@ -303,7 +310,7 @@ int mount_tree_verify(struct mount_tree *t, struct err *e)
 		int r;
 
 		if (t->sources->mnt_id[i] == 0 || !mnt_is_strict(m->destination) ||
-		    is_covered(t->plan, i) || (!all && goes_along(t, m->destination)))
+		    is_covered(t->plan, i) || (!all && goes_along(t, i)))
 			continue;
 		fd = path_resolve_strict(&t->root, m->destination);
 		r = fd < 0 ? fd : path_mount_id(fd, &id);
