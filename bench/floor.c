@@ -6,8 +6,13 @@
  * seccomp instructions or "-"; BINDS: "SOURCE:NAME,..." , each mounted read-only. What hull costs
  * above it is hull's own.
  *
- * bench/floor look ROOT ID GROUP PID: the same for `state` of that container of hull's, whose pid
- * and cgroup directory are given: its files are read and its process is looked at, no more.
+ * bench/floor create GATE PIDFILE and the same arguments, start GATE, delete GATE CGROUP: the same in
+ * three commands, as an engine has it. GATE is a fifo: the container's process waits at it, and that
+ * nobody reads it any more is how start knows that the program runs.
+ *
+ * bench/floor state ROOT ID GROUP PID: the same for `state` of that container of hull's, whose pid
+ * and cgroup directory are given: its files are read and its process is looked at, no more. list
+ * and the same arguments: of `list`, where that container is the only one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +26,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -246,6 +252,16 @@ static uint64_t hex(const char *s)
 	return v;
 }
 
+static int gate = -1, ready[2] = { -1, -1 };
+
+static void wait_for_start(void)
+{
+	char byte;
+
+	close(ready[1]);
+	need("gate", read(gate, &byte, 1));
+}
+
 static void child(char **argv)
 {
 	static char path[] = "PATH=/bin", *const env[] = { path, NULL };
@@ -267,6 +283,8 @@ static void child(char **argv)
 	syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "bench");
 	lock_down(hex(argv[3]));
 	umask(022);
+	if (gate >= 0)
+		wait_for_start();
 	if (filter.len)
 		need("seccomp", syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter));
 	execve(argv[6], argv + 6, env);
@@ -274,6 +292,7 @@ static void child(char **argv)
 }
 
 static char text[16384];
+static pid_t first;
 
 static void read_at(int dir, const char *name, size_t size)
 {
@@ -284,17 +303,23 @@ static void read_at(int dir, const char *name, size_t size)
 	close(fd);
 }
 
-/* state.json, boot id, process, the lock that "created" holds, the freezer, the times of the steps. */
+/*
+ * state.json, boot id, process, the lock that "created" holds, the freezer; of state the times of
+ * the steps, of list the names in the directory.
+ */
 static int look(char **argv)
 {
 	int entry, trace, group, pidfd, root = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct pollfd wait = { .events = POLLIN };
+	bool list = !strcmp(argv[1], "list");
 	struct stat st;
 	int pid = 0;
 
 	for (const char *digit = argv[5]; *digit >= '0'; digit++)
 		pid = 10 * pid + *digit - '0';
 	need("root", root);
+	while (list && syscall(SYS_getdents64, root, text, sizeof(text)) > 0)
+		;
 	entry = openat(root, argv[3], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	need("entry", entry);
 	read_at(entry, "state.json", 4096);
@@ -312,37 +337,88 @@ static int look(char **argv)
 	read_at(group, "cgroup.events", 255);
 	read_at(group, "cgroup.freeze", 255);
 	close(group);
-	need("trace", read(trace, text, 6160));
-	need("write", write(1, text, 1540));
+	if (!list)
+		need("trace", read(trace, text, 6160));
+	need("write", write(1, text, list ? 160 : 1540));
 	return 0;
 }
 
-int main(int argc, char **argv)
+/* The container of ARGV, its first process on its way; its pidfd. */
+static int contain(char **argv)
 {
 	struct clone_args args = { .exit_signal = SIGCHLD };
 	int pidfd = -1, dir;
-	siginfo_t end = { 0 };
 	long pid;
 
-	if (argc == 6 && !strcmp(argv[1], "look"))
-		return look(argv);
-	if (argc < 7)
-		return 2;
 	if (strcmp(argv[4], "-"))
 		read_filter(argv[4]);
 	need("mkdir", mkdir(argv[2], 0755));
 	dir = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	need("cgroup", dir);
 	device_program(dir);
-	args.flags = CLONE_PIDFD | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP | CLONE_NEWNS |
-		     CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP;
+	args.flags = CLONE_PIDFD | CLONE_PARENT_SETTID | CLONE_CLEAR_SIGHAND | CLONE_INTO_CGROUP |
+		     CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET |
+		     CLONE_NEWCGROUP;
 	args.pidfd = (uint64_t)(uintptr_t)&pidfd;
+	args.parent_tid = (uint64_t)(uintptr_t)&first;
 	args.cgroup = (uint64_t)dir;
 	pid = syscall(SYS_clone3, &args, sizeof(args));
 	need("clone3", pid);
 	if (pid == 0)
 		child(argv);
-	need("wait", waitid(P_PIDFD, (id_t)pidfd, &end, WEXITED));
+	return pidfd;
+}
+
+static int create(char **argv)
+{
+	int file, n;
+
+	need("mkfifo", mkfifo(argv[2], 0600));
+	gate = open(argv[2], O_RDWR | O_CLOEXEC);
+	need("gate", gate);
+	need("pipe", pipe2(ready, O_CLOEXEC));
+	contain(argv + 3);
+	close(ready[1]);
+	need("ready", read(ready[0], text, 1));
+	n = snprintf(text, sizeof(text), "%d", first);
+	file = open(argv[3], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	need("pid file", file);
+	need("pid file", write(file, text, (size_t)n));
+	return 0;
+}
+
+static int start(const char *path)
+{
+	struct pollfd end = { .fd = open(path, O_WRONLY | O_CLOEXEC) };
+
+	need("gate", end.fd);
+	need("gate", write(end.fd, "", 1));
+	need("poll", poll(&end, 1, -1));
+	return 0;
+}
+
+static int delete(const char *path, const char *group)
+{
+	need("rmdir", rmdir(group));
+	need("unlink", unlink(path));
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	siginfo_t end = { 0 };
+
+	if (argc == 6 && (!strcmp(argv[1], "state") || !strcmp(argv[1], "list")))
+		return look(argv);
+	if (argc >= 10 && !strcmp(argv[1], "create"))
+		return create(argv);
+	if (argc == 3 && !strcmp(argv[1], "start"))
+		return start(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "delete"))
+		return delete(argv[2], argv[3]);
+	if (argc < 7)
+		return 2;
+	need("wait", waitid(P_PIDFD, (id_t)contain(argv), &end, WEXITED));
 	need("rmdir", rmdir(argv[2]));
 	return end.si_code == CLD_EXITED ? end.si_status : 128 + end.si_status;
 }
