@@ -397,7 +397,7 @@ static int start(const char *path)
 	return 0;
 }
 
-static int delete(const char *path, const char *group)
+static int delete (const char *path, const char *group)
 {
 	need("rmdir", rmdir(group));
 	need("unlink", unlink(path));
@@ -415,7 +415,7 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "start"))
 		return start(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "delete"))
-		return delete(argv[2], argv[3]);
+		return delete (argv[2], argv[3]);
 	if (argc < 7)
 		return 2;
 	need("wait", waitid(P_PIDFD, (id_t)contain(argv), &end, WEXITED));

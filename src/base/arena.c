@@ -135,16 +135,20 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
+	enum { MOST = 128 };
+	char text[MOST];
 	va_list again;
 	int n;
 	char *s;
 
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(text, sizeof(text), fmt, ap);
 	if (n < 0)
 		oom();
-	s = arena_alloc(a, (size_t)n + 1);
-	vsnprintf(s, (size_t)n + 1, fmt, again);
+	if (n < MOST)
+		s = arena_memdup(a, text, (size_t)n);
+	else
+		vsnprintf(s = arena_alloc(a, (size_t)n + 1), (size_t)n + 1, fmt, again);
 	va_end(again);
 	return s;
 }

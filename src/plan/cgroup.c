@@ -51,7 +51,7 @@ static int make_path(struct maker *m, struct err *e)
 {
 	const char *want = m->spec->os.cgroups_path;
 	const char *base = "";
-	char *path;
+	const char *path;
 	int r;
 
 	if (want && (r = check_path(want, e)) < 0)

@@ -80,8 +80,11 @@ bool plan_id_to_host(const struct spec_idmaps *maps, uint32_t id, uint32_t *ret)
 int plan_parse_idmap(struct maker *m, const char *text, struct plan_mount *mount, struct err *e);
 
 /* ---- path.c ---- */
-/* Lexical normal form: absolute, no empty, "." or ".." parts (".." at the top stays at the top). */
-char *plan_path_clean(struct arena *a, const char *path);
+/*
+ * Lexical normal form: absolute, no empty, "." or ".." parts (".." at the top stays at the top).
+ * @path itself where it is in that form.
+ */
+const char *plan_path_clean(struct arena *a, const char *path);
 /* Is @path equal to @dir or below it? Both in normal form. */
 bool plan_path_below(const char *path, const char *dir);
 

@@ -6,11 +6,36 @@
 #include "base/str.h"
 #include "plan/parts.h"
 
-char *plan_path_clean(struct arena *a, const char *path)
+static bool ends_part(char c)
 {
-	size_t n = strlen(path), len = 0;
-	char *out = arena_alloc(a, n + 2);
+	return c == '/' || c == '\0';
+}
 
+/* Is @path what plan_path_clean makes of it? Nearly all are. */
+static bool is_clean(const char *path)
+{
+	const char *p = path;
+
+	if (*p != '/')
+		return false;
+	for (; *p; p++) { /* at a slash */
+		if (p[1] == '/' || (p[1] == '\0' && p != path) ||
+		    (p[1] == '.' && (ends_part(p[2]) || (p[2] == '.' && ends_part(p[3])))))
+			return false;
+		while (!ends_part(p[1]))
+			p++;
+	}
+	return true;
+}
+
+const char *plan_path_clean(struct arena *a, const char *path)
+{
+	size_t len = 0;
+	char *out;
+
+	if (is_clean(path))
+		return path;
+	out = arena_alloc(a, strlen(path) + 2);
 	for (const char *p = path; *p;) {
 		size_t part = strcspn(p, "/");
 

@@ -138,7 +138,12 @@ void jv_position(struct jv v, size_t *ret_line, size_t *ret_column)
 /* Number of bytes of a number token. */
 static size_t number_len(struct jv v)
 {
-	return strspn(v.doc->text + jv_node_offset(node(v)), "-+.0123456789eE");
+	const char *from = v.doc->text + jv_node_offset(node(v)), *p = from;
+
+	while ((*p >= '0' && *p <= '9') || *p == '-' || *p == '+' || *p == '.' ||
+	       (*p | 0x20) == 'e')
+		p++;
+	return (size_t)(p - from);
 }
 
 void jv_show(struct jv v, struct strbuf *b)

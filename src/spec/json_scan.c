@@ -14,6 +14,8 @@
 
 #include "spec/json_tape.h"
 
+enum { AHEAD = 16 }; /* bytes behind the text that may be read, all NUL */
+
 struct level {
 	uint32_t node;	/* of the container */
 	uint32_t count; /* elements or members begun */
@@ -171,12 +173,37 @@ static int escape(struct scan *s, const char **src, char **dst)
 	return fail(s, (size_t)(*src - s->text) - 2, "a string holds an unknown escape");
 }
 
+#ifndef __SSE2__
 /* 1: a byte that a string takes as it is. */
 static const unsigned char plain[256] = {
 	[0x20 ... 0x21] = 1,
 	[0x23 ... 0x5b] = 1,
 	[0x5d ... 0x7f] = 1,
 };
+#endif
+
+/* The first byte from @p on that a string does not take as it is; the text ends in one. */
+static const char *behind_plain(const char *p)
+{
+#ifdef __SSE2__
+	typedef signed char bytes __attribute__((vector_size(AHEAD)));
+
+	for (;; p += AHEAD) {
+		bytes v;
+		int other;
+
+		memcpy(&v, p, sizeof(v));
+		/* bytes from 0x80 on are negative */
+		other = __builtin_ia32_pmovmskb128((v == '"') | (v == '\\') | (v < 0x20));
+		if (other)
+			return p + __builtin_ctz((unsigned)other);
+	}
+#else
+	while (plain[(unsigned char)*p])
+		p++;
+	return p;
+#endif
+}
 
 static int control_byte(struct scan *s, size_t offset, unsigned char c)
 {
@@ -200,8 +227,7 @@ static int scan_string(struct scan *s)
 		unsigned char c;
 		int r;
 
-		while (plain[(unsigned char)*src])
-			src++;
+		src = behind_plain(src);
 		if (dst != run)
 			memmove(dst, run, (size_t)(src - run));
 		dst += src - run;
@@ -406,6 +432,30 @@ static int close_container(struct scan *s)
 	return 0;
 }
 
+static int scan_next(struct scan *s)
+{
+	bool object = s->stack[s->depth - 1].object;
+	char c = s->text[s->pos];
+
+	if (c == ',') {
+		s->pos++;
+		s->want = object ? WANT_KEY : WANT_VALUE;
+		return 0;
+	}
+	if (c == (object ? '}' : ']'))
+		return close_container(s);
+	return unexpected(s, object ? "\",\" or \"}\"" : "\",\" or \"]\"");
+}
+
+static int scan_colon(struct scan *s)
+{
+	if (s->text[s->pos] != ':')
+		return unexpected(s, "\":\"");
+	s->pos++;
+	s->want = WANT_VALUE;
+	return 0;
+}
+
 static int scan_value(struct scan *s, bool or_end)
 {
 	char c = s->text[s->pos];
@@ -424,6 +474,8 @@ static int scan_value(struct scan *s, bool or_end)
 	else
 		r = scan_literal(s);
 	s->want = s->depth ? WANT_NEXT : WANT_NOTHING;
+	if (r == 0 && s->depth && s->text[s->pos] == ',') /* as nearly always */
+		r = scan_next(s);
 	return r;
 }
 
@@ -443,22 +495,7 @@ static int scan_key(struct scan *s, bool or_end)
 	l->key = node;
 	l->count++;
 	s->want = WANT_COLON;
-	return 0;
-}
-
-static int scan_next(struct scan *s)
-{
-	bool object = s->stack[s->depth - 1].object;
-	char c = s->text[s->pos];
-
-	if (c == ',') {
-		s->pos++;
-		s->want = object ? WANT_KEY : WANT_VALUE;
-		return 0;
-	}
-	if (c == (object ? '}' : ']'))
-		return close_container(s);
-	return unexpected(s, object ? "\",\" or \"}\"" : "\",\" or \"]\"");
+	return s->text[s->pos] == ':' ? scan_colon(s) : 0;
 }
 
 static int step(struct scan *s)
@@ -471,11 +508,7 @@ static int step(struct scan *s)
 	case WANT_KEY_OR_END:
 		return scan_key(s, s->want == WANT_KEY_OR_END);
 	case WANT_COLON:
-		if (s->text[s->pos] != ':')
-			return unexpected(s, "\":\"");
-		s->pos++;
-		s->want = WANT_VALUE;
-		return 0;
+		return scan_colon(s);
 	case WANT_NEXT:
 		return scan_next(s);
 	case WANT_NOTHING:
@@ -522,7 +555,7 @@ int jv_parse(const char *raw, size_t len, struct arena *a, struct jv_doc *ret, s
 	if (len > JV_MAX_BYTES)
 		return err_set(e, ERR_CFG_SYNTAX, 0, "the text is larger than %d bytes",
 			       JV_MAX_BYTES);
-	s.text = arena_memdup(a, raw, len);
+	s.text = memcpy(arena_alloc(a, len + AHEAD), raw, len);
 	/* Two bytes hold at most one node, but for the brackets that are open at one time. What is
 	 * not written is never touched and costs no memory. */
 	s.nodes = arena_new_array(a, len / 2 + JV_MAX_DEPTH + 2, struct jv_node);

@@ -161,6 +161,38 @@ TEST(strings_are_decoded)
 	arena_free(&arena);
 }
 
+/* Strings are looked at sixteen bytes at a time: every byte at every place of one. */
+TEST(every_byte_is_seen_wherever_it_stands)
+{
+	enum { LONGEST = 40 };
+	char text[LONGEST + 4], back[LONGEST + 1];
+	struct jv_doc doc;
+	const char *s;
+
+	for (size_t n = 1; n <= LONGEST; n++)
+		for (unsigned byte = 0; byte < 256; byte++) {
+			for (size_t at = 0; at < n; at++) {
+				bool good =
+					byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+				int r;
+
+				arena_init(&arena);
+				memset(text, 'x', sizeof(text));
+				text[0] = text[n + 1] = '"';
+				text[1 + at] = (char)byte;
+				memcpy(back, text + 1, n);
+				back[n] = '\0';
+				r = parse_n(text, n + 2, &doc);
+				if (good != (r == 0))
+					printf("# byte %u at %zu of %zu\n", byte, at, n);
+				CHECK_INT(r, good ? 0 : -EINVAL);
+				if (good && jv_string(jv_root(&doc), &s, &err) == 0)
+					CHECK_STR(s, back);
+				arena_free(&arena);
+			}
+		}
+}
+
 struct number {
 	const char *text;
 	enum err_id u64, i64; /* ERR_NONE: accepted */
