@@ -151,7 +151,20 @@ void store_close(struct entry *en);
 int store_list(struct ctx *c, const char *prefix, const char ***ret, size_t *ret_n, struct err *e);
 /* The public directory (S-01, S-06). */
 int public_claim(struct ctx *c, const char *id, struct err *e);
-int public_write(const char *dir, const char *id, const char *text, size_t n, struct err *e);
+/*
+ * The next state there, written while somebody else works; then shown by public_commit, or dropped.
+ * Another draft takes its place: -ENOENT of the commit.
+ */
+struct public_draft {
+	int dir; /* -1: there is none */
+	char tmp[STORE_NAME];
+	const char *text; /* the caller's */
+	size_t n;
+};
+int public_draft(const char *dir, const char *id, const char *text, size_t n,
+		 struct public_draft *ret, struct err *e);
+int public_commit(struct public_draft *d);
+void public_drop(struct public_draft *d);
 int public_remove(const char *dir, const char *id, struct err *e);
 /*
  * A file DIR/NAME in two moves, -errno each: the whole content under a name of this process (a
@@ -198,10 +211,20 @@ const char *status_owner(struct ctx *c, uint64_t uid);
 void status_fill(struct ctx *c, const struct record *r, enum spec_status s, struct spec_state *ret);
 int status_publish(struct ctx *c, const struct record *r, enum spec_status s, struct err *e);
 /*
+ * The same in two moves: the first while init works. What the record says may change in between, at
+ * the price of doing it again. @d: dropped by who does not come to the second.
+ */
+int status_draft(struct ctx *c, const struct record *r, enum spec_status s, struct public_draft *d,
+		 struct err *e);
+int status_show(struct ctx *c, const struct record *r, enum spec_status s, struct public_draft *d,
+		struct err *e);
+/*
  * The same after what cannot be taken back: a public file that cannot be written is a warning then,
  * for the command has done what it was asked to.
  */
 void status_publish_done(struct ctx *c, const struct record *r, enum spec_status s);
+void status_show_done(struct ctx *c, const struct record *r, enum spec_status s,
+		      struct public_draft *d);
 /* Find, lock (when @lock), read, compute: what every verb but create begins with. */
 struct subject {
 	struct entry en;

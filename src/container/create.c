@@ -194,16 +194,36 @@ int spawn_await_exec(struct ctx *c, struct subject *s, int conn, int pidfd, pid_
 	return 0;
 }
 
-int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process,
-		struct err *e)
+static int say_start(struct subject *s, int conn, int pidfd, pid_t pid, int process, struct err *e)
 {
 	int r = sync_send(conn, process < 0 ? SYNC_START : SYNC_START_WITH, process, e);
 
-	if (r == -EPIPE || r == -ECONNRESET) {
-		*e = (struct err){ 0 };
-		return pid ? spawn_died(s, pidfd, e) : not_accepted(s, pidfd, e);
-	}
+	if (r != -EPIPE && r != -ECONNRESET)
+		return r;
+	*e = (struct err){ 0 };
+	return pid ? spawn_died(s, pidfd, e) : not_accepted(s, pidfd, e);
+}
+
+int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, struct err *e)
+{
+	int r = say_start(s, conn, pidfd, pid, -1, e);
+
 	return r < 0 ? r : spawn_await_exec(c, s, conn, pidfd, pid, e);
+}
+
+/* START was said to init; what the public will see is written while that executes the program. */
+static int await_program(struct ctx *c, struct subject *s, int conn, int pidfd,
+			 struct public_draft *running, struct err *e)
+{
+	struct err early = { 0 };
+	int r;
+
+	if (status_draft(c, &s->rec, STATUS_RUNNING, running, &early) < 0)
+		err_drop(&early, "tried again, and told, when the program runs");
+	r = spawn_await_exec(c, s, conn, pidfd, 0, e);
+	if (r < 0)
+		public_drop(running);
+	return r;
 }
 
 /*
@@ -216,9 +236,10 @@ static bool is_hook_error(const struct err *e)
 }
 
 /* @signals: of spawn_block_signals, 0: none. */
-static int started(struct ctx *c, struct subject *s, int signals, struct err *e)
+static int started(struct ctx *c, struct subject *s, struct public_draft *running, int signals,
+		   struct err *e)
 {
-	status_publish_done(c, &s->rec, STATUS_RUNNING);
+	status_show_done(c, &s->rec, STATUS_RUNNING, running);
 	return spawn_hooks(c, &s->rec.hooks, HOOK_POSTSTART, &s->rec, STATUS_RUNNING, false,
 			   signals, e);
 }
@@ -285,6 +306,7 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 {
 	_cleanup_fd_ int conn = -1, process = -1;
 	_cleanup_(notify_close) struct notify n = NOTIFY_NONE;
+	struct public_draft running = { .dir = -1 };
 	struct subject s;
 	int r;
 
@@ -315,10 +337,12 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 	r = notify_listen(&s, &n, e);
 	if (r < 0)
 		goto out;
-	r = spawn_start(c, &s, conn, s.st.pidfd, 0, process, e);
+	r = say_start(&s, conn, s.st.pidfd, 0, process, e);
+	if (r == 0)
+		r = await_program(c, &s, conn, s.st.pidfd, &running, e);
 	if (r == 0) {
 		sys_unlinkat(s.en.dir, "start.sock", 0);
-		r = started(c, &s, 0, e);
+		r = started(c, &s, &running, 0, e);
 		if (r == 0 && n.sock >= 0) {
 			store_unlock(&s.en); /* a program may never say READY */
 			r = notify_wait(&n, &s.rec, s.st.pidfd, -1, e);
@@ -432,6 +456,7 @@ static int await_ready(struct spawn *sp, struct notify *n, struct err *e)
 int container_run(struct ctx *c, const struct create_options *o, int *ret_status, struct err *e)
 {
 	_cleanup_(notify_close) struct notify n = NOTIFY_NONE;
+	struct public_draft running = { .dir = -1 };
 	struct spawn sp;
 	int r;
 
@@ -444,12 +469,12 @@ int container_run(struct ctx *c, const struct create_options *o, int *ret_status
 		goto out;
 	trace_step("start");
 	r = notify_listen(&sp.s, &n, e);
-	if (r == 0 && sp.started)
-		r = spawn_await_exec(c, &sp.s, sp.chan, sp.pidfd, 0, e);
-	else if (r == 0)
-		r = spawn_start(c, &sp.s, sp.chan, sp.pidfd, 0, -1, e);
+	if (r == 0 && !sp.started)
+		r = say_start(&sp.s, sp.chan, sp.pidfd, 0, -1, e);
 	if (r == 0)
-		r = started(c, &sp.s, sp.signals, e);
+		r = await_program(c, &sp.s, sp.chan, sp.pidfd, &running, e);
+	if (r == 0)
+		r = started(c, &sp.s, &running, sp.signals, e);
 	if (r == 0)
 		r = o->detach ? await_ready(&sp, &n, e) : attend(c, &sp, &n, ret_status, e);
 	if (r < 0)
@@ -462,6 +487,7 @@ out:
 int container_restore(struct ctx *c, const struct create_options *o,
 		      const struct checkpoint_options *images, int *ret_status, struct err *e)
 {
+	struct public_draft running = { .dir = -1 };
 	struct notify n = NOTIFY_NONE;
 	struct spawn sp;
 	int r;
@@ -475,7 +501,7 @@ int container_restore(struct ctx *c, const struct create_options *o,
 	r = spawn_restore(&sp, c, o, images, e);
 	if (r < 0)
 		goto out;
-	r = started(c, &sp.s, sp.signals, e);
+	r = started(c, &sp.s, &running, sp.signals, e);
 	if (r == 0 && !o->detach)
 		r = attend(c, &sp, &n, ret_status, e);
 	if (r < 0)

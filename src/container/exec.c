@@ -419,7 +419,7 @@ static int step_schedule(struct exec *x, struct err *e)
 static int step_start(struct exec *x, struct err *e)
 {
 	int r = x->started ? spawn_await_exec(x->c, &x->s, x->chan, x->pidfd, x->pid, e)
-			   : spawn_start(x->c, &x->s, x->chan, x->pidfd, x->pid, -1, e);
+			   : spawn_start(x->c, &x->s, x->chan, x->pidfd, x->pid, e);
 
 	return r == 0 && x->o->pid_file ? pid_file_write(x->o->pid_file, x->pid, e) : r;
 }

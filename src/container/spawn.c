@@ -176,6 +176,12 @@ static int step_exec_copy(struct spawn *sp, struct err *e)
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write what exec needs of config.json") : 0;
 }
 
+/* What create shows when init is READY, written while that works. */
+static int step_draft_public(struct spawn *sp, struct err *e)
+{
+	return sp->o->run ? 0 : status_draft(sp->c, &sp->s.rec, STATUS_CREATED, &sp->created, e);
+}
+
 /* The wait for the disk, while init works. */
 static int step_draft(struct spawn *sp, struct err *e)
 {
@@ -600,7 +606,7 @@ static int step_record(struct spawn *sp, struct err *e)
 	if (!sp->started)
 		r = record_commit(&sp->s.en, rec, &sp->c->a, &sp->draft, e);
 	if (r == 0 && !sp->o->run)
-		r = status_publish(sp->c, rec, STATUS_CREATED, e);
+		r = status_show(sp->c, rec, STATUS_CREATED, &sp->created, e);
 	if (r == 0 && sp->pidfd_sock >= 0)
 		r = console_send(sp->pidfd_sock, sp->pidfd, "pidfd", sp->pidfd_place, e);
 	if (r == 0 && sp->o->pid_file)
@@ -635,6 +641,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "compile-filter", step_filter },
 	{ "start-ahead", step_start_ahead },
 	{ "exec-copy", step_exec_copy },
+	{ "draft-public", step_draft_public },
 	{ "release-sources", step_release },
 	{ "serve", spawn_serve },
 	{ "leaf", step_leaf },

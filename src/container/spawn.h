@@ -19,6 +19,7 @@ struct spawn {
 	struct blueprint bp;
 	struct subject s; /* entry and record: what destroy works on */
 	struct record_draft draft;
+	struct public_draft created;
 	struct mount_sources sources;
 	struct procfs proc; /* the host's, until init is known */
 	struct ns_fds ns;
@@ -93,12 +94,10 @@ void spawn_settle(struct spawn *sp);
 /* Release everything that is only open. */
 void spawn_close(struct spawn *sp);
 /*
- * Tell init to execute the program (with @process, a file of JSON, or -1) and wait for the result;
- * @conn is the channel or the start socket's connection. @pid: of an exec, 0: the container's own
- * process.
+ * Tell init to execute the program and wait for the result; @conn is the channel or the start
+ * socket's connection. @pid: of an exec, 0: the container's own process.
  */
-int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, int process,
-		struct err *e);
+int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid, struct err *e);
 /* The second half of it: START was said. */
 int spawn_await_exec(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid,
 		     struct err *e);

@@ -184,15 +184,12 @@ void status_fill(struct ctx *c, const struct record *rec, enum spec_status s,
 }
 
 /* The full state plus the names the drafts used: version, bundlePath, root (lineage S-02). */
-int status_publish(struct ctx *c, const struct record *rec, enum spec_status s, struct err *e)
+static const char *public_text(struct ctx *c, const struct record *rec, enum spec_status s,
+			       size_t *ret_n)
 {
 	struct spec_state st;
 	struct spec_state_extra *x;
-	size_t n;
-	char *text;
 
-	if (!rec->public_dir)
-		return 0;
 	status_fill(c, rec, s, &st);
 	x = arena_new_array(&c->a, st.n_extra + 3, struct spec_state_extra);
 	memcpy(x, st.extra, st.n_extra * sizeof(*x));
@@ -200,17 +197,65 @@ int status_publish(struct ctx *c, const struct record *rec, enum spec_status s, 
 	x[st.n_extra++] = (struct spec_state_extra){ "bundlePath", rec->bundle, false };
 	x[st.n_extra++] = (struct spec_state_extra){ "root", rec->bundle, false };
 	st.extra = x;
-	text = spec_state_text(&st, &c->a, 2, &n);
-	return public_write(rec->public_dir, rec->id, text, n, e);
+	return spec_state_text(&st, &c->a, 2, ret_n);
+}
+
+int status_draft(struct ctx *c, const struct record *rec, enum spec_status s,
+		 struct public_draft *d, struct err *e)
+{
+	const char *text;
+	size_t n;
+
+	if (!rec->public_dir)
+		return 0;
+	text = public_text(c, rec, s, &n);
+	return public_draft(rec->public_dir, rec->id, text, n, d, e);
+}
+
+int status_show(struct ctx *c, const struct record *rec, enum spec_status s, struct public_draft *d,
+		struct err *e)
+{
+	const char *text;
+	size_t n;
+	int r;
+
+	if (!rec->public_dir)
+		return 0;
+	text = public_text(c, rec, s, &n);
+	if (d->dir >= 0 && n == d->n && memcmp(text, d->text, n) == 0 && public_commit(d) == 0)
+		return 0;
+	public_drop(d);
+	r = public_draft(rec->public_dir, rec->id, text, n, d, e);
+	if (r < 0)
+		return r;
+	r = public_commit(d);
+	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write %s/%s/state.json", rec->public_dir,
+			       rec->id)
+		     : 0;
+}
+
+int status_publish(struct ctx *c, const struct record *rec, enum spec_status s, struct err *e)
+{
+	struct public_draft none = { .dir = -1 };
+
+	return status_show(c, rec, s, &none, e);
+}
+
+void status_show_done(struct ctx *c, const struct record *rec, enum spec_status s,
+		      struct public_draft *d)
+{
+	struct err e = { 0 };
+
+	if (status_show(c, rec, s, d, &e) < 0)
+		log_warn_err(&e, "container \"%s\" is %s, and that is not shown", rec->id,
+			     status_name(s));
 }
 
 void status_publish_done(struct ctx *c, const struct record *rec, enum spec_status s)
 {
-	struct err e = { 0 };
+	struct public_draft none = { .dir = -1 };
 
-	if (status_publish(c, rec, s, &e) < 0)
-		log_warn_err(&e, "container \"%s\" is %s, and that is not shown", rec->id,
-			     status_name(s));
+	status_show_done(c, rec, s, &none);
 }
 
 int status_not_running(const char *id, struct err *e)

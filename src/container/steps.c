@@ -48,7 +48,8 @@ static void prepare(struct spawn *sp, struct ctx *c, const struct create_options
 	sp->s = (struct subject){ .en.dir = -1, .st = STATUS_NONE, .rec.cgroup.v2_fd = -1 };
 	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock =
 		sp->pidfd_sock = -1;
-	sp->userns_fd = sp->pidfd = sp->master = sp->signals = sp->draft.fd = sp->proc.fd = -1;
+	sp->userns_fd = sp->pidfd = sp->master = sp->signals = sp->draft.fd = sp->proc.fd =
+		sp->created.dir = -1;
 	ns_fds_init(&sp->ns);
 	memset(sp->doors, 0xff, sizeof(sp->doors)); /* -1 */
 	if (!trace_page())
@@ -137,6 +138,7 @@ void spawn_settle(struct spawn *sp)
 	spawn_close_doors(sp);
 	fd_close(&sp->userns_fd);
 	fd_close(&sp->draft.fd);
+	public_drop(&sp->created);
 	proc_close(&sp->proc);
 	seccomp_shared_free(sp->filter);
 	sp->filter = NULL;

@@ -445,17 +445,34 @@ static int public_open(const char *dir, const char *id, char path[static PATH_MA
 	return r < 0 ? r : sys_openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
-int public_write(const char *dir, const char *id, const char *text, size_t n, struct err *e)
+int public_draft(const char *dir, const char *id, const char *text, size_t n,
+		 struct public_draft *ret, struct err *e)
 {
 	_cleanup_fd_ int fd = -1;
 	char path[PATH_MAX];
 	int r;
 
-	if (!dir)
-		return 0;
 	fd = public_open(dir, id, path);
-	r = fd < 0 ? fd : store_write_file(fd, "state.json", 0644, text, n);
+	r = fd < 0 ? fd : store_draft(fd, "state.json", 0644, text, n, ret->tmp, NULL);
+	ret->dir = r < 0 ? -1 : fd_take(&fd);
+	ret->text = text;
+	ret->n = n;
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write %s/%s/state.json", dir, id) : 0;
+}
+
+int public_commit(struct public_draft *d)
+{
+	int r = d->dir < 0 ? -ENOENT : store_commit(d->dir, d->tmp, "state.json");
+
+	fd_close(&d->dir);
+	return r;
+}
+
+void public_drop(struct public_draft *d)
+{
+	if (d->dir >= 0)
+		sys_unlinkat(d->dir, d->tmp, 0);
+	fd_close(&d->dir);
 }
 
 int public_remove(const char *dir, const char *id, struct err *e)

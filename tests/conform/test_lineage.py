@@ -68,6 +68,22 @@ def test_public_state_follows_the_status(ctr):
 
 
 @req("S-01", needs=ROOT)
+def test_public_state_of_a_start_that_fails(ctr):
+    """What is written ahead for a program that then does not run is shown to nobody, and does not stay."""
+    path = os.path.join(ctr.top, "process.json")
+    ctr.args("/bin/probe", "trap").created()
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump(ctr.process | {"args": ["/bin/probe", "trap"], "noNewPrivileges": not ctr.process.get("noNewPrivileges")}, f)
+    ctr.start("--process", path).failed()
+    assert os.listdir(os.path.dirname(public_file(ctr))) == ["state.json"]
+    assert json.loads(read(public_file(ctr)))["status"] == "created"
+    ctr.start().ok()
+    assert ctr.line() == "ready"
+    assert os.listdir(os.path.dirname(public_file(ctr))) == ["state.json"]
+    assert json.loads(read(public_file(ctr)))["status"] == "running"
+
+
+@req("S-01", needs=ROOT)
 def test_public_state_turned_off(ctr):
     ctr.public, kept = "", ctr.public
     ctr.created()
