@@ -64,6 +64,25 @@ static int complete_cpu(struct cgroup *g, struct spec_cpu *cpu, struct err *e)
 	return 0;
 }
 
+/* The same where the kernel's own file is named. */
+static int complete_unified(struct cgroup *g, struct spec_kvs *kvs, struct arena *a, struct err *e)
+{
+	char text[64];
+	int r;
+
+	for (size_t i = 0; i < kvs->n; i++) {
+		struct spec_kv *kv = &kvs->v[i];
+
+		if (!streq(kv->key, "cpu.max") || strchr(kv->value, ' '))
+			continue;
+		r = read_file(g, "cpu.max", text, sizeof(text), e);
+		if (r < 0)
+			return err_at(e, r, "/linux/resources/unified/cpu.max");
+		kv->value = arena_printf(a, "%s%s", kv->value, text + strcspn(text, " "));
+	}
+	return 0;
+}
+
 /*
  * v2 limits swap alone, the configuration memory and swap together: the limit of memory is part of
  * the sum.
@@ -86,7 +105,7 @@ static int complete_swap(struct cgroup *g, struct spec_memory *memory, struct er
 	return 0;
 }
 
-static int complete(struct cgroup *g, struct spec_resources *res, struct err *e)
+static int complete(struct cgroup *g, struct spec_resources *res, struct arena *a, struct err *e)
 {
 	struct spec_memory *memory = &res->memory;
 	int r;
@@ -102,7 +121,9 @@ static int complete(struct cgroup *g, struct spec_resources *res, struct err *e)
 	if (g->layout != HOST_CGROUP_V2)
 		return 0;
 	r = complete_cpu(g, &res->cpu, e);
-	return r < 0 ? r : complete_swap(g, memory, e);
+	if (r == 0)
+		r = complete_swap(g, memory, e);
+	return r < 0 ? r : complete_unified(g, &res->unified, a, e);
 }
 
 static int apply(struct ctx *c, struct subject *s, const struct spec_resources *res,
@@ -120,7 +141,7 @@ static int apply(struct ctx *c, struct subject *s, const struct spec_resources *
 		return err_set(e, ERR_CGR_SET, ENOTSUP, "container \"%s\" has no cgroup",
 			       s->rec.id);
 	host.cgroups = g->layout;
-	r = complete(g, &spec.os.resources, e);
+	r = complete(g, &spec.os.resources, &c->a, e);
 	if (r == 0)
 		r = plan_make_update(&spec, &host, &c->a, &plan, e);
 	if (r < 0)
