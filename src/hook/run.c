@@ -147,7 +147,7 @@ static int child_setup(const struct hook_child *c, enum child_what *ret_what)
 	*ret_what = WHAT_LIMIT;
 	if (c->run->restore_nofile && getrlimit(RLIMIT_NOFILE, &lim) == 0) {
 		lim.rlim_cur = MIN((rlim_t)c->run->restore_nofile, lim.rlim_max);
-		if (setrlimit(RLIMIT_NOFILE, &lim) < 0)
+		if (prlimit(0, RLIMIT_NOFILE, &lim, NULL) < 0)
 			return -errno;
 	}
 	umask(022);

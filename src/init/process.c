@@ -272,7 +272,7 @@ int init_step_rlimits(struct init *in, struct err *e)
 	 * were raised by the runtime, and a hard limit that is lowered here could not be raised.
 	 */
 	if (!sets_nofile(&in->plan->process))
-		setrlimit(RLIMIT_NOFILE, &in->nofile);
+		prlimit(0, RLIMIT_NOFILE, &in->nofile, NULL); /* not by all threads of libc */
 	return in->plan->process.set ? tune_rlimits(in->plan->process.spec, 0, e) : 0;
 }
 
