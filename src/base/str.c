@@ -256,12 +256,12 @@ unsigned str_distance(const char *a, const char *b)
 bool path_has_dotdot(const char *p)
 {
 	while (*p) {
-		size_t n = strcspn(p, "/");
+		size_t n = path_part(p);
 
 		if (n == 2 && p[0] == '.' && p[1] == '.')
 			return true;
 		p += n;
-		p += strspn(p, "/");
+		p += path_slashes(p);
 	}
 	return false;
 }

@@ -66,6 +66,23 @@ unsigned str_distance(const char *a, const char *b);
 
 /* Lexical only. True when a path component of @p is "..". */
 bool path_has_dotdot(const char *p);
+/* Bytes up to the next slash, or to the end; and of the slashes there. */
+static inline size_t path_part(const char *p)
+{
+	size_t n = 0;
+
+	while (p[n] && p[n] != '/')
+		n++;
+	return n;
+}
+static inline size_t path_slashes(const char *p)
+{
+	size_t n = 0;
+
+	while (p[n] == '/')
+		n++;
+	return n;
+}
 /*
  * Last component (no trailing slash handling beyond skipping them); never empty for a non-empty
  * path.

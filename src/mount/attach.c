@@ -24,7 +24,7 @@ static const char *first_component(const char *path, size_t *ret_len)
 		else
 			break;
 	}
-	*ret_len = strcspn(path, "/");
+	*ret_len = path_part(path);
 	return path;
 }
 

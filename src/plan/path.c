@@ -37,7 +37,7 @@ const char *plan_path_clean(struct arena *a, const char *path)
 		return path;
 	out = arena_alloc(a, strlen(path) + 2);
 	for (const char *p = path; *p;) {
-		size_t part = strcspn(p, "/");
+		size_t part = path_part(p);
 
 		if (part == 2 && p[0] == '.' && p[1] == '.') {
 			while (len && out[--len] != '/')
@@ -48,7 +48,7 @@ const char *plan_path_clean(struct arena *a, const char *path)
 			len += part;
 		}
 		p += part;
-		p += strspn(p, "/");
+		p += path_slashes(p);
 	}
 	if (!len)
 		out[len++] = '/';

@@ -60,8 +60,8 @@ static bool valid_key(const char *key)
 
 	if (!strchr(key, '/') || key[strspn(key, set)] || str_ends(key, "/"))
 		return false;
-	for (const char *p = key; *p; p += strspn(p, "/")) {
-		size_t part = strcspn(p, "/");
+	for (const char *p = key; *p; p += path_slashes(p)) {
+		size_t part = path_part(p);
 
 		if (part == 0 || (part == 1 && p[0] == '.') ||
 		    (part == 2 && p[0] == '.' && p[1] == '.'))

@@ -35,6 +35,11 @@ static void put(struct jw *w, const char *s, size_t n)
 	w->buf[w->len] = '\0';
 }
 
+static void put_char(struct jw *w, char c)
+{
+	put(w, &c, 1);
+}
+
 static void put_text(struct jw *w, const char *s)
 {
 	put(w, s, strlen(s));
@@ -46,7 +51,7 @@ static void put_break(struct jw *w)
 
 	if (!w->indent)
 		return;
-	put(w, "\n", 1);
+	put_char(w, '\n');
 	for (size_t n = (size_t)w->indent * w->depth; n; n -= MIN(n, sizeof(blanks) - 1))
 		put(w, blanks, MIN(n, sizeof(blanks) - 1));
 }
@@ -63,7 +68,7 @@ static void put_string(struct jw *w, const char *s)
 {
 	static const char escaped[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
 
-	put(w, "\"", 1);
+	put_char(w, '"');
 	for (;;) {
 		unsigned char c, high = 0;
 		const char *letter;
@@ -90,19 +95,19 @@ static void put_string(struct jw *w, const char *s)
 		}
 		s++;
 	}
-	put(w, "\"", 1);
+	put_char(w, '"');
 }
 
 static void begin(struct jw *w, const char *key)
 {
 	if (w->filled[w->depth])
-		put(w, ",", 1);
+		put_char(w, ',');
 	w->filled[w->depth] = true;
 	if (w->depth)
 		put_break(w);
 	if (key) {
 		put_string(w, key);
-		put(w, ": ", w->indent ? 2 : 1);
+		put(w, (char[]){ ':', ' ' }, w->indent ? 2 : 1);
 	}
 }
 
@@ -110,7 +115,7 @@ static void begin(struct jw *w, const char *key)
 static void open_level(struct jw *w, const char *key, char bracket)
 {
 	begin(w, key);
-	put(w, &bracket, 1);
+	put_char(w, bracket);
 	assert(w->depth < JW_DEPTH);
 	w->depth++;
 	w->filled[w->depth] = false;
@@ -135,7 +140,7 @@ void jw_end(struct jw *w)
 	w->depth--;
 	if (filled)
 		put_break(w);
-	put(w, &close, 1);
+	put_char(w, close);
 }
 
 void jw_string(struct jw *w, const char *key, const char *value)
@@ -165,7 +170,7 @@ void jw_i64(struct jw *w, const char *key, int64_t value)
 {
 	begin(w, key);
 	if (value < 0)
-		put(w, "-", 1);
+		put_char(w, '-');
 	put_digits(w, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
@@ -191,7 +196,7 @@ void jw_strings(struct jw *w, const char *key, const char *const *v, size_t n)
 
 void jw_newline(struct jw *w)
 {
-	put(w, "\n", 1);
+	put_char(w, '\n');
 }
 
 int jw_flush(const struct jw *w, FILE *out)

@@ -169,11 +169,11 @@ static int make_round(struct maker *m)
 		return dir;
 	for (;;) {
 		char name[NAME_MAX + 1];
-		size_t len = strcspn(m->path + at, "/"), next = at + len;
+		size_t len = path_part(m->path + at), next = at + len;
 		bool last;
 		int fd, r;
 
-		next += strspn(m->path + next, "/");
+		next += path_slashes(m->path + next);
 		last = m->path[next] == '\0';
 		if (len == 0)
 			return -EAGAIN;
@@ -369,8 +369,8 @@ int path_mkdir_host(int base, const char *path, mode_t mode)
 		size_t len;
 		int fd, r;
 
-		p += strspn(p, "/");
-		len = strcspn(p, "/");
+		p += path_slashes(p);
+		len = path_part(p);
 		if (len == 0)
 			return 0;
 		if (len > NAME_MAX)

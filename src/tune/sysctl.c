@@ -15,7 +15,7 @@
 static bool key_is_sane(const char *key)
 {
 	for (const char *c = key;; c++) {
-		size_t n = strcspn(c, "/");
+		size_t n = path_part(c);
 
 		if (n == 0 || (n == 1 && c[0] == '.') || (n == 2 && c[0] == '.' && c[1] == '.'))
 			return false;

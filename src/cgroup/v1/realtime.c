@@ -93,7 +93,7 @@ static size_t open_levels(const struct cgroup *g, unsigned i, struct level *v)
 		struct level *x = &v[n];
 		char part[512];
 
-		end += strcspn(path + end, "/");
+		end += path_part(path + end);
 		if (!path[end])
 			return n; /* the group itself */
 		*x = (struct level){ .end = end };
@@ -116,7 +116,7 @@ static void add_up(const struct cgroup *g, unsigned i, struct level *v, size_t n
 		const char *child = g->dir[i].path + v[n].end + 1;
 		char name[256];
 
-		str_format(name, sizeof(name), "%.*s", (int)strcspn(child, "/"), child);
+		str_format(name, sizeof(name), "%.*s", (int)path_part(child), child);
 		want += children(v[n].dir, name);
 		v[n].need = want;
 	}

@@ -223,7 +223,7 @@ int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct p
 	want &= read_set(root, "cgroup.controllers");
 	if (!(need | want))
 		return 0;
-	for (size_t at = 0; at < len; at += strcspn(g->dir[i].path + at + 1, "/") + 1) {
+	for (size_t at = 0; at < len; at += path_part(g->dir[i].path + at + 1) + 1) {
 		_cleanup_fd_ int fd = -1;
 
 		memcpy(path, g->dir[i].path, at);
