@@ -152,8 +152,8 @@ static int start_error(const struct subject *s, struct err *e)
 }
 
 /*
- * Init closed a connection that it never accepted: it was killed since we looked (faults C4), or it
- * is executing the program for a start whose command was killed (faults K1).
+ * Init has not accepted a connection, or accepts none: it was killed since we looked (faults C4), or
+ * it is executing the program for a start whose command was killed (faults K1).
  */
 static int not_accepted(struct subject *s, int pidfd, struct err *e)
 {
@@ -164,6 +164,12 @@ static int not_accepted(struct subject *s, int pidfd, struct err *e)
 			s->st.status = STATUS_RUNNING;
 			return start_error(s, e);
 		}
+	if (pidfd_alive(pidfd))
+		return err_set(
+			e, ERR_STA_STATUS, 0,
+			"cannot start container \"%s\": it was told to start before, and is at "
+			"step %s",
+			s->rec.id, trace_last(TRACE_INIT));
 	return spawn_died(s, pidfd, e);
 }
 
@@ -326,8 +332,8 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 	}
 	trace_step("start");
 	conn = sock_connect_at(SOCK_SEQPACKET, s.en.dir, "start.sock");
-	if (conn == -ECONNREFUSED) { /* killed since we looked: nobody listens */
-		r = spawn_died(&s, s.st.pidfd, e);
+	if (conn == -ECONNREFUSED) { /* nobody listens */
+		r = not_accepted(&s, s.st.pidfd, e);
 		goto out;
 	}
 	if (conn < 0) {

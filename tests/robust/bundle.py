@@ -154,14 +154,16 @@ def fill(path, leave_pages=0):
         os.close(fd)
 
 
-def gate(h):
-    """A createRuntime hook that says it runs, and waits: (change, wait until it runs, let it go on)."""
-    here, go = h.path(f"here{h.number}"), h.path(f"go{h.number}")
+def gate(h, kind="createRuntime"):
+    """A hook of that kind that says it runs, and waits: (change, wait until it runs, let it go on)."""
+    top = h.rootfs if kind == "startContainer" else ""
+    inside = [f"/m/{word}{h.number}" if top else h.path(f"{word}{h.number}") for word in ("here", "go")]
+    here, go = (top + path for path in inside)
     os.mkfifo(here)
     os.mkfifo(go)
 
     def change(config):
-        config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", f"echo >{here}; read x <{go}"]}]}
+        config["hooks"] = {kind: [{"path": "/bin/sh", "args": ["sh", "-c", "echo >{}; read x <{}".format(*inside)]}]}
 
     def wait():
         with open(here, encoding="ascii") as f:

@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import time
 
 from tap import call, eq, eventually, has, need, test
 from bundle import fill, gate, tmpfs
@@ -36,6 +37,26 @@ def create_killed(h):
     if state.get("pid"):
         eventually(lambda: not os.path.exists(f"/proc/{state['pid']}"), "init dies with its creator")
     has(h.hull("list").ok().out, "creating (dead)")
+    h.delete(name)
+    h.nothing_left(name)
+
+
+@test("K1: start killed while a hook of startContainer runs: the next one says that it is started, and it is")
+def start_killed(h):
+    change, wait, release = gate(h, "startContainer")
+    path, name = h.bundle("sleep", "1000", change=change)
+    h.hull("create", "--bundle", path, name).ok()
+    with h.popen("start", name) as start:
+        wait()
+        start.kill()
+    h.error_line(h.hull("start", name), "was told to start before, and is at step start-container-hooks")
+    with h.popen("start", name) as again:
+        time.sleep(0.5) # it has found that nobody listens
+        release()
+        status, err = again.end()
+    eq(status, 1, "the second start")
+    has(err, "is already started (running)")
+    eq(h.state(name)["status"], "running", "state")
     h.delete(name)
     h.nothing_left(name)
 
