@@ -152,8 +152,8 @@ static int start_error(const struct subject *s, struct err *e)
 }
 
 /*
- * Init has not accepted a connection, or accepts none: it was killed since we looked (faults C4), or
- * it is executing the program for a start whose command was killed (faults K1).
+ * Init has not accepted a connection, or accepts none: it was killed since we looked (faults C4),
+ * or it is executing the program for a start whose command was killed (faults K1).
  */
 static int not_accepted(struct subject *s, int pidfd, struct err *e)
 {
