@@ -30,6 +30,12 @@ struct cgroup_root {
 	int fd;
 	char mount[96];
 };
+/* The v2 group above the last one that was looked at, for who looks at many. */
+struct cgroup_above {
+	char path[CGROUP_PATH_SIZE]; /* "": none */
+	int dir;		     /* open where there is one */
+	bool frozen;		     /* it, or one above it */
+};
 struct cgroup_host {
 	enum host_cgroups layout;
 	struct cgroup_hierarchy h[CGROUP_HIERARCHIES]; /* v2 is the last one */
@@ -69,6 +75,7 @@ struct cgroup {
 	int v2_fd; /* open directory of the v2 group for CLONE_INTO_CGROUP, or -1 */
 	/* that of cgroup_host where v2 is alone; 0: whoever needs a root opens it */
 	int root;
+	struct cgroup_above *above; /* lent, or NULL */
 	/* set by the caller: clone3 put the process into v2_fd, join leaves v2 alone */
 	bool v2_placed;
 	/* the caller may not clone into v2_fd: join moves the process (systemd --user) */
@@ -225,8 +232,12 @@ int cgroup_devices(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
  * not looked at.
  */
 int cgroup_restore(struct cgroup *g, struct err *e);
-/* Lend a restored group the root of its v2 hierarchy, which is opened when it is another one. */
-void cgroup_lend_root(struct cgroup *g, struct cgroup_root *kept);
+/*
+ * Lend a restored group the root of its v2 hierarchy, which is opened when it is another one, and
+ * what is known of the group above it (@above may be NULL).
+ */
+void cgroup_lend(struct cgroup *g, struct cgroup_root *kept, struct cgroup_above *above);
+void cgroup_forget_above(struct cgroup_above *above);
 /*
  * What the kernel holds of the device rules: those of the plan; others; no filter of hull's; it
  * does not say.

@@ -267,13 +267,23 @@ int cgroup_restore(struct cgroup *g, struct err *e)
 	return 0;
 }
 
-void cgroup_lend_root(struct cgroup *g, struct cgroup_root *kept)
+void cgroup_forget_above(struct cgroup_above *above)
+{
+	if (!above)
+		return;
+	if (above->path[0])
+		fd_close(&above->dir);
+	above->path[0] = '\0';
+}
+
+void cgroup_lend(struct cgroup *g, struct cgroup_root *kept, struct cgroup_above *above)
 {
 	const char *mount = g->dir[0].mount;
 
 	if (g->n != 1 || !g->dir[0].v2)
 		return;
 	if (!streq(kept->mount, mount)) {
+		cgroup_forget_above(above);
 		if (kept->fd > 0)
 			fd_close(&kept->fd);
 		kept->fd = -1;
@@ -282,6 +292,7 @@ void cgroup_lend_root(struct cgroup *g, struct cgroup_root *kept)
 			kept->fd = cgroup_root_open(mount, true);
 	}
 	g->root = kept->fd > 0 ? kept->fd : 0; /* else the look itself says what is wrong */
+	g->above = above;
 }
 
 int cgroup_select(enum plan_cgroup_manager m, const struct cgroup_host *h, struct cgroup *ret,

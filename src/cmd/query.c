@@ -214,6 +214,7 @@ static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *
 			puts(ids[i]);
 		return 0;
 	}
+	looks.many = n > 1;
 	c->looks = &looks;
 	r = json ? list_json(c, ids, n, e) : list_table(c, ids, n, e);
 	c->looks = NULL;

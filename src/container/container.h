@@ -31,7 +31,9 @@ enum { INHERITED_MAX = 4096 };
 /* What one look at a container leaves open for the next. */
 struct looks {
 	struct procfs proc;	    /* fd -1 at first */
-	struct cgroup_root cgroup2; /* all zero at first */
+	struct cgroup_root cgroup2; /* all zero at first, as is the next */
+	struct cgroup_above above;
+	bool many; /* more than one: what lies above their groups is worth a look of its own */
 };
 void looks_close(struct looks *l);
 

@@ -117,7 +117,7 @@ static int step_cgroup(struct exec *x, struct err *e)
 	int r = g->ops ? 0 : cgroup_restore(g, e);
 
 	if (r == 0)
-		cgroup_lend_root(g, &x->c->cgroups->root);
+		cgroup_lend(g, &x->c->cgroups->root, NULL);
 	for (size_t i = 0; r == 0 && i < x->o->cgroups.n; i++)
 		r = err_at(e, cgroup_descend(g, x->o->cgroups.v[i], &x->c->a, e), "--cgroup");
 	if (r == 0)

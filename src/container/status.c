@@ -83,7 +83,7 @@ static int is_frozen(const struct record *rec, struct looks *looks, bool *ret, s
 	int r = cgroup_restore(&g, e);
 
 	if (r == 0 && looks)
-		cgroup_lend_root(&g, &looks->cgroup2);
+		cgroup_lend(&g, &looks->cgroup2, looks->many ? &looks->above : NULL);
 	return r == 0 ? g.ops->frozen(&g, ret, e) : r;
 }
 
@@ -135,6 +135,7 @@ int status_read(const struct entry *en, const struct record *rec, bool handle, s
 void looks_close(struct looks *l)
 {
 	proc_close(&l->proc);
+	cgroup_forget_above(&l->above);
 	if (l->cgroup2.fd > 0)
 		fd_close(&l->cgroup2.fd);
 }

@@ -55,6 +55,37 @@ def test_populated_cgroup_outlives_delete(ctr, make_group, seat):
     assert guest.poll() is None and group.pids() == [guest.pid]
 
 
+@pytest.mark.hull_only
+@req("S-04", needs=BY_PATH)
+def test_list_knows_a_freeze_above(ctr, make_ctr, record_property):
+    """Its own freeze and one of the group above, of containers that have that group together or not."""
+    skip_unless(facts.cgroup2, "v1 has a freezer of its own")
+    several = [ctr, make_ctr(), make_ctr(), make_ctr()]
+    for one, group in zip(several, ("near", "near", "far", "near")):
+        one.root = ctr.root
+        placed(one, f"/hull-test-{ctr.id}-{group}/{one.id}").created()
+    near = os.path.dirname(dir_of(ctr))
+
+    def freeze(directory, on):
+        with open(f"{directory}/cgroup.freeze", "w", encoding="ascii") as f:
+            f.write(on)
+
+    def listed():
+        rows = {e["id"]: e["status"] for e in json.loads(ctr.call("list", "--format", "json").ok().stdout)}
+        assert rows == {one.id: one.status_word() for one in several}, "list says what state says"
+        return [rows[one.id] for one in several]
+    freeze(near, "1")
+    assert listed() == ["paused", "paused", "created", "paused"]
+    freeze(near, "0")
+    assert listed() == ["created"] * 4
+    for last, path in ((1, dir_of(several[1])), (2, dir_of(several[2]))):
+        freeze(path, "1")
+        assert listed() == ["paused" if i == last else "created" for i in range(4)]
+        freeze(path, "0")
+    for one in several[1:]:
+        one.delete("--force").ok()
+
+
 @req("LNX-CG-01", "LNX-CG-02", needs=HERE)
 def test_start_into_a_frozen_cgroup(ctr, seat, record_property):
     skip_unless(facts.cgroup2 or "freezer" in facts.controllers1, "no freezer")

@@ -39,6 +39,47 @@ int cgroup_v2_freeze(const struct cgroup *g, unsigned i, bool on, uint64_t deadl
 	return err_sys(e, ERR_CGR_FREEZE, r, "wait for cgroup.events of %s", name);
 }
 
+/* Look at the group above @path, unless it was the last one. -errno: it cannot be looked at. */
+static int look_above(struct cgroup_above *above, int root, const char *path)
+{
+	size_t n = (size_t)(strrchr(path, '/') - path);
+	uint64_t frozen = 0;
+	char text[256];
+	int r;
+
+	if (n && !strncmp(above->path, path, n) && !above->path[n])
+		return 0;
+	cgroup_forget_above(above);
+	if (!n) /* the root cannot be frozen */
+		return -ENOENT;
+	memcpy(above->path, path, n);
+	above->path[n] = '\0';
+	r = above->dir = cgroup_beneath_open(root, above->path + 1, O_RDONLY | O_DIRECTORY);
+	if (r >= 0)
+		r = (int)cgroup_file_read(above->dir, "cgroup.events", text, sizeof(text));
+	if (r >= 0)
+		r = cgroup_text_key(text, "frozen", &frozen);
+	above->frozen = frozen;
+	if (r < 0)
+		cgroup_forget_above(above);
+	return r < 0 ? r : 0;
+}
+
+/* Of groups that mostly have one parent: one file each. -errno */
+static int frozen_below(const struct cgroup *g, unsigned i, int root, bool *ret)
+{
+	const char *path = g->dir[i].path;
+	int r = look_above(g->above, root, path);
+	char text[256];
+
+	if (r == 0)
+		r = (int)cgroup_beneath_read(g->above->dir, strrchr(path, '/'), "cgroup.freeze",
+					     text, sizeof(text));
+	if (r >= 0)
+		*ret = g->above->frozen || streq(text, "1");
+	return r;
+}
+
 int cgroup_v2_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *e)
 {
 	_cleanup_fd_ int own = -1;
@@ -47,6 +88,8 @@ int cgroup_v2_frozen(const struct cgroup *g, unsigned i, bool *ret, struct err *
 	uint64_t frozen = 0;
 	ssize_t r = root;
 
+	if (r >= 0 && g->above && frozen_below(g, i, root, ret) >= 0)
+		return 0;
 	/*
 	 * cgroup.events also knows of a frozen group above; cgroup.freeze also of a freeze under
 	 * way
