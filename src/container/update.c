@@ -64,7 +64,7 @@ static int complete_cpu(struct cgroup *g, struct spec_cpu *cpu, struct err *e)
 	return 0;
 }
 
-/* The same where the kernel's own file is named. */
+/* The same where the kernel's file is named; what is no quota is left to the kernel to refuse. */
 static int complete_unified(struct cgroup *g, struct spec_kvs *kvs, struct arena *a, struct err *e)
 {
 	char text[64];
@@ -72,8 +72,10 @@ static int complete_unified(struct cgroup *g, struct spec_kvs *kvs, struct arena
 
 	for (size_t i = 0; i < kvs->n; i++) {
 		struct spec_kv *kv = &kvs->v[i];
+		int64_t n;
 
-		if (!streq(kv->key, "cpu.max") || strchr(kv->value, ' '))
+		if (!streq(kv->key, "cpu.max") ||
+		    (!streq(kv->value, "max") && str_to_i64(kv->value, 1, INT64_MAX, &n) < 0))
 			continue;
 		r = read_file(g, "cpu.max", text, sizeof(text), e);
 		if (r < 0)
