@@ -11,6 +11,7 @@
 #define _must_use_ __attribute__((warn_unused_result))
 #define _unused_ __attribute__((unused))
 #define _noreturn_ __attribute__((noreturn))
+#define _noinline_ __attribute__((noinline)) /* what is rare stays out of a hot frame */
 #define _packed_ __attribute__((packed))
 #define _pure_ __attribute__((pure))
 

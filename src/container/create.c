@@ -23,18 +23,12 @@
 #include "sys/pidfd.h"
 #include "sys/sock.h"
 
-/*
- * Digits only, no newline, whole or not at all: clients parse the raw bytes (features.md a.4). A
- * file of an earlier container is replaced; a rename would replace /dev/stdout of the host too.
- */
-static int write_pid(const char *path, pid_t pid)
+/* The directory of @path, opened; its name in @ret. */
+static int open_parent(const char *path, const char **ret)
 {
-	_cleanup_fd_ int dir = -1;
-	char parent[4096], text[16], tmp[STORE_NAME];
+	char parent[4096];
 	const char *name = path_base(path);
 	size_t n = (size_t)(name - path);
-	struct stat st;
-	int r;
 
 	if (n >= sizeof(parent))
 		return -ENAMETOOLONG;
@@ -42,8 +36,23 @@ static int write_pid(const char *path, pid_t pid)
 		return -EISDIR;
 	memcpy(parent, path, n);
 	parent[n] = '\0';
+	*ret = name;
+	return sys_openat(AT_FDCWD, n ? parent : ".", O_RDONLY | O_DIRECTORY, 0);
+}
+
+/*
+ * Digits only, no newline, whole or not at all: clients parse the raw bytes (features.md a.4). A
+ * file of an earlier container is replaced; a rename would replace /dev/stdout of the host too.
+ */
+static int write_pid(const char *path, pid_t pid)
+{
+	char text[16], tmp[STORE_NAME];
+	const char *name;
+	_cleanup_fd_ int dir = open_parent(path, &name);
+	struct stat st;
+	int r;
+
 	str_format(text, sizeof(text), "%d", pid);
-	dir = sys_openat(AT_FDCWD, n ? parent : ".", O_RDONLY | O_DIRECTORY, 0);
 	r = dir < 0 ? dir : store_draft(dir, name, 0644, text, strlen(text), tmp, NULL);
 	if (r < 0 || sys_renameat2(dir, tmp, dir, name, RENAME_NOREPLACE) == 0)
 		return r;
@@ -62,6 +71,39 @@ int pid_file_write(const char *path, pid_t pid, struct err *e)
 		err_sys(e, ERR_CLI_FILE, r, "write the pid file %s%s", path,
 			r == -EEXIST ? ", which is no regular file" : "");
 	return err_at(e, r, "--pid-file");
+}
+
+/* A file without a name: a command that is killed meanwhile leaves nothing behind. open(2) */
+void pid_file_draft(const char *path, pid_t pid, struct pid_draft *ret)
+{
+	_cleanup_fd_ int fd = -1;
+	char text[16];
+	const char *name;
+
+	ret->dir = open_parent(path, &name);
+	if (ret->dir < 0)
+		return;
+	str_format(text, sizeof(text), "%d", pid);
+	fd = sys_openat(ret->dir, ".", O_TMPFILE | O_WRONLY, 0644);
+	if (fd < 0 || io_write_all(fd, text, strlen(text)) < 0 || fchmod(fd, 0644) < 0)
+		return; /* a file system without such files */
+	ret->fd = fd_take(&fd);
+}
+
+int pid_file_show(const char *path, pid_t pid, struct pid_draft *d, struct err *e)
+{
+	_cleanup_fd_ int dir = fd_take(&d->dir), fd = fd_take(&d->fd);
+
+	/* KERNEL: by descriptor with CAP_DAC_READ_SEARCH only, before 6.10. linkat(2) */
+	if (fd >= 0 && linkat(fd, "", dir, path_base(path), AT_EMPTY_PATH) == 0)
+		return 0;
+	return pid_file_write(path, pid, e);
+}
+
+void pid_file_drop(struct pid_draft *d)
+{
+	fd_close(&d->dir);
+	fd_close(&d->fd);
 }
 
 /*

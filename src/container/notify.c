@@ -91,6 +91,7 @@ static int connect_host(struct err *e)
 int notify_listen(struct subject *s, struct notify *ret, struct err *e)
 {
 	_cleanup_fd_ int dir = -1;
+	int r;
 
 	if (!s->rec.notify || !host_socket())
 		return 0;
@@ -100,8 +101,10 @@ int notify_listen(struct subject *s, struct notify *ret, struct err *e)
 	dir = sys_openat(s->en.dir, "notify", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (dir < 0)
 		return err_sys(e, ERR_STA_READ, dir, "open the notify directory");
-	ret->sock = sock_listen_at(SOCK_DGRAM, dir, "notify.sock", 0777);
-	return ret->sock < 0 ? err_sys(e, ERR_STA_WRITE, ret->sock, "make the notify socket") : 0;
+	r = ret->sock = sock_new(SOCK_DGRAM);
+	if (r >= 0)
+		r = sock_bind_at(ret->sock, dir, "notify.sock", 0777);
+	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "make the notify socket") : 0;
 }
 
 void notify_close(struct notify *n)

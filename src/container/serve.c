@@ -47,12 +47,14 @@ static int adjust_oom(struct spawn *sp, struct err *e)
 }
 
 /*
- * KERNEL: a child's oom_score_adj is its parent's; the init that a fork of init makes inherits it.
+ * KERNEL: a child's oom_score_adj and affinity are its parent's; the init that a fork of init makes
+ * inherits them.
  */
 int spawn_adjust(struct spawn *sp, struct err *e)
 {
 	int r = identify(sp, e);
 
+	tune_affinity_reset(sp->pid);
 	return r < 0 ? r : adjust_oom(sp, e);
 }
 

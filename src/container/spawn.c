@@ -30,11 +30,14 @@
 #include "sys/proc.h"
 #include "sys/sock.h"
 
+/* What only init needs from here on, or nobody. */
 static int step_release(struct spawn *sp, struct err *e)
 {
 	(void)e;
 	if (sp->sources_open)
 		mount_sources_release(&sp->sources);
+	seccomp_shared_free(sp->filter);
+	sp->filter = NULL;
 	return 0;
 }
 
@@ -176,10 +179,17 @@ static int step_exec_copy(struct spawn *sp, struct err *e)
 	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "write what exec needs of config.json") : 0;
 }
 
-/* What create shows when init is READY, written while that works. */
+/* What is shown when init is READY, written while that works. */
 static int step_draft_public(struct spawn *sp, struct err *e)
 {
-	return sp->o->run ? 0 : status_draft(sp->c, &sp->s.rec, STATUS_CREATED, &sp->created, e);
+	int r = 0;
+
+	if (!sp->o->run)
+		r = status_draft(sp->c, &sp->s.rec, STATUS_CREATED, &sp->created, e);
+	/* a fork of init's has another pid */
+	if (r == 0 && sp->o->pid_file && !sp->bp.plan.ns.forks)
+		pid_file_draft(sp->o->pid_file, sp->pid, &sp->pid_file);
+	return r;
 }
 
 /* The wait for the disk, while init works. */
@@ -204,6 +214,10 @@ static int step_channel(struct spawn *sp, struct err *e)
 		return err_sys(e, ERR_GEN_SYS, r, "make the channel");
 	sp->chan = pair[0];
 	sp->init_chan = pair[1];
+	if (!sp->o->run)
+		sp->start_sock = sock_new(SOCK_SEQPACKET);
+	if (!sp->o->run && sp->start_sock < 0)
+		return err_sys(e, ERR_GEN_SYS, sp->start_sock, "make the start socket");
 	if (!sp->bp.plan.process.set || !seccomp_wanted(&sp->bp.spec))
 		return 0;
 	sp->filter = seccomp_shared_new();
@@ -379,14 +393,18 @@ static int step_cgroup_views(struct spawn *sp, struct err *e)
 	return mount_hierarchies_open(&sp->bp.plan, sp->hierarchies, g->n, e);
 }
 
+/* Init, which has the socket as well, listens to nobody before it hears CREATED. */
 static int step_start_socket(struct spawn *sp, struct err *e)
 {
-	if (sp->o->run)
-		return 0;
-	sp->start_sock = sock_listen_at(SOCK_SEQPACKET, sp->s.en.dir, "start.sock", 0600);
+	int r;
+
 	if (sp->start_sock < 0)
-		return err_sys(e, ERR_STA_WRITE, sp->start_sock, "make the start socket");
-	return 0;
+		return 0;
+	r = sock_bind_at(sp->start_sock, sp->s.en.dir, "start.sock", 0600);
+	if (r == 0)
+		r = sock_listen(sp->start_sock);
+	fd_close(&sp->start_sock);
+	return r < 0 ? err_sys(e, ERR_STA_WRITE, r, "make the start socket") : 0;
 }
 
 /* What init finds when it wakes up. Everything is a copy after the clone. */
@@ -505,7 +523,6 @@ static int step_clone(struct spawn *sp, struct err *e)
 		cgroup_settle(&rec->cgroup);
 	fd_close(&sp->init_chan);
 	spawn_close_doors(sp);
-	fd_close(&sp->start_sock);
 	fd_close(&sp->trace_fd); /* init alone holds the lock now */
 	return 0;
 }
@@ -556,9 +573,6 @@ static int step_scheduler(struct spawn *sp, struct err *e)
 {
 	const struct spec_process *p = &sp->bp.spec.process;
 
-	if (sp->started)
-		return 0;
-	tune_affinity_reset(sp->pid);
 	return p->set && p->scheduler.set ? tune_scheduler(&p->scheduler, sp->pid, e) : 0;
 }
 
@@ -593,7 +607,6 @@ static int step_start_ahead(struct spawn *sp, struct err *e)
 	r = record_commit(&sp->s.en, &next, &sp->c->a, &sp->draft, e);
 	if (r < 0)
 		return r;
-	tune_affinity_reset(sp->pid);
 	return sync_send_ahead(sp->chan, SYNC_START, -1, &sp->started, e);
 }
 
@@ -610,7 +623,7 @@ static int step_record(struct spawn *sp, struct err *e)
 	if (r == 0 && sp->pidfd_sock >= 0)
 		r = console_send(sp->pidfd_sock, sp->pidfd, "pidfd", sp->pidfd_place, e);
 	if (r == 0 && sp->o->pid_file)
-		r = pid_file_write(sp->o->pid_file, sp->pid, e);
+		r = pid_file_show(sp->o->pid_file, sp->pid, &sp->pid_file, e);
 	return r;
 }
 
@@ -627,7 +640,6 @@ const struct spawn_step spawn_steps[] = {
 	{ "cgroup", step_cgroup },
 	{ "cgroup-views", step_cgroup_views },
 	{ "rdt", step_rdt },
-	{ "start-socket", step_start_socket },
 	{ "raise-limits", step_raise_limits },
 	{ "close-inherited", step_close_inherited },
 	{ "seal", step_seal },
@@ -641,6 +653,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "compile-filter", step_filter },
 	{ "start-ahead", step_start_ahead },
 	{ "exec-copy", step_exec_copy },
+	{ "start-socket", step_start_socket },
 	{ "draft-public", step_draft_public },
 	{ "release-sources", step_release },
 	{ "serve", spawn_serve },

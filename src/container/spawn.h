@@ -13,6 +13,11 @@
 #include "init/init.h"
 #include "net/net.h"
 
+/* A pid file that is written and has not its name yet, and its directory; -1: none. */
+struct pid_draft {
+	int fd, dir;
+};
+
 struct spawn {
 	struct ctx *c;
 	const struct create_options *o;
@@ -20,6 +25,7 @@ struct spawn {
 	struct subject s; /* entry and record: what destroy works on */
 	struct record_draft draft;
 	struct public_draft created;
+	struct pid_draft pid_file;
 	struct mount_sources sources;
 	struct procfs proc; /* the host's, until init is known */
 	struct ns_fds ns;
@@ -168,5 +174,12 @@ int notify_wait(struct notify *n, const struct record *rec, int pidfd, int signa
 /* Unique id of the mount that is on top at a host path. */
 int mount_id_at(const char *path, uint64_t *ret);
 int pid_file_write(const char *path, pid_t pid, struct err *e);
+/*
+ * The same in two parts, the first while somebody else works. What that cannot do the second does;
+ * dropped, nothing is left of it.
+ */
+void pid_file_draft(const char *path, pid_t pid, struct pid_draft *ret);
+int pid_file_show(const char *path, pid_t pid, struct pid_draft *d, struct err *e);
+void pid_file_drop(struct pid_draft *d);
 
 #endif

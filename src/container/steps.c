@@ -49,7 +49,7 @@ static void prepare(struct spawn *sp, struct ctx *c, const struct create_options
 	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock =
 		sp->pidfd_sock = -1;
 	sp->userns_fd = sp->pidfd = sp->master = sp->signals = sp->draft.fd = sp->proc.fd =
-		sp->created.dir = -1;
+		sp->created.dir = sp->pid_file.dir = sp->pid_file.fd = -1;
 	ns_fds_init(&sp->ns);
 	memset(sp->doors, 0xff, sizeof(sp->doors)); /* -1 */
 	if (!trace_page())
@@ -139,6 +139,7 @@ void spawn_settle(struct spawn *sp)
 	fd_close(&sp->userns_fd);
 	fd_close(&sp->draft.fd);
 	public_drop(&sp->created);
+	pid_file_drop(&sp->pid_file);
 	proc_close(&sp->proc);
 	seccomp_shared_free(sp->filter);
 	sp->filter = NULL;

@@ -217,8 +217,7 @@ static void make_owner(struct maker *m)
 		const struct plan_mount *mount = &p->mounts[i];
 
 		if (mount->kind == MOUNT_CGROUP && mount->cgroup_rw &&
-		    streq(mount->source, "cgroup") &&
-		    streq(plan_path_clean(m->arena, mount->destination), "/sys/fs/cgroup"))
+		    streq(mount->source, "cgroup") && streq(mount->clean, "/sys/fs/cgroup"))
 			c->delegate = true;
 	}
 	if (!c->delegate && !c->leaf)

@@ -47,7 +47,7 @@ static bool dev_is_bound(const struct maker *m)
 	bool bound = false;
 
 	for (size_t i = 0; i < p->n_mounts; i++) {
-		const char *path = plan_path_clean(m->arena, p->mounts[i].destination);
+		const char *path = p->mounts[i].clean;
 
 		if (streq(path, "/dev") &&
 		    (p->mounts[i].kind == MOUNT_BIND || p->mounts[i].kind == MOUNT_FS))
@@ -78,7 +78,8 @@ static bool can_make(const struct maker *m, const struct plan_device *d)
 
 static void finish(struct maker *m, struct plan_device *d, bool bound_dev)
 {
-	d->existing = bound_dev && plan_path_below(plan_path_clean(m->arena, d->path), "/dev");
+	d->clean = plan_path_clean(m->arena, d->path);
+	d->existing = bound_dev && plan_path_below(d->clean, "/dev");
 	d->bind = !d->existing && !S_ISFIFO(d->mode) && must_bind(m);
 	d->made = d->bind && can_make(m, d);
 	if (d->bind && !d->made) {
@@ -146,10 +147,10 @@ static int make_one(struct maker *m, const struct spec_device *in, struct plan_d
 	return check_owner(m, d, e);
 }
 
-static bool has_device(const struct plan *p, const char *path, struct arena *a)
+static bool has_device(const struct plan *p, const char *path)
 {
 	for (size_t i = 0; i < p->n_devices; i++)
-		if (streq(plan_path_clean(a, p->devices[i].path), path))
+		if (streq(p->devices[i].clean, path))
 			return true;
 	return false;
 }
@@ -161,7 +162,7 @@ static bool is_mounted(const struct maker *m, const char *path)
 
 	for (size_t i = 0; i < p->n_mounts; i++)
 		if ((p->mounts[i].kind == MOUNT_BIND || p->mounts[i].kind == MOUNT_FS) &&
-		    streq(plan_path_clean(m->arena, p->mounts[i].destination), path))
+		    streq(p->mounts[i].clean, path))
 			return true;
 	return false;
 }
@@ -187,7 +188,7 @@ int plan_make_devices(struct maker *m, struct err *e)
 	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
 		struct plan_device *d;
 
-		if (!known[i].is_default || has_device(p, known[i].path, m->arena) ||
+		if (!known[i].is_default || has_device(p, known[i].path) ||
 		    is_mounted(m, known[i].path))
 			continue;
 		d = arena_push(m->arena, &p->devices, &p->n_devices, sizeof(*d));
@@ -200,7 +201,7 @@ int plan_make_devices(struct maker *m, struct err *e)
 		finish(m, d, false);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(links); i++)
-		if (!has_device(p, links[i].path, m->arena) && !is_mounted(m, links[i].path))
+		if (!has_device(p, links[i].path) && !is_mounted(m, links[i].path))
 			*(struct plan_link *)arena_push(m->arena, &p->links, &p->n_links,
 							sizeof(links[i])) = links[i];
 	return 0;

@@ -284,7 +284,7 @@ static int set_destination(struct maker *m, const struct spec_mount *in, struct 
 	}
 	p->destination = in->destination[0] == '/' ? in->destination
 						   : arena_printf(m->arena, "/%s", in->destination);
-	clean = plan_path_clean(m->arena, p->destination);
+	clean = p->clean = plan_path_clean(m->arena, p->destination);
 	/* names of files there are compared; whatever else lies there is refused */
 	if (p->kind != MOUNT_REMOUNT && p->kind != MOUNT_PROPAGATION &&
 	    plan_path_below(clean, "/proc"))
@@ -450,11 +450,11 @@ static void need_points(struct maker *m)
 	struct plan *p = m->plan;
 
 	for (size_t i = 0; i < p->n_mounts; i++) {
-		const char *path = plan_path_clean(m->arena, p->mounts[i].destination);
+		const char *path = p->mounts[i].clean;
 		bool in_new = false;
 
 		for (size_t j = 0; j < i; j++) {
-			const char *over = plan_path_clean(m->arena, p->mounts[j].destination);
+			const char *over = p->mounts[j].clean;
 
 			if (!streq(path, over) && plan_path_below(path, over))
 				in_new = p->mounts[j].kind == MOUNT_FS &&
@@ -466,10 +466,10 @@ static void need_points(struct maker *m)
 
 /* ---- --default-filesystems (S-35) ---- */
 
-static bool has_mount_at(const struct plan *p, const char *path, struct arena *a)
+static bool has_mount_at(const struct plan *p, const char *path)
 {
 	for (size_t i = 0; i < p->n_mounts; i++)
-		if (streq(plan_path_clean(a, p->mounts[i].destination), path))
+		if (streq(p->mounts[i].clean, path))
 			return true;
 	return false;
 }
@@ -483,6 +483,7 @@ static void add_default(struct maker *m, size_t at, const char *destination, con
 		.index = -1,
 		.pointer = "--default-filesystems",
 		.destination = destination,
+		.clean = destination,
 		.source = source,
 		.fstype = fstype,
 		.data = data,
@@ -500,9 +501,9 @@ static void add_default_filesystems(struct maker *m)
 	struct plan *p = m->plan;
 	size_t at = 0;
 
-	if (!has_mount_at(p, "/proc", m->arena))
+	if (!has_mount_at(p, "/proc"))
 		add_default(m, at++, "/proc", "proc", "proc", "", safe);
-	if (!has_mount_at(p, "/sys", m->arena)) {
+	if (!has_mount_at(p, "/sys")) {
 		add_default(m, at, "/sys", "sysfs", "sysfs", "", safe | MOUNT_ATTR_RDONLY);
 		/* KERNEL: sysfs can be mounted only by who owns the network namespace. Then the
 		 * host's is shown. */
@@ -519,13 +520,13 @@ static void add_default_filesystems(struct maker *m)
 	}
 	/* Those of /dev come behind the mount of /dev itself, if there is one. */
 	for (size_t i = 0; i < p->n_mounts; i++)
-		if (streq(plan_path_clean(m->arena, p->mounts[i].destination), "/dev"))
+		if (streq(p->mounts[i].clean, "/dev"))
 			at = i + 1;
-	if (!has_mount_at(p, "/dev/pts", m->arena))
+	if (!has_mount_at(p, "/dev/pts"))
 		add_default(m, at++, "/dev/pts", "devpts", "devpts",
 			    "newinstance,ptmxmode=0666,mode=0620",
 			    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-	if (!has_mount_at(p, "/dev/shm", m->arena))
+	if (!has_mount_at(p, "/dev/shm"))
 		add_default(m, at, "/dev/shm", "tmpfs", "shm", "mode=1777", safe);
 }
 
@@ -587,13 +588,13 @@ int plan_make_root(struct maker *m, struct err *e)
 static bool is_filled(const struct maker *m, size_t i)
 {
 	const struct plan *p = m->plan;
-	const char *top = plan_path_clean(m->arena, p->mounts[i].destination);
+	const char *top = p->mounts[i].clean;
 
 	for (size_t k = i + 1; k < p->n_mounts; k++)
-		if (plan_path_below(plan_path_clean(m->arena, p->mounts[k].destination), top))
+		if (plan_path_below(p->mounts[k].clean, top))
 			return true;
 	for (size_t k = 0; k < p->n_devices; k++)
-		if (plan_path_below(plan_path_clean(m->arena, p->devices[k].path), top))
+		if (plan_path_below(p->devices[k].clean, top))
 			return true;
 	return false;
 }

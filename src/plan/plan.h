@@ -100,6 +100,7 @@ struct plan_mount {
 	const char *pointer; /* "/mounts/3" */
 	/* absolute path in the container, "/" + relative ones; not resolved */
 	const char *destination;
+	const char *clean;  /* the same without "//", "." and "..", as names are compared */
 	const char *source; /* bind: absolute host path; else the name shown in mountinfo */
 	const char *fstype;
 	const char *data; /* file system options joined by commas, "" when none */
@@ -148,9 +149,9 @@ struct plan_rootfs {
 
 /* ---- devices and links in /dev (plan/devices.c) ---- */
 struct plan_device {
-	const char *pointer; /* "/linux/devices/2", or "/dev" for a default device */
-	const char *path;
-	mode_t mode; /* type and permissions */
+	const char *pointer;	  /* "/linux/devices/2", or "/dev" for a default device */
+	const char *path, *clean; /* as those of a mount */
+	mode_t mode;		  /* type and permissions */
 	uint32_t major, minor;
 	uid_t uid; /* container ids */
 	gid_t gid;

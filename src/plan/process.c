@@ -28,7 +28,7 @@ static void cut_set(struct maker *m, enum spec_capset set, uint64_t allowed, con
 	const char *names = NULL;
 	unsigned n = 0;
 
-	for (unsigned cap = 0; cap < 64; cap++) {
+	for (unsigned cap = 0; cut && cap < 64; cap++) {
 		const char *name;
 
 		if (!(cut >> cap & 1))

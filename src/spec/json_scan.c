@@ -205,6 +205,14 @@ static const char *behind_plain(const char *p)
 #endif
 }
 
+/* The first byte from @p on that is no white space; the text ends in one. */
+static inline const char *behind_space(const char *p)
+{
+	while (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')
+		p++;
+	return p;
+}
+
 static int control_byte(struct scan *s, size_t offset, unsigned char c)
 {
 	if (offset >= s->len)
@@ -214,28 +222,26 @@ static int control_byte(struct scan *s, size_t offset, unsigned char c)
 	return fail(s, offset, "a string holds the control byte 0x%02x unescaped", c);
 }
 
-/* s->pos is at the opening quote. Decodes in place (never longer than the escaped form), ends it
- * with a NUL (at the latest where the closing quote was) and adds its node. */
-static int scan_string(struct scan *s)
+/*
+ * The rest of a string from @src on, with what has to be decoded or checked, which is moved to @dst
+ * (never longer than the escaped form). Returns its end in @dst and moves s->pos behind the quote.
+ */
+static _noinline_ int decode(struct scan *s, const char *src, char **dst)
 {
-	const char *src = s->text + s->pos + 1;
-	char *start = s->text + s->pos + 1, *dst = start;
-	uint32_t node = add_node(s, JV_STRING, s->pos);
-
 	for (;;) {
 		const char *run = src;
 		unsigned char c;
 		int r;
 
 		src = behind_plain(src);
-		if (dst != run)
-			memmove(dst, run, (size_t)(src - run));
-		dst += src - run;
+		if (*dst != run)
+			memmove(*dst, run, (size_t)(src - run));
+		*dst += src - run;
 		c = (unsigned char)*src;
 		if (c == '"')
 			break;
 		if (c == '\\') {
-			r = escape(s, &src, &dst);
+			r = escape(s, &src, dst);
 			if (r < 0)
 				return r;
 		} else if (c >= 0x80) {
@@ -245,16 +251,34 @@ static int scan_string(struct scan *s)
 			if (n > left || utf8_valid_len(src, n) != n)
 				return fail(s, (size_t)(src - s->text),
 					    "invalid UTF-8 (byte 0x%02x)", c);
-			memmove(dst, src, n);
-			dst += n;
+			memmove(*dst, src, n);
+			*dst += n;
 			src += n;
 		} else {
 			return control_byte(s, (size_t)(src - s->text), c);
 		}
 	}
-	*dst = '\0';
-	s->nodes[node].span = (uint32_t)(dst - start);
 	s->pos = (size_t)(src - s->text) + 1;
+	return 0;
+}
+
+/* s->pos is at the opening quote. Decodes in place, ends it with a NUL (at the latest where the
+ * closing quote was) and adds its node. */
+static int scan_string(struct scan *s)
+{
+	char *start = s->text + s->pos + 1, *end = start + (behind_plain(start) - start);
+	uint32_t node = add_node(s, JV_STRING, s->pos);
+	int r;
+
+	if (*end == '"') { /* as nearly always */
+		s->pos = (size_t)(end - s->text) + 1;
+	} else {
+		r = decode(s, end, &end);
+		if (r < 0)
+			return r;
+	}
+	*end = '\0';
+	s->nodes[node].span = (uint32_t)(end - start);
 	return 0;
 }
 
@@ -456,6 +480,28 @@ static int scan_colon(struct scan *s)
 	return 0;
 }
 
+/* A string and, in an array, what strings follow it, as the names of a seccomp profile do. */
+static int scan_strings(struct scan *s)
+{
+	struct level *l = s->depth ? &s->stack[s->depth - 1] : NULL;
+
+	for (;;) {
+		const char *p;
+		int r = scan_string(s);
+
+		if (r < 0 || !l || l->object)
+			return r;
+		p = behind_space(s->text + s->pos);
+		if (*p != ',')
+			return 0;
+		p = behind_space(p + 1);
+		if (*p != '"')
+			return 0;
+		s->pos = (size_t)(p - s->text);
+		l->count++;
+	}
+}
+
 static int scan_value(struct scan *s, bool or_end)
 {
 	char c = s->text[s->pos];
@@ -468,7 +514,7 @@ static int scan_value(struct scan *s, bool or_end)
 	if (c == '{' || c == '[')
 		return open_container(s, c == '{');
 	if (c == '"')
-		r = scan_string(s);
+		r = scan_strings(s);
 	else if (c == '-' || digit(c))
 		r = scan_number(s);
 	else
@@ -522,12 +568,9 @@ static int scan(struct scan *s)
 	if (s->len >= 3 && memcmp(s->raw, "\xef\xbb\xbf", 3) == 0)
 		return fail(s, 0, "the text begins with a byte order mark");
 	for (;;) {
-		const char *p = s->text + s->pos;
 		int r;
 
-		while (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r')
-			p++;
-		s->pos = (size_t)(p - s->text);
+		s->pos = (size_t)(behind_space(s->text + s->pos) - s->text);
 		if (s->pos >= s->len && s->want == WANT_NOTHING)
 			return 0;
 		r = step(s);

@@ -92,26 +92,31 @@ int sock_connect_within(int type, const char *path, uint64_t deadline)
 	}
 }
 
-int sock_listen_at(int type, int dirfd, const char *name, mode_t mode)
+int sock_new(int type)
 {
-	_cleanup_fd_ int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int sock_bind_at(int fd, int dirfd, const char *name, mode_t mode)
+{
 	struct sockaddr_un a;
 	mode_t mask;
 	int r;
 
-	if (fd < 0)
-		return -errno;
 	r = address(&a, dirfd, name);
 	if (r < 0)
 		return r;
 	mask = umask(~mode & 0777);
 	r = bind(fd, (const struct sockaddr *)&a, sizeof(a)) < 0 ? -errno : 0;
 	umask(mask);
-	if (r < 0)
-		return r;
-	if (type != SOCK_DGRAM && listen(fd, 16) < 0)
-		return -errno;
-	return fd_take(&fd);
+	return r;
+}
+
+int sock_listen(int fd)
+{
+	return listen(fd, 16) < 0 ? -errno : 0;
 }
 
 ssize_t sock_send(int fd, const void *buf, size_t n, const int *fds, size_t n_fds)

@@ -18,8 +18,11 @@ int sock_connect(int type, const char *path);
 int sock_connect_at(int type, int dirfd, const char *name);
 /* Until @deadline (io_now() scale): -ETIMEDOUT; not SOCK_DGRAM. Never blocks afterwards. */
 int sock_connect_within(int type, const char *path, uint64_t deadline);
-/* Bind (and listen, unless SOCK_DGRAM) at @dirfd/@name with mode @mode. */
-int sock_listen_at(int type, int dirfd, const char *name, mode_t mode);
+/* A socket of @type that is at no place yet. */
+int sock_new(int type);
+/* Bind it at @dirfd/@name with mode @mode. */
+int sock_bind_at(int fd, int dirfd, const char *name, mode_t mode);
+int sock_listen(int fd);
 /* One message with fds; @n_fds may be 0. Bytes sent or -errno; MSG_NOSIGNAL. */
 ssize_t sock_send(int fd, const void *buf, size_t n, const int *fds, size_t n_fds);
 /*

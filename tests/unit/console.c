@@ -247,8 +247,8 @@ TEST(console_socket_gets_one_fd)
 	err_clear(&err);
 	CHECK_INT(console_connect(path, "--console-socket", &sock, &err), -ECONNREFUSED);
 	CHECK_INT(unlink(path), 0);
-	listener = sock_listen_at(SOCK_STREAM, dirfd, "tty", 0600);
-	CHECK(listener >= 0);
+	listener = sock_new(SOCK_STREAM);
+	CHECK(sock_bind_at(listener, dirfd, "tty", 0600) == 0 && sock_listen(listener) == 0);
 	err_clear(&err);
 	CHECK_INT(console_connect(path, "--console-socket", &sock, &err), 0);
 	peer = accept(listener, NULL, NULL);
