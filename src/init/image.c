@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * init/image: moves hull's own program to anonymous memory, piece by piece, at its place: all of
- * it, or of the code only what init calls (the linker put that together, see tools/init-sections).
+ * init/image: moves hull's own program to anonymous memory at its place: all of it, or of the code
+ * only what init calls (the linker put that together, see tools/init-sections).
  */
 #include <elf.h>
 #include <errno.h>
@@ -10,6 +10,10 @@
 
 #include "init/init.h"
 #include "init/steps.h"
+
+#ifndef MADV_POPULATE_WRITE /* linux/mman.h, since 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
 
 enum { PAGE = 4096, PIECES_MAX = 24 };
 
@@ -124,52 +128,62 @@ static void find_image(enum init_part part, struct image *ret)
 	}
 }
 
-static int unmap(uintptr_t from, uintptr_t to)
+/*
+ * @im at @copy, with gaps between the pieces where the file has what stays behind: nothing was ever
+ * there.
+ */
+static void fill(const struct image *im, char *copy)
 {
-	return from < to && munmap((char *)from, to - from) < 0 ? -errno : 0;
+	for (unsigned i = 0; i < im->n; i++) {
+		const struct range at = im->piece[i].at;
+		char *to = copy + (at.from - im->all.from);
+
+		/* a hint: what it cannot get the copy asks for page by page */
+		(void)madvise(to, at.to - at.from, MADV_POPULATE_WRITE);
+		memcpy(to, (const char *)at.from, at.to - at.from);
+	}
+}
+
+static int protect(uintptr_t from, uintptr_t to, int prot)
+{
+	return from < to && mprotect((char *)from, to - from, prot) < 0 ? -errno : 0;
 }
 
 /*
- * The copy is moved over the original in one step, so code that runs from it and data it uses are
- * always there.
+ * The copy takes the place of the image in one step, so code that runs from it and data it uses are
+ * always there: readable and executable, for nothing is both writable and executable at any time,
+ * and nothing is written before it is as the file had it. A gap is as what is in front of it.
  */
-static int move_piece(const struct piece *p, char *copy)
-{
-	char *at = (char *)p->at.from;
-	size_t len = p->at.to - p->at.from;
-
-	memcpy(copy, at, len);
-	if (p->prot != (PROT_READ | PROT_WRITE) && mprotect(copy, len, p->prot) < 0)
-		return -errno;
-	if (mremap(copy, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
-		return -errno;
-	return p->relro && mprotect(at, p->relro - p->at.from, PROT_READ) < 0 ? -errno : 0;
-}
-
 int init_image_move(enum init_part part)
 {
 	struct image im;
-	size_t size = 0;
-	uintptr_t at;
+	uintptr_t from;
+	size_t size;
 	char *copy;
 	int r = 0;
 
 	find_image(part, &im);
-	for (unsigned i = 0; i < im.n; i++)
-		size += im.piece[i].at.to - im.piece[i].at.from;
-	copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-		    -1, 0);
+	size = im.all.to - im.all.from;
+	copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (copy == MAP_FAILED)
 		return -errno;
-	at = im.all.from;
+	fill(&im, copy);
+	if (mprotect(copy, size, PROT_READ | PROT_EXEC) < 0 ||
+	    mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (char *)im.all.from) ==
+		    MAP_FAILED)
+		return -errno;
+	from = im.all.from;
 	for (unsigned i = 0; r == 0 && i < im.n; i++) {
 		const struct piece *p = &im.piece[i];
+		uintptr_t to = i + 1 < im.n ? im.piece[i + 1].at.from : im.all.to;
 
-		r = unmap(at, p->at.from);
-		if (r == 0)
-			r = move_piece(p, copy);
-		copy += p->at.to - p->at.from;
-		at = p->at.to;
+		if (p->relro) {
+			r = protect(from, p->relro, PROT_READ);
+			from = p->relro;
+		}
+		if (r == 0 && p->prot != (PROT_READ | PROT_EXEC))
+			r = protect(from, to, p->prot);
+		from = to;
 	}
-	return r < 0 ? r : unmap(at, im.all.to);
+	return r;
 }
