@@ -168,6 +168,10 @@ int public_draft(const char *dir, const char *id, const char *text, size_t n,
 int public_commit(struct public_draft *d);
 void public_drop(struct public_draft *d);
 int public_remove(const char *dir, const char *id, struct err *e);
+/* Whose the files of the store are: the caller's effective user. */
+uid_t store_owner(void);
+/* This process, asked once: whom it forks either writes nothing or goes on after its end. */
+pid_t store_writer(void);
 /*
  * A file DIR/NAME in two moves, -errno each: the whole content under a name of this process (a
  * second draft replaces the first; @tmp gets the name, @ret_fd, if any, the descriptor), then
@@ -181,9 +185,7 @@ int store_write_file(int dir, const char *name, mode_t mode, const void *p, size
 /* A file that nobody reads before the record says that the container is made. -errno. */
 int store_write_new(int dir, const char *name, mode_t mode, const void *p, size_t n);
 
-/* Map the flight recorder of an entry: trace_page() is its own then. */
-int trace_map(int dir);
-/* Only to look at: what it holds now, in @a; NULL when there is none. */
+/* What the flight recorder holds now, in @a, only to look at; NULL when there is none. */
 struct subject;
 struct trace_page *trace_copy(const struct subject *s, struct arena *a);
 
@@ -194,13 +196,13 @@ struct status_info {
 	bool previous_boot;
 	int pidfd;    /* of a living init, else -1; owned */
 	int corpse;   /* of an init that ended and was not reaped yet, else -1; owned */
-	int recorder; /* of subject_look: the flight recorder, else -1; owned */
+	int recorder; /* the flight recorder, -1; owned; of subject_look: only to be read */
 };
 #define STATUS_NONE                                                                                \
 	{                                                                                          \
 		.pidfd = -1, .corpse = -1, .recorder = -1                                          \
 	}
-/* @handle: pidfd and corpse are wanted; else the recorder. */
+/* @handle: pidfd and corpse are wanted, and a recorder that can be mapped. */
 int status_read(const struct entry *en, const struct record *r, bool handle, struct looks *looks,
 		struct status_info *ret, struct err *e);
 void status_close(struct status_info *s);

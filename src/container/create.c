@@ -313,13 +313,6 @@ struct trace_page *trace_copy(const struct subject *s, struct arena *a)
 	return n == sizeof(*page) ? page : NULL;
 }
 
-int trace_map(int dir)
-{
-	_cleanup_fd_ int fd = sys_openat(dir, "trace", O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
-
-	return fd < 0 ? fd : trace_open(fd);
-}
-
 /*
  * Read and check the file before anything is told to init; hand it over as a file of its own
  * (lineage S-11).
@@ -367,7 +360,7 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 		r = start_error(&s, e);
 		goto out;
 	}
-	r = trace_map(s.en.dir);
+	r = s.st.recorder < 0 ? -ENOENT : trace_open(s.st.recorder);
 	if (r < 0) {
 		err_sys(e, ERR_STA_READ, r, "map the flight recorder of \"%s\"", id);
 		goto out;

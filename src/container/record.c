@@ -563,7 +563,7 @@ int record_read_as(const struct entry *en, const char *id, struct arena *a, stru
 	r = fd;
 	if (r == -ENOENT && in_transit(en))
 		return err_set(e, ERR_STA_MISSING, 0, "container \"%s\" does not exist", en->id);
-	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid()))
+	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != store_owner()))
 		r = -EPERM;
 	if (r >= 0)
 		r = io_read_known(fd, &st, RECORD_MAX, a, &text, &n);

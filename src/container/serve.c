@@ -142,6 +142,8 @@ int spawn_hooks(struct ctx *c, const struct spec_hooks *h, enum spec_hook_kind k
 	struct spec_state state;
 	struct hook_run run = { .hooks = h,
 				.kind = kind,
+				.bundle = rec->bundle,
+				.rootfs = rec->rootfs,
 				.keep_going = keep_going,
 				.interrupt = interrupt,
 				.restore_nofile = (unsigned)c->nofile.rlim_cur };

@@ -110,7 +110,7 @@ static int step_intent(struct spawn *sp, struct err *e)
 	r = proc_boot_id(boot);
 	if (r < 0)
 		return err_sys(e, ERR_GEN_SYS, r, "read /proc");
-	rec->creator = (uint64_t)getpid();
+	rec->creator = (uint64_t)store_writer();
 	rec->creator_seen = proc_now();
 	rec->format = 1;
 	rec->hull_version = HULL_VERSION;

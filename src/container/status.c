@@ -24,10 +24,17 @@ const char *status_name(enum spec_status s)
 	return table_name(&spec_statuses, s);
 }
 
-/* Open the flight recorder, or -1: *ret_waiting is what status_waiting says. */
-static int open_recorder(const struct entry *en, bool *ret_waiting)
+/*
+ * Open the flight recorder, or -1: *ret_waiting is what status_waiting says. @map: to be written to
+ * as well, where that is possible.
+ */
+static int open_recorder(const struct entry *en, bool map, bool *ret_waiting)
 {
-	int fd = sys_openat(en->dir, "trace", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	enum { FLAGS = O_NOFOLLOW | O_NONBLOCK };
+	int fd = map ? sys_openat(en->dir, "trace", O_RDWR | FLAGS, 0) : -EROFS;
+
+	if (fd == -EROFS)
+		fd = sys_openat(en->dir, "trace", O_RDONLY | FLAGS, 0);
 
 	/*
 	 * KERNEL: a flock belongs to the open file; execve closes the last descriptor of it.
@@ -40,7 +47,7 @@ static int open_recorder(const struct entry *en, bool *ret_waiting)
 bool status_waiting(const struct entry *en)
 {
 	bool waiting;
-	_cleanup_fd_ int fd = open_recorder(en, &waiting);
+	_cleanup_fd_ int fd = open_recorder(en, false, &waiting);
 
 	(void)fd; /* held until here */
 	return waiting;
@@ -90,7 +97,6 @@ static int is_frozen(const struct record *rec, struct looks *looks, bool *ret, s
 int status_read(const struct entry *en, const struct record *rec, bool handle, struct looks *looks,
 		struct status_info *ret, struct err *e)
 {
-	_cleanup_fd_ int recorder = -1;
 	bool frozen = false, waiting;
 	char boot[37];
 	int fd, r;
@@ -119,10 +125,8 @@ int status_read(const struct entry *en, const struct record *rec, bool handle, s
 	r = find_init(rec, handle, looks, ret, e);
 	if (r <= 0 || rec->phase == PHASE_CREATING)
 		return r < 0 ? r : 0;
-	recorder = open_recorder(en, &waiting);
+	ret->recorder = open_recorder(en, handle, &waiting);
 	ret->status = waiting ? STATUS_CREATED : STATUS_RUNNING;
-	if (!handle)
-		ret->recorder = fd_take(&recorder);
 	if (rec->cgroup.manager == CGROUP_DISABLED || !rec->cgroup.n)
 		return 0;
 	if (is_frozen(rec, looks, &frozen, e) < 0)

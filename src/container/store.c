@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -45,6 +46,14 @@ int store_check_id(const char *id, struct err *e)
 	return 0;
 }
 
+static uid_t become = (uid_t)-1;
+
+uid_t store_owner(void)
+{
+	/* geteuid without a system call */
+	return become == (uid_t)-1 ? (uid_t)getauxval(AT_EUID) : become;
+}
+
 /*
  * Root that looks at the containers of a user (Slurm's daemon does) becomes that user for good.
  * SECURITY: S1: what the records of a user name is done with no more than the user's rights.
@@ -60,6 +69,7 @@ static int become_owner(struct ctx *c, const struct stat *st, struct err *e)
 	if (r < 0)
 		return err_sys(e, ERR_STA_ROOT, r, "the state root %s: become its owner, uid %u",
 			       c->root, st->st_uid);
+	become = st->st_uid;
 	log_debug("acting as uid %u, who owns %s", st->st_uid, c->root);
 	if (!c->facts_read)
 		return 0;
@@ -67,11 +77,20 @@ static int become_owner(struct ctx *c, const struct stat *st, struct err *e)
 	return facts_read(c, e);
 }
 
+pid_t store_writer(void)
+{
+	static pid_t self;
+
+	if (!self)
+		self = getpid();
+	return self;
+}
+
 /* SECURITY: S1: the directory is ours alone, judged by its fd. @take: or becomes so. */
 static int check_private(struct ctx *c, int fd, bool take, struct err *e)
 {
+	uid_t self = store_owner();
 	struct stat st;
-	uid_t self = c->facts_read ? c->host.euid : geteuid();
 
 	if (fstat(fd, &st) < 0)
 		return err_sys(e, ERR_STA_ROOT, -errno, "stat %s", c->root);
@@ -360,7 +379,7 @@ int store_draft(int dir, const char *name, mode_t mode, const void *p, size_t n,
 	int r;
 
 	/* The name itself may be the longest there is: pid files of `docker exec` have 68 bytes. */
-	r = str_format(tmp, STORE_NAME, ".new-%.200s-%d", name, (int)getpid());
+	r = str_format(tmp, STORE_NAME, ".new-%.200s-%d", name, (int)store_writer());
 	if (r < 0)
 		return r;
 	fd = sys_openat(dir, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);

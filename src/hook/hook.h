@@ -25,6 +25,11 @@ struct hook_run {
 	size_t state_len;
 	/* for hooks without `env`; NULL: empty */
 	char *const *env;
+	/*
+	 * Host paths. A hook of the host begins in the bundle, as with other runtimes; in "/" where
+	 * that is NULL, cannot be entered, or is the root filesystem or in it.
+	 */
+	const char *bundle, *rootfs;
 	/* from hook_open_all: the host's files, run in another namespace; NULL: hook.path */
 	const int *fds;
 	bool keep_going; /* poststop: a failure is a warning and the rest runs */
@@ -38,7 +43,7 @@ struct hook_run {
 
 /*
  * Run the hooks of one kind in their order; each gets an empty set of other fds, default signals,
- * umask 022 and the working directory "/" (startContainer: that of the caller). 0, or -errno of the
+ * umask 022 and its working directory (startContainer: that of the caller). 0, or -errno of the
  * first failure: place "/hooks/createRuntime/1", message with exit status, signal or timeout and
  * the end of the output. A hook may leave processes behind; those of a hook that timed out are
  * killed with their process group.

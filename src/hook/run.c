@@ -135,6 +135,40 @@ static int child_exec(const struct hook_child *c)
 	return -errno;
 }
 
+static bool same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Is the working directory the one at @path or below it? Also where that cannot be told. */
+static bool cwd_is_below(const char *path)
+{
+	_cleanup_fd_ int top = path ? path_open_host(path, O_DIRECTORY) : -1;
+	_cleanup_fd_ int at = path_open_host(".", O_DIRECTORY);
+	struct stat wanted, here, above;
+
+	if (top < 0 || fstat(top, &wanted) < 0)
+		return false;
+	for (;;) {
+		_cleanup_fd_ int up = sys_openat(at, "..", O_PATH | O_DIRECTORY, 0);
+
+		if (fstat(at, &here) < 0 || same(&here, &wanted) || up < 0 || fstat(up, &above) < 0)
+			return true;
+		fd_close(&at);
+		at = fd_take(&up);
+		if (same(&above, &here))
+			return false;
+	}
+}
+
+/* SECURITY: H1: the cwd of a hook of the host is never a directory the container can change. */
+static int enter_cwd(const struct hook_run *r)
+{
+	if (r->bundle && chdir(r->bundle) == 0 && !cwd_is_below(r->rootfs))
+		return 0;
+	return chdir("/") < 0 ? -errno : 0;
+}
+
 static int child_setup(const struct hook_child *c, enum child_what *ret_what)
 {
 	struct rlimit lim;
@@ -152,12 +186,9 @@ static int child_setup(const struct hook_child *c, enum child_what *ret_what)
 	}
 	umask(022);
 	*ret_what = WHAT_CWD;
-	/*
-	 * SECURITY: H1: the cwd of a hook of the host is never a directory the container can
-	 * change.
-	 */
-	if (c->run->kind != HOOK_START_CONTAINER && chdir("/") < 0)
-		return -errno;
+	r = c->run->kind == HOOK_START_CONTAINER ? 0 : enter_cwd(c->run);
+	if (r < 0)
+		return r;
 	*ret_what = WHAT_CONFINE;
 	r = c->run->confine ? c->run->confine(c->run->data) : 0;
 	if (r < 0)

@@ -10,6 +10,7 @@
 
 #include "init/init.h"
 #include "init/steps.h"
+#include "sys/call.h"
 
 #ifndef MADV_POPULATE_WRITE /* linux/mman.h, since 5.14 */
 #define MADV_POPULATE_WRITE 23
@@ -146,13 +147,14 @@ static void fill(const struct image *im, char *copy)
 
 static int protect(uintptr_t from, uintptr_t to, int prot)
 {
-	return from < to && mprotect((char *)from, to - from, prot) < 0 ? -errno : 0;
+	return from < to ? sys_mprotect((char *)from, to - from, prot) : 0;
 }
 
 /*
  * The copy takes the place of the image in one step, so code that runs from it and data it uses are
- * always there: readable and executable, for nothing is both writable and executable at any time,
- * and nothing is written before it is as the file had it. A gap is as what is in front of it.
+ * always there: readable and executable, for nothing is both writable and executable at any time.
+ * Nothing is written before it is as the file had it: not by a dynamic linker either, which notes a
+ * function when it is called first. A gap is as what is in front of it.
  */
 int init_image_move(enum init_part part)
 {
@@ -168,10 +170,10 @@ int init_image_move(enum init_part part)
 	if (copy == MAP_FAILED)
 		return -errno;
 	fill(&im, copy);
-	if (mprotect(copy, size, PROT_READ | PROT_EXEC) < 0 ||
-	    mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (char *)im.all.from) ==
-		    MAP_FAILED)
-		return -errno;
+	r = sys_mprotect(copy, size, PROT_READ | PROT_EXEC);
+	if (r == 0 && mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+			     (char *)im.all.from) == MAP_FAILED)
+		r = -errno;
 	from = im.all.from;
 	for (unsigned i = 0; r == 0 && i < im.n; i++) {
 		const struct piece *p = &im.piece[i];

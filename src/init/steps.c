@@ -286,6 +286,8 @@ static int run_hooks(struct init *in, enum spec_hook_kind kind, const char *stat
 		.restore_nofile = (unsigned)in->nofile.rlim_cur,
 		/* SECURITY: H1: only what runs inside may see the environment of the config. */
 		.env = kind == HOOK_START_CONTAINER ? in->env.v : NULL,
+		.bundle = in->state.bundle,
+		.rootfs = in->plan->root.path,
 		.confine = kind == HOOK_START_CONTAINER ? confine_hook : NULL,
 		.data = in,
 	};

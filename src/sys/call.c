@@ -266,6 +266,11 @@ int sys_signal_next(int signalfd)
 	return 0;
 }
 
+int sys_mprotect(void *at, size_t len, int prot)
+{
+	return CALL(SYS_mprotect, at, len, prot);
+}
+
 int sys_fchdir(int fd)
 {
 	return CALL(SYS_fchdir, fd);

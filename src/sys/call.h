@@ -75,6 +75,7 @@ void sys_signals_default(void);
  */
 int sys_signal_next(int signalfd);
 int sys_fchdir(int fd);
+int sys_mprotect(void *at, size_t len, int prot);
 int sys_openat(int dirfd, const char *name, int flags, mode_t mode); /* O_CLOEXEC is added */
 int sys_fchownat(int dirfd, const char *name, uid_t uid, gid_t gid, int flags);
 /* NUL terminated; -ENAMETOOLONG */

@@ -154,7 +154,28 @@ def test_environment_of_hooks(ctr, kind, given):
     elif ctr.rt.is_hull:
         assert env == {}, env
     assert not cwd.startswith(ctr.bundle.rootfs), cwd
+    if ctr.rt.is_hull:
+        assert cwd == ctr.bundle.path, cwd
     assert len(fds) <= 5, fds  # streams, the file that is written, the listing itself
+
+
+@threat("CVE-2025-23266", "H1")
+@pytest.mark.hull_only
+@pytest.mark.parametrize("kind", ["createRuntime", "createContainer", "poststop"])
+@pytest.mark.parametrize("root", [".", "../bundle/."])
+def test_bundle_that_is_the_root_filesystem(ctr, kind, root):
+    """Then a hook does not begin in the bundle."""
+    out = os.path.join(ctr.top, "out")
+    os.rename(ctr.bundle.rootfs, os.path.join(ctr.top, "moved"))
+    os.rename(os.path.join(ctr.top, "moved"), ctr.bundle.path + ".new")
+    os.rmdir(ctr.bundle.path)
+    os.rename(ctr.bundle.path + ".new", ctr.bundle.path)
+    ctr.config["root"]["path"] = root.replace("bundle", os.path.basename(ctr.bundle.path))
+    ctr.bundle.hook(kind, f"pwd > {out}")
+    ctr.args("/bin/true").started()
+    ctr.wait_exit()
+    ctr.delete("--force").ok()
+    assert read(out) == "/\n"
 
 
 @threat("CVE-2024-0132", "CVE-2024-0133", "CVE-2025-23267", "CVE-2026-24260", "M2")
