@@ -195,6 +195,23 @@ static int list_table(struct ctx *c, const char **ids, size_t n, struct err *e)
 	return 0;
 }
 
+/* Ids alone, of what a row would be shown. */
+static void list_ids(struct ctx *c, const char **ids, size_t n)
+{
+	struct rows rows;
+
+	rows_init(&rows, c, n);
+	for (size_t i = 0; i < n; i++) {
+		struct err e = { 0 };
+		struct subject s;
+
+		if (!open_row(&rows, ids[i], &s, &e))
+			continue;
+		puts(ids[i]);
+		close_row(&rows, &s);
+	}
+}
+
 static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *e)
 {
 	struct looks looks = { .proc.fd = -1 };
@@ -209,14 +226,12 @@ static int run_list(struct ctx *c, struct args *a, int *ret_status, struct err *
 	r = store_list(c, "", &ids, &n, e);
 	if (r < 0)
 		return r;
-	if (a->quiet) {
-		for (size_t i = 0; i < n; i++)
-			puts(ids[i]);
-		return 0;
-	}
 	looks.many = n > 1;
 	c->looks = &looks;
-	r = json ? list_json(c, ids, n, e) : list_table(c, ids, n, e);
+	if (a->quiet)
+		list_ids(c, ids, n);
+	else
+		r = json ? list_json(c, ids, n, e) : list_table(c, ids, n, e);
 	c->looks = NULL;
 	looks_close(&looks);
 	return r;

@@ -66,6 +66,8 @@ static void inherit(const struct spec_process *from, struct spec_process *p)
 		p->apparmor_profile = from->apparmor_profile;
 	if (!p->selinux_label)
 		p->selinux_label = from->selinux_label;
+	if (!p->user.umask.set)
+		p->user.umask = from->user.umask;
 	if (!p->n_rlimits) {
 		p->rlimits = from->rlimits;
 		p->n_rlimits = from->n_rlimits;

@@ -211,11 +211,12 @@ static int serve_landlock(struct spawn *sp, struct sync_msg *m, struct err *e)
 
 static const struct {
 	enum sync_kind kind;
+	char step[10]; /* as an error names it */
 	int (*serve)(struct spawn *sp, struct sync_msg *m, struct err *e);
 } services[] = {
-	{ SYNC_IDMAP, serve_idmap },	 { SYNC_FORKED, serve_forked },
-	{ SYNC_PLACE, serve_place },	 { SYNC_MOUNTED, serve_mounted },
-	{ SYNC_CONSOLE, serve_console }, { SYNC_LANDLOCK, serve_landlock },
+	{ SYNC_IDMAP, "id-maps", serve_idmap },	     { SYNC_FORKED, "fork", serve_forked },
+	{ SYNC_PLACE, "place", serve_place },	     { SYNC_MOUNTED, "hooks", serve_mounted },
+	{ SYNC_CONSOLE, "terminal", serve_console }, { SYNC_LANDLOCK, "landlock", serve_landlock },
 };
 
 /* SECURITY: each question is answered once; init could be anybody's by now. */
@@ -229,7 +230,7 @@ static int serve_one(struct spawn *sp, struct sync_msg *m, unsigned *seen, struc
 		*seen |= 1u << i;
 		r = services[i].serve(sp, m, e);
 		fd_close(&m->fd);
-		return err_step(e, r, sync_name(m->kind));
+		return err_step(e, r, services[i].step);
 	}
 	fd_close(&m->fd);
 	return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m->kind));

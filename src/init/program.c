@@ -141,8 +141,8 @@ static int executable(const char *path)
 static int not_executable(const char *name, const char *path, int r, struct err *e)
 {
 	if (r == -ENOENT || r == -ENOTDIR)
-		err_set(e, ERR_EXE_NOTFOUND, ENOENT, "exec: \"%s\": executable file not found",
-			name);
+		err_set(e, ERR_EXE_NOTFOUND, ENOENT, "exec: \"%s\": executable file not found%s",
+			name, *name ? "" : " in $PATH");
 	else if (r == -EISDIR)
 		err_set(e, ERR_EXE_ACCESS, EACCES, "exec: \"%s\": is a directory", path);
 	else if (r == -EACCES || r == -EPERM)

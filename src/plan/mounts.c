@@ -577,6 +577,8 @@ int plan_make_root(struct maker *m, struct err *e)
 	root->path = s->root.path[0] == '/'
 			     ? s->root.path
 			     : arena_printf(m->arena, "%s/%s", m->opt->bundle, s->root.path);
+	if (!path_has_dotdot(root->path)) /* what ".." leads to only the file system knows */
+		root->path = plan_path_clean(m->arena, root->path);
 	root->readonly = s->root.readonly;
 	root->pivot = m->plan->ns.has_mount_ns && !m->opt->no_pivot;
 	root->propagation = s->os.rootfs_propagation;

@@ -53,6 +53,19 @@ static void add_init_offsets(struct plan_ns *p)
 	add_init(p, NS_OP_OFFSETS, NS_TIME, 0);
 }
 
+/*
+ * KERNEL: the root of an ipc namespace's mqueue belongs to who made the namespace, and to nobody
+ * where that user has no id in the user namespace. So init makes it when it has its ids.
+ * ipc/mqueue.c, mqueue_get_inode
+ */
+static void add_mapped(struct plan_ns *p)
+{
+	add_init(p, NS_OP_IDMAP, NS_USER, 0);
+	add_init(p, NS_OP_SETID, NS_USER, 0);
+	if (p->created & CLONE_NEWIPC)
+		add_init(p, NS_OP_UNSHARE, NS_IPC, CLONE_NEWIPC);
+}
+
 /* The user namespace is given by path. */
 static void order_joined_user(struct plan_ns *p, bool offsets)
 {
@@ -90,7 +103,8 @@ static void order_joined_user(struct plan_ns *p, bool offsets)
  */
 static void order_new_user_staged(struct plan_ns *p, bool offsets)
 {
-	uint64_t owned = p->created & ~(CLONE_NEWCGROUP | CLONE_NEWPID | CLONE_NEWTIME);
+	uint64_t owned =
+		p->created & ~(CLONE_NEWCGROUP | CLONE_NEWPID | CLONE_NEWTIME | CLONE_NEWIPC);
 	uint64_t fork = p->created & CLONE_NEWPID;
 
 	offsets = offsets && p->created & CLONE_NEWTIME;
@@ -107,8 +121,7 @@ static void order_new_user_staged(struct plan_ns *p, bool offsets)
 		add_init_offsets(p);
 	else
 		fork |= p->created & CLONE_NEWTIME;
-	add_init(p, NS_OP_IDMAP, NS_USER, 0);
-	add_init(p, NS_OP_SETID, NS_USER, 0);
+	add_mapped(p);
 	if (fork || offsets)
 		add_fork(p, fork);
 }
@@ -125,6 +138,8 @@ static void order_no_return(struct plan_ns *p, bool offsets)
 	bool user = p->created & CLONE_NEWUSER;
 
 	offsets = offsets && p->created & CLONE_NEWTIME;
+	if (user)
+		rest &= ~(uint64_t)CLONE_NEWIPC;
 	if (!offsets)
 		fork |= p->created & CLONE_NEWTIME;
 	/* KERNEL: the first process of a pid namespace cannot fork a sibling. clone(2),
@@ -139,10 +154,8 @@ static void order_no_return(struct plan_ns *p, bool offsets)
 		fork = 0;
 	if (offsets)
 		add_init_offsets(p);
-	if (user) {
-		add_init(p, NS_OP_IDMAP, NS_USER, 0);
-		add_init(p, NS_OP_SETID, NS_USER, 0);
-	}
+	if (user)
+		add_mapped(p);
 	if (fork || offsets || p->joined & CLONE_NEWPID)
 		add_fork(p, fork);
 }
@@ -153,7 +166,7 @@ static void order_direct(struct plan_ns *p, bool offsets)
 	bool user = p->created & CLONE_NEWUSER;
 	/* 50 us that init spends while the runtime makes the network namespace */
 	const bool beside = p->created & CLONE_NEWNET && !user && !p->joined;
-	const uint64_t late = beside ? p->created & CLONE_NEWIPC : 0;
+	const uint64_t late = beside || user ? p->created & CLONE_NEWIPC : 0;
 
 	offsets = offsets && p->created & CLONE_NEWTIME;
 	/* Joined by the runtime, which has the rights and returns to its own afterwards. Not the
@@ -173,14 +186,12 @@ static void order_direct(struct plan_ns *p, bool offsets)
 	 * namespace. Since 5.7. clone(2), tried on 6.18. */
 	add_runtime(p, NS_OP_CLONE, NS_USER,
 		    p->created & ~(late | CLONE_NEWCGROUP | (offsets ? CLONE_NEWTIME : 0)));
-	if (late)
+	if (late && !user)
 		add_init(p, NS_OP_UNSHARE, NS_IPC, late);
 	if (p->joined & CLONE_NEWNS)
 		add_init(p, NS_OP_SETNS, NS_MOUNT, 0);
-	if (user) {
-		add_init(p, NS_OP_IDMAP, NS_USER, 0);
-		add_init(p, NS_OP_SETID, NS_USER, 0);
-	}
+	if (user)
+		add_mapped(p);
 }
 
 void plan_ns_order(const struct spec_namespace ns[NS_KINDS], bool offsets, bool returns,

@@ -210,6 +210,18 @@ def test_process_file(ctr):
 
 
 @req("S-26")
+@pytest.mark.hull_only
+@pytest.mark.parametrize("own,shown", [(None, "0027"), (0o77, "0077")])
+def test_umask_of_a_process_file(ctr, own, shown):
+    """One that names none has the container's, as `exec ID command` has, not the caller's."""
+    ctr.process["user"] = {"uid": 0, "gid": 0, "umask": 0o27}
+    ctr.started()
+    user = {"uid": 0, "gid": 0} | ({} if own is None else {"umask": own})
+    path = process_file(ctr, args=["/bin/sh", "-c", "umask"], user=user, cwd="/")
+    assert ctr.call("exec", "-p", path, ctr.id).ok().stdout == f"{shown}\n"
+
+
+@req("S-26")
 @pytest.mark.parametrize("change", [{"cwd": "relative"}, {"args": []}, {"args": "text"},
                                     {"user": {"uid": -1, "gid": 0}}, {"rlimits": [{"type": "X"}]}])
 def test_bad_process_file(ctr, change):

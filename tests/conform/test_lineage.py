@@ -411,6 +411,12 @@ def test_list(ctr, make_ctr):
     assert sorted(ctr.call("list", "--quiet").ok().stdout.split()) == sorted(listed)
     table = ctr.call("list").ok().stdout
     assert ctr.id in table and other.id in table
+    if ctr.rt.is_hull:
+        os.mkdir(os.path.join(ctr.root, "stranger"), 0o700)
+        found = ctr.call("list", "--quiet").ok()
+        assert sorted(found.stdout.split()) == sorted(listed), "what is no container is not listed"
+        assert "stranger" in found.stderr
+        os.rmdir(os.path.join(ctr.root, "stranger"))
     other.delete("--force").ok()
 
 

@@ -114,6 +114,15 @@ def test_maps(ctr):
     assert (made.st_uid, made.st_gid) == (100000, 200000)
 
 
+@req("LNX-NS-05", "LNX-USERNS-01", needs=["root", "userns"])
+def test_message_queues_are_root_s(ctr):
+    """The root of the ipc namespace's file system has an owner that the user namespace knows."""
+    user_namespace(ctr)
+    ctr.config["mounts"].append({"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue"})
+    script = "stat -c %u /dev/mqueue; chmod 1770 /dev/mqueue && stat -c %a /dev/mqueue"
+    assert ctr.sh(script).run().ok().stdout.split() == ["0", "1770"]
+
+
 @req("LNX-NS-14", "LNX-NS-09", "LNX-TIME-01", needs=["root", "userns", "kernel>=5.6"])
 def test_new_namespaces(ctr):
     user_namespace(ctr)

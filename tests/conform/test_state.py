@@ -41,6 +41,16 @@ def test_id(ctr):
     assert ctr.created().state()["id"] == ctr.id
 
 
+@req("RT-STATE-18")
+@pytest.mark.hull_only
+@pytest.mark.parametrize("path,shown", [("./rootfs/", "rootfs"), (".//rootfs/.", "rootfs"),
+                                        ("rootfs/bin/..", "rootfs/bin/..")])
+def test_rootfs_as_one_would_write_it(ctr, path, shown):
+    """Not resolved: what ".." leads to only the file system knows."""
+    ctr.config["root"]["path"] = path
+    assert ctr.created().state()["rootfs"] == os.path.join(ctr.bundle.path, shown)
+
+
 @req("RT-STATE-03")
 def test_id_is_unique(ctr, make_ctr, record_property):
     ctr.created()

@@ -275,11 +275,11 @@ static const struct wanted table[] = {
 	{ "rootless",
 	  { 1, 1, 1, 1, 1, 1, 1, 0 },
 	  false,
-	  "clone:pid+network+mount+ipc+uts+user | idmap setid unshare:cgroup" },
+	  "clone:pid+network+mount+uts+user | idmap setid unshare:ipc+cgroup" },
 	{ "rootless, shared network",
 	  { 1, 0, 1, 1, 1, 1, 0, 0 },
 	  false,
-	  "clone:pid+mount+ipc+uts+user | idmap setid" },
+	  "clone:pid+mount+uts+user | idmap setid unshare:ipc" },
 	{ "pid joined", { 2, 0, 1, 0, 0, 0, 0, 0 }, false, "setns:pid clone:mount |" },
 	{ "cgroup joined", { 1, 0, 1, 0, 0, 0, 2, 0 }, false, "setns:cgroup clone:pid+mount |" },
 	{ "mount joined",
@@ -347,7 +347,7 @@ static const struct wanted from_below[] = {
 	{ "a container of a pod, mapped",
 	  { 1, 2, 1, 1, 2, 1, 1, 0 },
 	  false,
-	  "clone | setns:network setns:uts unshare:mount+ipc+user idmap setid fork:pid "
+	  "clone | setns:network setns:uts unshare:mount+user idmap setid unshare:ipc fork:pid "
 	  "unshare:cgroup" },
 	{ "time with offsets",
 	  { 1, 0, 1, 0, 0, 0, 0, 1 },
