@@ -8,30 +8,47 @@
 #include "base/str.h"
 #include "cgroup/internal.h"
 
-static bool has_all(const struct cgroup *g, unsigned i, const char *list, size_t n)
+/* One name of the list "cpu,cpuacct" at a time; false at its end. */
+static bool next_name(const char **list, const char *end, char ret[64])
 {
+	const char *comma = memchr(*list, ',', (size_t)(end - *list));
+	size_t n = (size_t)((comma ? comma : end) - *list);
+
+	if (*list == end)
+		return false;
+	n = MIN(n, (size_t)63); /* one that is longer names nothing */
+	memcpy(ret, *list, n);
+	ret[n] = '\0';
+	*list = comma ? comma + 1 : end;
+	return true;
+}
+
+/*
+ * Hierarchies of cgroup v1 with one of the names. What some kernels have in one hierarchy others
+ * have in two, and callers write "cpu,cpuacct" for both. 0 where a name has none.
+ */
+static unsigned named(const struct cgroup *g, const char *list, const char *end)
+{
+	unsigned found = 0;
 	char name[64];
 
-	while (n) {
-		const char *comma = memchr(list, ',', n);
-		size_t k = comma ? (size_t)(comma - list) : n;
+	while (next_name(&list, end, name)) {
+		unsigned of_it = 0;
 
-		if (k >= sizeof(name))
-			return false;
-		memcpy(name, list, k);
-		name[k] = '\0';
-		if (!cgroup_dir_has(g, i, name))
-			return false;
-		list += k + (comma != NULL);
-		n -= k + (comma != NULL);
+		for (unsigned i = 0; i < g->n; i++)
+			if (!g->dir[i].v2 && cgroup_dir_has(g, i, name))
+				of_it |= 1u << i;
+		if (!of_it)
+			return 0;
+		found |= of_it;
 	}
-	return true;
+	return found;
 }
 
 int cgroup_descend(struct cgroup *g, const char *text, struct arena *a, struct err *e)
 {
 	const char *colon = strchr(text, ':'), *sub = colon ? colon + 1 : text;
-	size_t n = colon ? (size_t)(colon - text) : 0;
+	unsigned which = colon ? named(g, text, colon) : ~0u;
 	bool found = false;
 
 	while (*sub == '/')
@@ -39,7 +56,7 @@ int cgroup_descend(struct cgroup *g, const char *text, struct arena *a, struct e
 	for (unsigned i = 0; i < g->n; i++) {
 		int r;
 
-		if (colon && (g->dir[i].v2 || !has_all(g, i, text, n)))
+		if (!(which >> i & 1))
 			continue;
 		found = true;
 		if (!*sub)

@@ -110,6 +110,9 @@ int console_open(const struct rootfs *root, const struct spec_process *p, int *r
 
 	if (master < 0)
 		return master;
+	/* who gets it reads from it, and is not to find nothing there */
+	if (fcntl(master, F_SETFL, 0) < 0)
+		return err_sys(e, ERR_CON_PTY, -errno, "let the pseudoterminal block");
 	slave = open_slave(master, e);
 	if (slave < 0)
 		return slave;

@@ -57,6 +57,22 @@ static int kill_for_good(struct subject *s, struct err *e)
 		       : r;
 }
 
+/* Processes that outlived their init, in a pid namespace that is not the container's own. */
+static bool has_survivors(struct ctx *c, struct subject *s)
+{
+	struct cgroup *g = &s->rec.cgroup;
+	struct err e = { 0 };
+	size_t n = 0;
+	int *pids;
+
+	if (!s->rec.shared_pidns)
+		return false;
+	if (restore_cgroup(s, &e) < 0 || !g->n || !cgroup_is_own(g) ||
+	    g->ops->pids(g, &c->a, &pids, &n, &e) < 0)
+		err_drop(&e, "a group that is gone has nobody in it");
+	return n > 0;
+}
+
 int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err *e)
 {
 	struct subject s;
@@ -74,16 +90,16 @@ int container_kill(struct ctx *c, const char *id, int sig, bool all, struct err 
 	if (s.st.status == STATUS_CREATING) { /* runtime.md#kill: neither created nor running */
 		r = err_set(e, ERR_STA_STATUS, 0,
 			    "cannot signal container \"%s\": it is still being created", id);
-	} else if (s.st.pidfd < 0 && !all) {
+	} else if (s.st.pidfd < 0 && !all && (sig != SIGKILL || !has_survivors(c, &s))) {
 		r = status_not_running(id, e);
 	} else if (s.st.pidfd < 0 && !s.rec.shared_pidns) {
 		r = 0; /* all of none: the kernel ended the others with their pid namespace */
 	} else if (sig == KILL_PROBE) {
 		r = 0;
 	} else {
-		r = all		     ? kill_all(&s, sig, e)
-		    : sig == SIGKILL ? kill_for_good(&s, e)
-				     : kill_one(&s, sig, e);
+		r = all || s.st.pidfd < 0 ? kill_all(&s, sig, e)
+		    : sig == SIGKILL	  ? kill_for_good(&s, e)
+					  : kill_one(&s, sig, e);
 	}
 	subject_close(&s);
 	return r;

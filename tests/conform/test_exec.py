@@ -209,6 +209,31 @@ def test_process_file(ctr):
     assert ctr.call("exec", "-p", path, ctr.id).ok().stdout == "33\n/usr\ny\n0\n"
 
 
+@req("S-26", needs=["root", "cgroup1"])
+@pytest.mark.hull_only
+def test_group_of_several_controllers(ctr):
+    """cpu and cpuacct are one hierarchy on many hosts and two on others; the list means both on either."""
+    ctr.started()
+    with open(f"/proc/{ctr.pid}/cgroup", encoding="ascii") as f:
+        own = [line.rstrip("\n").split(":", 2) for line in f]
+    subs = {f"/sys/fs/cgroup/{name}{path}/sub" for _, names, path in own for name in names.split(",")
+            if name in ("cpu", "cpuacct")}
+    subs = {sub for sub in subs if os.path.isdir(os.path.dirname(sub))}
+    skip_unless(len(subs) == 2, "cpu and cpuacct are not controllers of v1 by these names here")
+    try:
+        for sub in subs:
+            os.makedirs(sub, exist_ok=True)
+        text = ctr.call("exec", "--cgroup", "cpu,cpuacct:sub", ctr.id, "cat", "/proc/self/cgroup").ok().stdout
+        for line in text.splitlines():
+            _, names, path = line.split(":", 2)
+            assert path.endswith("/sub") == bool({"cpu", "cpuacct"} & set(names.split(","))), text
+        ctr.call("exec", "--cgroup", "cpu,none:sub", ctr.id, "true").failed()
+    finally:
+        for sub in subs:
+            if os.path.isdir(sub):
+                os.rmdir(sub)
+
+
 @req("S-26")
 @pytest.mark.hull_only
 @pytest.mark.parametrize("own,shown", [(None, "0027"), (0o77, "0077")])

@@ -2,6 +2,7 @@
 
 import os
 import select
+import time
 
 import pytest
 
@@ -52,6 +53,29 @@ def test_shared_pid_namespace(ctr):
         assert select.select([child], [], [], 30)[0], "a process of the container goes on"
     finally:
         os.close(child)
+
+
+@req("RT-KILL-05", needs=["root"])
+@pytest.mark.hull_only
+def test_survivors_of_a_shared_pid_namespace(ctr):
+    """The first process ended by itself; KILL is for the others, and once they are gone for nobody."""
+    ctr.bundle.drop_namespace("pid")
+    ctr.sh("sleep 1000 & echo $!; wait").started()
+    child = os.pidfd_open(int(ctr.line()))
+    try:
+        os.kill(ctr.pid, 9)
+        ctr.wait_exit()
+        assert ctr.status_word() == "stopped"
+        assert "not running" in ctr.kill("TERM").failed().stderr
+        ctr.kill("KILL").ok()
+        assert select.select([child], [], [], 30)[0], "a process of the container goes on"
+    finally:
+        os.close(child)
+    for _ in range(300):
+        if "not running" in ctr.kill("KILL").stderr:
+            break
+        time.sleep(0.1)
+    assert "not running" in ctr.kill("KILL").failed().stderr
 
 
 @req("RT-KILL-04")

@@ -1,6 +1,7 @@
 """The other end of --console-socket: receives the pseudoterminal master of a container."""
 
 import array
+import fcntl
 import os
 import select
 import socket
@@ -29,6 +30,7 @@ class ConsoleSocket:
                     fds.frombytes(data[:len(data) - len(data) % 4])
         assert len(fds) == 1, f"{len(fds)} descriptors came instead of one"
         self.master = fds[0]
+        assert not fcntl.fcntl(self.master, fcntl.F_GETFL) & os.O_NONBLOCK, "a plain read of it finds nothing there"
         return self.master
 
     def read_all(self, timeout=10):
