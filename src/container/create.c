@@ -367,7 +367,7 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 	}
 	trace_step("start");
 	conn = sock_connect_at(SOCK_SEQPACKET, s.en.dir, "start.sock");
-	if (conn == -ECONNREFUSED) { /* nobody listens */
+	if (conn == -ECONNREFUSED || conn == -ENOENT) { /* nobody listens any more */
 		r = not_accepted(&s, s.st.pidfd, e);
 		goto out;
 	}
@@ -379,10 +379,14 @@ int container_start(struct ctx *c, const char *id, const char *process_file, str
 	if (r < 0)
 		goto out;
 	r = say_start(&s, conn, s.st.pidfd, 0, process, e);
+	/* Whoever was told to start as it is does not come back to wait. */
+	if (r == 0 && process < 0)
+		sys_unlinkat(s.en.dir, "start.sock", 0);
 	if (r == 0)
 		r = await_program(c, &s, conn, s.st.pidfd, &running, e);
 	if (r == 0) {
-		sys_unlinkat(s.en.dir, "start.sock", 0);
+		if (process >= 0)
+			sys_unlinkat(s.en.dir, "start.sock", 0);
 		r = started(c, &s, &running, 0, e);
 		if (r == 0 && n.sock >= 0) {
 			store_unlock(&s.en); /* a program may never say READY */

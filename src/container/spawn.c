@@ -52,8 +52,10 @@ static int step_filter(struct spawn *sp, struct err *e)
 	if (!sp->filter)
 		return 0;
 	r = seccomp_prepare(&sp->bp.spec, &sp->c->a, &filter, &unknown, e);
-	if (r == 0)
+	if (r == 0) {
+		filter.early = init_filter_early(&filter);
 		seccomp_share(sp->filter, &filter);
+	}
 	/* LNX-SEC-19 */
 	if (r == 0 && unknown && seccomp_check_names(&sp->bp.spec.os.seccomp, &first) < 0)
 		log_warn("%s: %s; the profile goes without that and %u more", first.at, first.msg,

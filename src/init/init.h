@@ -38,7 +38,7 @@ struct init {
 	const struct plan *plan;
 	struct mount_sources *sources;
 	struct ns_fds *ns;
-	const struct seccomp_program *filter; /* there since START; NULL: none */
+	const struct seccomp_program *filter; /* there since CREATED or START; NULL: none */
 	int chan;			      /* to the runtime */
 	int start_sock; /* listening for `hull start`; -1: the runtime itself says START */
 	int signals;	/* signalfd of those that the runtime keeps blocked: they end who waits */
@@ -66,8 +66,9 @@ struct init {
 	size_t next;		/* step */
 	struct mount_tree tree; /* views of cgroups filled by the runtime */
 	bool placed, replaced;
-	bool ahead;  /* keyring and bounding set were made while the network was waited for */
-	bool in_cwd; /* the working directory is entered */
+	bool ahead;    /* keyring and bounding set were made while the network was waited for */
+	bool in_cwd;   /* the working directory is entered */
+	bool filtered; /* the filter was loaded while START was waited for */
 	int pty_master, pty_slave;
 	int start_conn; /* where the result of START goes: chan or the accepted connection */
 	struct strv env, args;
@@ -94,6 +95,12 @@ extern const size_t init_n_exec_steps;
  */
 _noreturn_ void init_main(struct init *in);
 _noreturn_ void init_exec_main(struct init *in);
+
+/*
+ * Whether init may load it while it waits for START: nobody listens to it, and it allows whatever
+ * init calls from there on.
+ */
+bool init_filter_early(const struct seccomp_program *p);
 
 /* What of the program stays usable; the less, the quicker. */
 enum init_part {

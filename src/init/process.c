@@ -147,18 +147,18 @@ int init_step_ids(struct init *in, struct err *e)
 	return in->plan->process.set ? cred_set_ids(&in->plan->process, e) : 0;
 }
 
-/*
- * KERNEL: without no_new_privs, loading a filter and entering a Landlock domain need CAP_SYS_ADMIN
- * in the user namespace. seccomp(2), landlock_restrict_self(2)
- */
-static bool keeps_sys_admin(const struct init *in)
+bool init_keeps_sys_admin(const struct init *in)
 {
+	/*
+	 * KERNEL: without no_new_privs, loading a filter and entering a Landlock domain need
+	 * CAP_SYS_ADMIN in the user namespace. seccomp(2), landlock_restrict_self(2)
+	 */
 	return (in->filter || in->ruleset >= 0) && !in->plan->process.spec->no_new_privileges;
 }
 
 /*
- * SECURITY: C4. CAP_SYS_ADMIN stays until the filter is loaded right before execve; the bounding
- * set is without it, so a startContainer hook cannot keep it.
+ * SECURITY: C4. CAP_SYS_ADMIN stays until the filter is loaded, right before execve or while START
+ * is waited for; the bounding set is without it, so a startContainer hook cannot keep it.
  */
 int init_step_capabilities(struct init *in, struct err *e)
 {
@@ -167,7 +167,7 @@ int init_step_capabilities(struct init *in, struct err *e)
 
 	if (!p.set)
 		return 0;
-	if (keeps_sys_admin(in)) {
+	if (init_keeps_sys_admin(in)) {
 		p.caps[CAPSET_EFFECTIVE] |= 1ull << CAP_SYS_ADMIN;
 		p.caps[CAPSET_PERMITTED] |= 1ull << CAP_SYS_ADMIN;
 	}
@@ -274,22 +274,6 @@ int init_step_rlimits(struct init *in, struct err *e)
 	if (!sets_nofile(&in->plan->process))
 		prlimit(0, RLIMIT_NOFILE, &in->nofile, NULL); /* not by all threads of libc */
 	return in->plan->process.set ? tune_rlimits(in->plan->process.spec, 0, e) : 0;
-}
-
-int init_step_filter(struct init *in, struct err *e)
-{
-	return in->filter ? seccomp_load(in->filter, &in->listener, e) : 0;
-}
-
-int init_step_last_capability(struct init *in, struct err *e)
-{
-	const uint64_t *caps = in->plan->process.caps;
-	int r;
-
-	if (!keeps_sys_admin(in))
-		return 0;
-	r = sys_capset(caps[CAPSET_EFFECTIVE], caps[CAPSET_PERMITTED], caps[CAPSET_INHERITABLE]);
-	return r < 0 ? err_sys(e, ERR_CRD_CAPS, r, "drop CAP_SYS_ADMIN") : 0;
 }
 
 int init_step_listener(struct init *in, struct err *e)

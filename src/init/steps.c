@@ -514,22 +514,29 @@ static int accept_start(struct init *in, struct err *e)
 	}
 }
 
-static int step_wait_start(struct init *in, struct err *e)
+/* Until the runtime has recorded the container, init ends with it (faults K1). */
+static int step_wait_created(struct init *in, struct err *e)
 {
 	struct sync_msg m;
 	int r;
 
-	if (in->start_sock < 0) {
-		r = sync_expect(in->chan, SYNC_START, 0, &m, e);
-		in->start_conn = in->chan;
-		return r;
-	}
-	/* Until the runtime has recorded the container, init ends with it (faults K1). */
+	if (in->start_sock < 0)
+		return 0;
 	r = sync_expect(in->chan, SYNC_CREATED, 0, &m, e);
 	if (r < 0)
 		return r;
 	fd_close(&in->chan);
-	return accept_start(in, e);
+	return 0;
+}
+
+static int step_wait_start(struct init *in, struct err *e)
+{
+	struct sync_msg m;
+
+	if (in->start_sock >= 0)
+		return accept_start(in, e);
+	in->start_conn = in->chan;
+	return sync_expect(in->chan, SYNC_START, 0, &m, e);
 }
 
 static int step_has_process(struct init *in, struct err *e)
@@ -575,7 +582,8 @@ static int step_start_container_hooks(struct init *in, struct err *e)
  *    no_new_privs;
  *  - the rules of Landlock while everything may be looked at, their domain when nothing is looked
  *    up any more but the program;
- *  - the filter last, so that it covers as little of hull as possible.
+ *  - the filter last, so that it covers as little of hull as possible; while START is waited for
+ *    where it has no say in what is left (filter.c).
  */
 const struct init_step init_steps[] = {
 	{ "session", STAGE_ENTER, init_step_session },
@@ -619,6 +627,8 @@ const struct init_step init_steps[] = {
 	{ "cwd", STAGE_LOCKDOWN, init_step_cwd },
 	{ "program", STAGE_LOCKDOWN, init_step_program },
 	{ "ready", STAGE_LOCKDOWN, step_ready },
+	{ "wait-created", STAGE_START, step_wait_created },
+	{ "filter-early", STAGE_START, init_step_filter_early },
 	{ "wait-start", STAGE_START, step_wait_start },
 	{ "has-process", STAGE_START, step_has_process },
 	{ "replaced-process", STAGE_START, step_replaced_process },

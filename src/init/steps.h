@@ -15,6 +15,9 @@ int init_introduce(struct init *in, struct err *e);
 /* The steps of exec from in->next on; never returns. */
 int init_exec_go_on(void *in);
 
+/* Whether CAP_SYS_ADMIN stays until the filter is loaded and the Landlock domain entered. */
+bool init_keeps_sys_admin(const struct init *in);
+
 /* image.c: the move itself. -errno: some of it is as it was. */
 int init_image_move(enum init_part part);
 
@@ -45,8 +48,9 @@ int init_step_program(struct init *in, struct err *e);
 int init_say_ready(struct init *in, struct err *e);
 int init_step_descriptors(struct init *in, struct err *e);
 int init_step_rlimits(struct init *in, struct err *e);
-int init_step_filter(struct init *in, struct err *e);
-int init_step_last_capability(struct init *in, struct err *e);
+int init_step_filter_early(struct init *in, struct err *e);    /* filter.c */
+int init_step_filter(struct init *in, struct err *e);	       /* filter.c */
+int init_step_last_capability(struct init *in, struct err *e); /* filter.c */
 int init_step_listener(struct init *in, struct err *e);
 int init_step_exec(struct init *in, struct err *e);
 

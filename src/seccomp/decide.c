@@ -4,15 +4,18 @@
  * seccomp(2) lets a filter use, as filters of others are judged too; what it does not let through
  * ends with the strictest answer.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "seccomp/seccomp.h"
+#include "seccomp/tables.h"
 
 struct machine {
 	const struct seccomp_program *p;
 	const struct seccomp_data *call;
 	uint32_t a, x, mem[BPF_MEMWORDS];
 	unsigned pc;
+	uint32_t seen; /* so many bytes of the call may be looked at */
 	bool bad;
 };
 
@@ -20,7 +23,7 @@ static uint32_t load_word(struct machine *m, uint32_t at)
 {
 	uint32_t v = 0;
 
-	m->bad = at > sizeof(*m->call) - sizeof(v) || at % sizeof(v);
+	m->bad = at > m->seen - sizeof(v) || at % sizeof(v);
 	if (!m->bad)
 		memcpy(&v, (const char *)m->call + at, sizeof(v));
 	return v;
@@ -144,9 +147,10 @@ static void jump(struct machine *m, const struct sock_filter *i)
 	m->pc += yes ? i->jt : i->jf;
 }
 
-uint32_t seccomp_decide(const struct seccomp_program *p, const struct seccomp_data *call)
+static uint32_t decide(const struct seccomp_program *p, const struct seccomp_data *call,
+		       uint32_t seen)
 {
-	struct machine m = { .p = p, .call = call };
+	struct machine m = { .p = p, .call = call, .seen = seen };
 
 	for (; m.pc < p->n && !m.bad; m.pc++) {
 		const struct sock_filter *i = &p->insns[m.pc];
@@ -165,4 +169,22 @@ uint32_t seccomp_decide(const struct seccomp_program *p, const struct seccomp_da
 		}
 	}
 	return SECCOMP_RET_KILL_PROCESS;
+}
+
+uint32_t seccomp_decide(const struct seccomp_program *p, const struct seccomp_data *call)
+{
+	return decide(p, call, sizeof(*call));
+}
+
+bool seccomp_allows_always(const struct seccomp_program *p, const uint32_t *numbers, size_t n)
+{
+	struct seccomp_data call = { .arch = seccomp_archs[seccomp_native()].audit };
+
+	for (size_t i = 0; i < n; i++) {
+		call.nr = (int)numbers[i];
+		if (decide(p, &call, offsetof(struct seccomp_data, instruction_pointer)) !=
+		    SECCOMP_RET_ALLOW)
+			return false;
+	}
+	return true;
 }

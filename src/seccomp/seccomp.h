@@ -19,6 +19,7 @@ struct seccomp_program {
 	unsigned short n; /* 0: no filter */
 	uint32_t flags;	  /* SECCOMP_FILTER_FLAG_* incl. NEW_LISTENER when a rule notifies */
 	bool notifies;
+	bool early; /* init_filter_early */
 };
 
 /*
@@ -125,5 +126,7 @@ enum spec_seccomp_arch seccomp_native(void);
 /* Run the program on one call as the kernel would: the SECCOMP_RET_* value. For `hull audit` and
  * tests. A program the kernel would not take gives SECCOMP_RET_KILL_PROCESS. */
 uint32_t seccomp_decide(const struct seccomp_program *p, const struct seccomp_data *call);
+/* Whether it allows each of these calls of the native architecture, whatever its arguments. */
+bool seccomp_allows_always(const struct seccomp_program *p, const uint32_t *numbers, size_t n);
 
 #endif
