@@ -560,6 +560,8 @@ int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status,
 	} else {
 		trace_step("relay");
 		r = foreground(&x, ret_status, e);
+		if (r < 0) /* nobody would hear of it any more */
+			undo(&x);
 	}
 	release(&x);
 	return r;

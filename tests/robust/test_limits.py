@@ -72,6 +72,19 @@ def missing_calls(h):
                 h.nothing_left(cid)
 
 
+@test("R3: who cannot be relayed any more is ended: one line, no process left in the container")
+def no_relay(h):
+    path, name = h.bundle("sleep", "900")
+    h.hull("create", "--bundle", path, name).ok()
+    h.hull("start", name).ok()
+    r = strace(h, "signalfd4:error=EMFILE:when=2", "exec", name, "sleep", "600")
+    r.failed(255)  # strace waits for all it has seen
+    has(one_line(r), "signalfd")
+    eq(len(json.loads(h.hull("ps", "--format", "json", name).ok().out)), 1, "processes")
+    h.delete(name)
+    h.nothing_left(name)
+
+
 @test("R5: no more processes: the limit is named, nothing left")
 def no_processes(h):
     roots = tap.cgroup_roots()
