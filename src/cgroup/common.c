@@ -9,6 +9,7 @@
 
 #include "base/fd.h"
 #include "base/io.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "cgroup/internal.h"
 #include "sys/call.h"
@@ -90,6 +91,13 @@ bool cgroup_may_skip(const struct plan_cgroup *p, int r)
 {
 	return p->ignore_missing && !p->n_writes && (!p->n_devices || p->devices_optional) &&
 	       (r == -EACCES || r == -EPERM || r == -EROFS || r == -ENOENT || r == -ENOTSUP);
+}
+
+void cgroup_skipped(const struct plan_cgroup *p, struct err *own)
+{
+	if (p->named)
+		log_warn_err(own, "/linux/cgroupsPath: the process stays in the caller's cgroup");
+	err_drop(own, "no limit was asked for");
 }
 
 void cgroup_close(struct cgroup *g)

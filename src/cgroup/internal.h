@@ -97,6 +97,8 @@ int cgroup_check_fit(const struct cgroup *g, unsigned i, int dir, struct err *e)
 int cgroup_need_own(const struct cgroup *g, const char *what, struct err *e);
 /* May a failed mkdir be passed over (ignore_missing)? */
 bool cgroup_may_skip(const struct plan_cgroup *p, int r);
+/* Whose group is it then: told where the config names another. Ends @own, the reason. */
+void cgroup_skipped(const struct plan_cgroup *p, struct err *own);
 
 /* ---- write.c ---- */
 struct cgroup_write_options {

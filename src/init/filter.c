@@ -27,8 +27,8 @@ static const uint32_t calls[] = {
 	/* the caller of `hull start`, and what goes back to him */
 	SYS_accept4, SYS_close, SYS_read, SYS_recvmsg, SYS_sendmsg, SYS_exit_group,
 	/* a process in place of the config's: its text, memory for it, home, directory, program */
-	SYS_brk, SYS_mmap, SYS_mremap, SYS_munmap, SYS_lseek, SYS_pread64, SYS_openat,
-	SYS_openat2, SYS_fchdir, SYS_getcwd, SYS_getpid, SYS_umask, SYS_faccessat2,
+	SYS_brk, SYS_mmap, SYS_mremap, SYS_munmap, SYS_lseek, SYS_pread64, SYS_openat, SYS_openat2,
+	SYS_fchdir, SYS_getcwd, SYS_getpid, SYS_umask, SYS_faccessat2,
 	/* descriptors, rlimits, exec */
 	SYS_close_range, SYS_fcntl, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_prlimit64, SYS_execve,
 	SYS_capset,

@@ -267,8 +267,9 @@ int plan_make_cgroup(struct maker *m, struct err *e)
 		return r;
 	plan_make_device_rules(m);
 	c->devices_optional = !m->host->initial_userns || !host_can(m->host, CAP_SYS_ADMIN);
-	c->ignore_missing =
-		c->n_writes == 0 && (is_rootless(m->host) || m->host->cgroups == HOST_CGROUP_NONE);
+	c->named = m->spec->os.cgroups_path;
+	c->ignore_missing = c->n_writes == 0 && !(c->named && m->opt->strict) &&
+			    (is_rootless(m->host) || m->host->cgroups == HOST_CGROUP_NONE);
 	c->check_memory = res->memory.check_before_update.set && res->memory.check_before_update.v;
 	r = make_leaf(m, e);
 	if (r < 0)

@@ -223,8 +223,9 @@ struct plan_cgroup {
 	size_t n_devices;
 	/* the kernel may refuse the filter (user namespace): recorded, not fatal */
 	bool devices_optional;
-	/* no limit was asked for: a cgroup that cannot be made is no error (rootless) */
+	/* no limit was asked for: a cgroup that cannot be made is no error (rootless) ... */
 	bool ignore_missing;
+	bool named;	 /* ... but worth a warning: cgroupsPath says where it is to be */
 	bool delegate;	 /* change the owner to owner_uid, owner_gid (LNX-CGOWN, v2) */
 	uid_t owner_uid; /* host ids of process.user */
 	gid_t owner_gid;

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lib import facts, mountinfo, req, skip_unless
+from lib import facts, hull_only, mountinfo, req, skip_unless
 from lib import cgroups
 from lib.cgroups import V2, dir_of, path_of, top, version
 from lib.host import read
@@ -55,7 +55,7 @@ def test_populated_cgroup_outlives_delete(ctr, make_group, seat):
     assert guest.poll() is None and group.pids() == [guest.pid]
 
 
-@pytest.mark.hull_only
+@hull_only
 @req("S-04", needs=BY_PATH)
 def test_list_knows_a_freeze_above(ctr, make_ctr, record_property):
     """Its own freeze and one of the group above, of containers that have that group together or not."""
@@ -186,17 +186,35 @@ def test_invalid(ctr, seat, path, record_property):
         assert not [n for n in os.listdir(above) if ctr.id in n]
 
 
+def without_rights(ctr):
+    """A shell that enters a user namespace from which no cgroup can be made."""
+    ctr.bundle.mount_at("/dev/pts")["options"].remove("gid=5")
+    points = r"s,^[^ ]* \(/sys/fs/cgroup[^ ]*\) cgroup.*,\1,p"
+    setup = f"for m in $(sed -n '{points}' /proc/mounts); do mount -o remount,bind,ro $m; done"
+    wrap = f'{setup}; exec unshare --user --map-root-user --mount "$@"'
+    return f"exec unshare --mount sh -c {shlex.quote(wrap)} sh \"$@\""
+
+
 @req("LNX-CGPATH-05", needs=["root", "userns", "cgroupfs"])
 def test_no_right_to_make_any(ctr):
     """A caller in a user namespace that may make no cgroup: the container stays in the caller's, and a
     cgroup mount shows that."""
-    ctr.bundle.mount_at("/dev/pts")["options"].remove("gid=5")
     ctr.config["mounts"].append({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup"})
-    points = r"s,^[^ ]* \(/sys/fs/cgroup[^ ]*\) cgroup.*,\1,p"
-    setup = f"for m in $(sed -n '{points}' /proc/mounts); do mount -o remount,bind,ro $m; done"
-    wrap = f'{setup}; exec unshare --user --map-root-user --mount "$@"'
-    seen = ctr.probe("mounts", wrap=f"exec unshare --mount sh -c {shlex.quote(wrap)} sh \"$@\"")
+    seen = ctr.probe("mounts", wrap=without_rights(ctr))
     assert any(m.point == "/sys/fs/cgroup" for m in mountinfo.parse(seen["mounts"]))
+
+
+@req("LNX-CGPATH-05", needs=["root", "userns", "cgroupfs"])
+@hull_only
+def test_no_right_to_make_the_one_that_is_named(ctr):
+    """A warning, once; with --strict an error."""
+    wrap = without_rights(ctr)
+    ctr.bundle.linux["cgroupsPath"] = f"/{ctr.id}-named"
+    ctr.bundle.linux.pop("resources", None)
+    told = ctr.sh("exit 0").run(wrap=wrap).ok().stderr
+    assert told.count("cgroupsPath") == 1 and "caller's cgroup" in told, told
+    strict = ctr.call("--strict", "run", "--bundle", ctr.bundle.path, ctr.id, wrap=wrap).failed()
+    assert "cgroupsPath" in strict.stderr or ctr.bundle.linux["cgroupsPath"] in strict.stderr
 
 
 @req("LNX-CGPATH-07", needs=BY_PATH)

@@ -77,8 +77,7 @@ static int make_dir(struct cgroup *g, unsigned i, const struct plan_cgroup *p, s
 
 	dir = cgroup_dir_make(g, i, &own);
 	if (dir < 0 && cgroup_may_skip(p, dir)) {
-		err_drop(&own, "no limit was asked for: the process stays in the caller's group of "
-			       "this hierarchy");
+		cgroup_skipped(p, &own);
 		(void)cgroup_dir_remove(g, i, 0, &own);
 		cgroup_dir_drop(g, i);
 		return 1;
@@ -106,14 +105,17 @@ static int make_dir(struct cgroup *g, unsigned i, const struct plan_cgroup *p, s
 static int v1_create(struct cgroup *g, const struct plan_cgroup *p, struct err *e)
 {
 	struct cgroup_write_options o = { .devices = devices_fresh };
+	struct plan_cgroup told = *p;
 	struct arena a;
 	int r = 0;
 
 	/* none of them is made yet, whatever the plan foresaw */
 	for (unsigned i = 0; i < g->n; i++)
 		g->dir[i].created = 0;
-	for (unsigned i = 0; r >= 0 && i < g->n; i += r == 0)
-		r = make_dir(g, i, p, e);
+	for (unsigned i = 0; r >= 0 && i < g->n; i += r == 0) {
+		r = make_dir(g, i, &told, e);
+		told.named &= r == 0; /* once for all hierarchies */
+	}
 	for (unsigned i = 0; i < g->n; i++)
 		o.live |= !g->dir[i].created;
 	if (o.live)

@@ -103,7 +103,7 @@ static int v2_create(struct cgroup *g, const struct plan_cgroup *p, struct err *
 
 	r = cgroup_dir_make(g, 0, &own);
 	if (r < 0 && cgroup_may_skip(p, r)) {
-		err_drop(&own, "no limit was asked for: the process stays in the caller's group");
+		cgroup_skipped(p, &own);
 		cgroup_undo(g);
 		g->n = 0;
 		g->ops = &cgroup_ops_none;
