@@ -242,6 +242,17 @@ def test_limits_stay(ctr, make_group, name, text):
     assert group.read(name) == text
 
 
+@req("LNX-CGPATH-07", needs=BY_PATH)
+def test_controllers_without_limits(ctr):
+    """In v2 the group has what its host has, limited or not: who manages groups inside counts on it."""
+    skip_unless(facts.cgroup2 and facts.controllers, "no controller in cgroup v2 here")
+    ctr.bundle.linux.pop("resources", None)
+    placed(ctr, f"/{ctr.id}-new/deep/c1").created()
+    where = cgroups.place(f"/{ctr.id}-new/deep/c1")
+    ctr.cgroups += [where, os.path.dirname(where), os.path.dirname(os.path.dirname(where))]
+    assert set(read(where + "/cgroup.controllers").split()) >= set(read(V2 + "/cgroup.controllers").split())
+
+
 @req("LNX-CGPATH-09")
 def test_systemd_unit(ctr):
     unit = f"hull-{ctr.id}.scope"

@@ -13,8 +13,11 @@
 
 static const char controllers[][8] = { "cpu",	  "cpuset", "io",   "memory", "pids",
 				       "hugetlb", "rdma",   "misc", "dmem" };
-/* Wanted without a limit, where it can be had: what engines and `events` read. */
-enum { WANTED = 1 << 0 | 1 << 2 | 1 << 3 | 1 << 4 };
+/*
+ * Wanted without a limit too, where they can be had: what engines and `events` read, and what who
+ * manages groups inside expects of other runtimes (a kubelet needs cpuset and hugetlb).
+ */
+enum { WANTED = (1 << ARRAY_LEN(controllers)) - 1 };
 
 static unsigned controller_bit(const char *name, size_t n)
 {
@@ -166,19 +169,29 @@ static bool is_real_root(int dir)
 	return fd == -ENOENT;
 }
 
-/* Enable @need, and @want if that is all the same, for the children of one ancestor. */
-static int enable_at(const struct cgroup *g, unsigned i, int dir, const char *path, unsigned need,
-		     unsigned want, struct err *e)
+static int enable(int dir, unsigned set)
 {
-	unsigned have = read_set(dir, "cgroup.subtree_control"),
-		 can = read_set(dir, "cgroup.controllers");
 	char value[160];
 	struct strbuf b = STRBUF(value);
+
+	list_set(&b, set, "+");
+	return cgroup_file_write(dir, "cgroup.subtree_control", value);
+}
+
+/*
+ * Enable @need and, if that can be, *want for the children of one ancestor; of the latter remains
+ * what they have.
+ */
+static int enable_at(const struct cgroup *g, unsigned i, int dir, const char *path, unsigned need,
+		     unsigned *want, struct err *e)
+{
+	unsigned have = read_set(dir, "cgroup.subtree_control"),
+		 can = read_set(dir, "cgroup.controllers"), more = *want & can & ~have;
 	int r;
 
 	need &= ~have;
-	want &= ~have & can;
-	if (!(need | want))
+	*want &= have;
+	if (!(need | more))
 		return 0;
 	/*
 	 * KERNEL: cpu, cpuset and pids can be enabled over processes, and turn the group into a
@@ -189,17 +202,20 @@ static int enable_at(const struct cgroup *g, unsigned i, int dir, const char *pa
 		return need ? explain(g, i, dir, path, need, -EBUSY, e) : 0;
 	if (need & ~can)
 		return explain(g, i, dir, path, need & ~can, -ENOENT, e);
-	list_set(&b, need | want, "+");
-	r = cgroup_file_write(dir, "cgroup.subtree_control", value);
-	/*
-	 * KERNEL: the write is all or nothing; what is only wanted must not hold up what is needed.
-	 */
-	if (r < 0 && need && want) {
-		b = STRBUF(value);
-		list_set(&b, need, "+");
-		r = cgroup_file_write(dir, "cgroup.subtree_control", value);
+	r = enable(dir, need | more);
+	if (r >= 0) {
+		*want |= more;
+		return 0;
 	}
-	return r < 0 && need ? explain(g, i, dir, path, need, r, e) : 0;
+	/*
+	 * KERNEL: the write is all or nothing; what is only wanted must not hold up anything else.
+	 */
+	if (need && enable(dir, need) < 0)
+		return explain(g, i, dir, path, need, r, e);
+	for (unsigned bit = 1; bit <= more; bit <<= 1)
+		if (more & bit && enable(dir, bit) >= 0)
+			*want |= bit;
+	return 0;
 }
 
 int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct plan_cgroup *p,
@@ -223,7 +239,8 @@ int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct p
 	want &= read_set(root, "cgroup.controllers");
 	if (!(need | want))
 		return 0;
-	for (size_t at = 0; at < len; at += path_part(g->dir[i].path + at + 1) + 1) {
+	for (size_t at = 0; at < len && (need | want);
+	     at += path_part(g->dir[i].path + at + 1) + 1) {
 		_cleanup_fd_ int fd = -1;
 
 		memcpy(path, g->dir[i].path, at);
@@ -232,7 +249,7 @@ int cgroup_v2_enable(const struct cgroup *g, unsigned i, int dir, const struct p
 		if (fd < 0)
 			return err_sys(e, ERR_CGR_SET, fd, "open cgroup %s%s", g->dir[i].mount,
 				       path);
-		r = enable_at(g, i, fd, path, need, want, e);
+		r = enable_at(g, i, fd, path, need, &want, e);
 		if (r < 0)
 			return pointer ? err_at(e, r, "%s", pointer) : r;
 	}
