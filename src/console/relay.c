@@ -138,7 +138,8 @@ void console_line_ends(int master)
 {
 	struct termios t;
 
-	if (isatty(STDOUT_FILENO) || tcgetattr(master, &t) < 0)
+	/* a terminal that stays as it is ends its lines itself */
+	if ((isatty(STDOUT_FILENO) && isatty(STDIN_FILENO)) || tcgetattr(master, &t) < 0)
 		return;
 	t.c_oflag &= ~(tcflag_t)ONLCR;
 	tcsetattr(master, TCSANOW, &t);

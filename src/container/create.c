@@ -156,28 +156,6 @@ int container_create(struct ctx *c, const struct create_options *o, struct err *
 	return r;
 }
 
-/* The notify listener goes to the agent before the program's first system call. */
-static int serve_listener(struct ctx *c, struct subject *s, int conn, pid_t pid, struct sync_msg *m,
-			  struct err *e)
-{
-	struct record *rec = &s->rec;
-	struct spec_state st;
-	size_t n;
-	char *text;
-	int r;
-
-	status_fill(c, rec, pid ? s->st.status : STATUS_CREATED, &st);
-	text = spec_process_state_text(&st, pid ? pid : (int64_t)rec->pid, rec->seccomp_metadata,
-				       &c->a, &n);
-	if (!rec->seccomp_listener)
-		r = err_set(e, ERR_SEC_NOTIFY, 0,
-			    "a notify rule without linux.seccomp.listenerPath");
-	else
-		r = seccomp_send_listener(rec->seccomp_listener, text, n, m->fd, e);
-	fd_close(&m->fd);
-	return r < 0 ? r : sync_send(conn, SYNC_SECCOMPED, -1, e);
-}
-
 static int start_error(const struct subject *s, struct err *e)
 {
 	const char *id = s->rec.id;
@@ -233,7 +211,8 @@ int spawn_await_exec(struct ctx *c, struct subject *s, int conn, int pidfd, pid_
 			return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"",
 				       sync_name(m.kind));
 		}
-		r = serve_listener(c, s, conn, pid, &m, e);
+		r = spawn_serve_listener(c, s, pid ? s->st.status : STATUS_CREATED, conn, pid, &m,
+					 e);
 	}
 	if (r < 0)
 		return r;

@@ -187,7 +187,6 @@ static int apply_options(struct ctx *c, const struct exec_options *o, struct spe
 	if (o->selinux_label)
 		p->selinux_label = o->selinux_label;
 	p->no_new_privileges |= o->no_new_privs;
-	p->terminal |= o->tty;
 	if (o->user)
 		r = set_user(c, o->user, &p->user, e);
 	if (o->gids.n)
@@ -228,6 +227,7 @@ int exec_process_make(struct ctx *c, const struct exec_options *o, struct spec *
 	}
 	if (r == 0)
 		r = apply_options(c, o, &p, e);
+	p.terminal |= o->tty && !file; /* as with other runtimes a file decides for itself */
 	p.set = true;
 	s->process = p;
 	return r;

@@ -41,28 +41,6 @@ static int step_release(struct spawn *sp, struct err *e)
 	return 0;
 }
 
-/* Init waits for nothing here: it needs the filter last of all. */
-static int step_filter(struct spawn *sp, struct err *e)
-{
-	struct seccomp_program filter = { 0 };
-	struct err first = { 0 };
-	unsigned unknown = 0;
-	int r;
-
-	if (!sp->filter)
-		return 0;
-	r = seccomp_prepare(&sp->bp.spec, &sp->c->a, &filter, &unknown, e);
-	if (r == 0) {
-		filter.early = init_filter_early(&filter);
-		seccomp_share(sp->filter, &filter);
-	}
-	/* LNX-SEC-19 */
-	if (r == 0 && unknown && seccomp_check_names(&sp->bp.spec.os.seccomp, &first) < 0)
-		log_warn("%s: %s; the profile goes without that and %u more", first.at, first.msg,
-			 unknown - 1);
-	return r;
-}
-
 static int step_claim(struct spawn *sp, struct err *e)
 {
 	struct ctx *c = sp->c;
@@ -652,7 +630,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "publish", step_publish },
 	{ "config-copy", step_config_copy },
 	{ "draft-record", step_draft },
-	{ "compile-filter", step_filter },
+	{ "compile-filter", spawn_filter },
 	{ "start-ahead", step_start_ahead },
 	{ "exec-copy", step_exec_copy },
 	{ "start-socket", step_start_socket },
@@ -661,6 +639,7 @@ const struct spawn_step spawn_steps[] = {
 	{ "serve", spawn_serve },
 	{ "leaf", step_leaf },
 	{ "scheduler", step_scheduler },
+	{ "listener", spawn_listener },
 	{ "record", step_record },
 };
 const size_t spawn_n_steps = ARRAY_LEN(spawn_steps);

@@ -46,9 +46,10 @@ struct spawn {
 	struct mount_hierarchy *hierarchies;
 	size_t n_hierarchies;
 	bool claimed, sources_open;
-	bool started; /* START was said ahead of READY */
-	bool forked;  /* the init that is recorded is a child of the first */
-	bool seals;   /* moves its image; if not, it runs from a sealed copy */
+	bool started;	     /* START was said ahead of READY */
+	bool listener_early; /* the agent gets it before the container is created */
+	bool forked;	     /* the init that is recorded is a child of the first */
+	bool seals;	     /* moves its image; if not, it runs from a sealed copy */
 	const struct checkpoint_options *images; /* of a restore; NULL: create or run */
 	struct restore *restore;		 /* restore.c */
 };
@@ -107,6 +108,15 @@ int spawn_start(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid
 /* The second half of it: START was said. */
 int spawn_await_exec(struct ctx *c, struct subject *s, int conn, int pidfd, pid_t pid,
 		     struct err *e);
+/* Steps: init may have the filter; the agent its listener, where that is possible before START. */
+int spawn_filter(struct spawn *sp, struct err *e);
+int spawn_listener(struct spawn *sp, struct err *e);
+/*
+ * SECCOMP came over @conn: its listener goes to the agent, with what the container is at the
+ * moment. @pid: of an exec, 0: the container's own process.
+ */
+int spawn_serve_listener(struct ctx *c, struct subject *s, enum spec_status status, int conn,
+			 pid_t pid, struct sync_msg *m, struct err *e);
 /*
  * Signals that would end the command half-way wait until init is asked about, or until it is done.
  */

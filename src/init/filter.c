@@ -19,26 +19,46 @@ static const uint32_t calls[] = {
 #else
 	SYS_ppoll,
 #endif
-#ifdef SYS_fstat
-	SYS_fstat,
-#else
-	SYS_statx,
-#endif
 	/* the caller of `hull start`, and what goes back to him */
 	SYS_accept4, SYS_close, SYS_read, SYS_recvmsg, SYS_sendmsg, SYS_exit_group,
-	/* a process in place of the config's: its text, memory for it, home, directory, program */
-	SYS_brk, SYS_mmap, SYS_mremap, SYS_munmap, SYS_lseek, SYS_pread64, SYS_openat, SYS_openat2,
-	SYS_fchdir, SYS_getcwd, SYS_getpid, SYS_umask, SYS_faccessat2,
 	/* descriptors, rlimits, exec */
 	SYS_close_range, SYS_fcntl, SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_prlimit64, SYS_execve,
 	SYS_capset,
 	/* KERNEL: without a clock of user space the flight recorder asks. vdso(7) */
 	SYS_clock_gettime
 };
+/* The same for a process in place of the config's: its text, memory, home, directory, program. */
+static const uint32_t replacing[] = {
+#ifdef SYS_fstat
+	SYS_fstat,
+#else
+	SYS_statx,
+#endif
+	SYS_brk,     SYS_mmap,	 SYS_mremap, SYS_munmap, SYS_lseek, SYS_pread64,    SYS_openat,
+	SYS_openat2, SYS_fchdir, SYS_getcwd, SYS_getpid, SYS_umask, SYS_faccessat2,
+};
 
 bool init_filter_early(const struct seccomp_program *p)
 {
-	return p->n && !p->notifies && seccomp_allows_always(p, calls, ARRAY_LEN(calls));
+	return p->n && seccomp_allows_always(p, calls, ARRAY_LEN(calls)) &&
+	       (p->notifies || seccomp_allows_always(p, replacing, ARRAY_LEN(replacing)));
+}
+
+static int load(struct init *in, struct err *e)
+{
+	int r = init_step_filter(in, e);
+
+	if (r == 0)
+		r = init_step_last_capability(in, e);
+	in->filtered = r == 0;
+	return r;
+}
+
+int init_filter_now(struct init *in, struct err *e)
+{
+	int r = load(in, e);
+
+	return r < 0 ? err_step(e, r, "filter") : init_give_listener(in, in->chan, e);
 }
 
 /*
@@ -50,13 +70,11 @@ int init_step_filter_early(struct init *in, struct err *e)
 	struct err later = { 0 };
 
 	(void)e;
-	if (in->start_sock < 0 || !in->filter || !in->filter->early || in->ruleset >= 0 ||
-	    !in->plan->process.set || in->plan->hooks->n[HOOK_START_CONTAINER])
+	if (in->start_sock < 0 || !in->filter || !in->filter->early || in->filter->notifies ||
+	    in->ruleset >= 0 || !in->plan->process.set || in->plan->hooks->n[HOOK_START_CONTAINER])
 		return 0;
-	if (init_step_filter(in, &later) < 0 || init_step_last_capability(in, &later) < 0)
+	if (load(in, &later) < 0)
 		err_drop(&later, "the same steps come again");
-	else
-		in->filtered = true;
 	return 0;
 }
 

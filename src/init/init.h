@@ -97,8 +97,8 @@ _noreturn_ void init_main(struct init *in);
 _noreturn_ void init_exec_main(struct init *in);
 
 /*
- * Whether init may load it while it waits for START: nobody listens to it, and it allows whatever
- * init calls from there on.
+ * Whether init may load it while it waits for START: it allows whatever init calls from there on.
+ * With a listener it does so when the runtime says FILTER, and the process cannot be replaced.
  */
 bool init_filter_early(const struct seccomp_program *p);
 

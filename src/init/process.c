@@ -276,16 +276,21 @@ int init_step_rlimits(struct init *in, struct err *e)
 	return in->plan->process.set ? tune_rlimits(in->plan->process.spec, 0, e) : 0;
 }
 
-int init_step_listener(struct init *in, struct err *e)
+int init_give_listener(struct init *in, int conn, struct err *e)
 {
 	struct sync_msg m;
 	int r;
 
 	if (in->listener < 0)
 		return 0;
-	r = sync_send(in->start_conn, SYNC_SECCOMP, in->listener, e);
+	r = sync_send(conn, SYNC_SECCOMP, in->listener, e);
 	fd_close(&in->listener);
-	return r < 0 ? r : sync_expect(in->start_conn, SYNC_SECCOMPED, 0, &m, e);
+	return r < 0 ? r : sync_expect(conn, SYNC_SECCOMPED, 0, &m, e);
+}
+
+int init_step_listener(struct init *in, struct err *e)
+{
+	return init_give_listener(in, in->start_conn, e);
 }
 
 int init_step_exec(struct init *in, struct err *e)

@@ -440,6 +440,12 @@ static int replace_process(struct init *in, int fd, struct err *e)
 	size_t n;
 	int r;
 
+	if (in->filtered && in->filter->notifies) {
+		r = err_set(e, ERR_CFG_CONFLICT, EBUSY,
+			    "the agent of the config's seccomp profile has the listener: the "
+			    "process cannot be replaced any more");
+		return err_at(e, r, "/linux/seccomp");
+	}
 	r = io_read_all(fd, SPEC_MAX_BYTES, &in->arena, &text, &n);
 	if (r < 0)
 		return err_sys(e, ERR_CLI_FILE, r, "read the process");
@@ -514,7 +520,10 @@ static int accept_start(struct init *in, struct err *e)
 	}
 }
 
-/* Until the runtime has recorded the container, init ends with it (faults K1). */
+/*
+ * Until the runtime has recorded the container, init ends with it (faults K1). Before that it may
+ * ask for the listener of the filter.
+ */
 static int step_wait_created(struct init *in, struct err *e)
 {
 	struct sync_msg m;
@@ -522,9 +531,18 @@ static int step_wait_created(struct init *in, struct err *e)
 
 	if (in->start_sock < 0)
 		return 0;
-	r = sync_expect(in->chan, SYNC_CREATED, 0, &m, e);
-	if (r < 0)
-		return r;
+	r = sync_recv(in->chan, 0, &m, e);
+	if (r == 1 && m.kind == SYNC_FILTER) {
+		r = init_filter_now(in, e);
+		if (r == 0)
+			r = sync_recv(in->chan, 0, &m, e);
+	}
+	if (r <= 0)
+		return r < 0 ? r : -ECONNRESET;
+	if (m.kind != SYNC_CREATED) {
+		fd_close(&m.fd);
+		return err_set(e, ERR_PRO_PROTOCOL, EPROTO, "unexpected \"%s\"", sync_name(m.kind));
+	}
 	fd_close(&in->chan);
 	return 0;
 }

@@ -15,6 +15,10 @@ int init_introduce(struct init *in, struct err *e);
 /* The steps of exec from in->next on; never returns. */
 int init_exec_go_on(void *in);
 
+/* The runtime said FILTER: load it, and hand over its listener. */
+int init_filter_now(struct init *in, struct err *e);
+/* The listener, if there is one, to whoever is at the other end of @conn; -1 afterwards. */
+int init_give_listener(struct init *in, int conn, struct err *e);
 /* Whether CAP_SYS_ADMIN stays until the filter is loaded and the Landlock domain entered. */
 bool init_keeps_sys_admin(const struct init *in);
 

@@ -46,6 +46,27 @@ static void cut_set(struct maker *m, enum spec_capset set, uint64_t allowed, con
 	p->caps[set] &= allowed;
 }
 
+/* Each name once, in words that clients know. */
+static void warn_unknown_caps(struct maker *m, const struct strv *names)
+{
+	char text[512];
+	struct strbuf b = STRBUF(text);
+
+	for (size_t i = 0; i < names->n; i++) {
+		size_t j = 0;
+
+		while (!streq(names->v[j], names->v[i]))
+			j++;
+		if (j == i)
+			sb_printf(&b, "%s%s", i ? " " : "", names->v[i]);
+	}
+	if (names->n)
+		plan_warn(m,
+			  "/process/capabilities: ignoring unknown or unavailable capabilities: "
+			  "[%s]",
+			  text);
+}
+
 /*
  * The five sets as they will be. `capabilities` absent means five empty sets, for root too: nothing
  * is granted that the config does not name (doc/decisions.md).
@@ -58,15 +79,11 @@ static int make_caps(struct maker *m, struct err *e)
 		m->host->last_cap >= 63 ? UINT64_MAX : (UINT64_C(2) << m->host->last_cap) - 1;
 	int r;
 
-	for (size_t i = 0; i < c->unknown.n; i++) {
-		if (m->opt->strict) {
-			r = err_set(e, ERR_CFG_VALUE, 0, "there is no capability %s",
-				    c->unknown.v[i]);
-			return err_at(e, r, "/process/capabilities");
-		}
-		plan_warn(m, "/process/capabilities: %s is no capability and is not granted",
-			  c->unknown.v[i]);
+	if (c->unknown.n && m->opt->strict) {
+		r = err_set(e, ERR_CFG_VALUE, 0, "there is no capability %s", c->unknown.v[0]);
+		return err_at(e, r, "/process/capabilities");
 	}
+	warn_unknown_caps(m, &c->unknown);
 	if (!c->set)
 		return 0;
 	memcpy(p->caps, c->sets, sizeof(p->caps));

@@ -29,6 +29,7 @@
 	X(SECCOMPED, "seccomp!", RUNTIME, 0, 0)                                                    \
 	X(LANDLOCK, "landlock", INIT, 0, 1)  /* the lists with their paths resolved, as text */    \
 	X(READY, "ready", INIT, 0, 0)	     /* everything but execve is done */                   \
+	X(FILTER, "filter", RUNTIME, 0, 0)   /* load it now: an agent waits for its listener */    \
 	X(CREATED, "created", RUNTIME, 0, 0) /* recorded: wait for `hull start` */                 \
 	X(START, "start", RUNTIME, 0, 0)     /* go; end of file then means: executed */            \
 	X(START_WITH, "start with", RUNTIME, 0, 1)   /* the same with another process as JSON */   \

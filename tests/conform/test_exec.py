@@ -286,6 +286,19 @@ def test_terminal_by_socket(ctr, console):
 
 
 @req("S-26")
+@pytest.mark.parametrize("given", ["file", "argument"])
+def test_a_process_file_says_whether_there_is_a_terminal(ctr, given):
+    """--tty is for a command of the command line, as with other runtimes."""
+    ctr.started()
+    path = os.path.join(ctr.top, "process.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({"cwd": "/", "args": ["/bin/sh", "-c", "test -t 1 || echo none"], "env": [],
+                   "user": {"uid": 0, "gid": 0}}, f)
+    words = ("--process", path, ctr.id) if given == "file" else (ctr.id, path)
+    assert ctr.call("exec", "--tty", *words).ok().stdout == "none\n"
+
+
+@req("S-26")
 def test_terminal_without_a_way_out(ctr, console):
     ctr.started()
     ctr.call("exec", "--tty", "--detach", ctr.id, "/bin/true").failed()

@@ -70,10 +70,14 @@ def test_line_ends(ctr):
     master, slave = pty.openpty()
     try:
         attrs = termios.tcgetattr(slave)
-        attrs[1] &= ~termios.OPOST  # hull's part alone
+        ctr.run(stdin=slave, stdout=slave).ok()
+        assert os.read(master, 100) == b"a\r\nb\r\n", "hull has made it raw"
+        ctr.run(stdout=slave).ok()
+        assert os.read(master, 100) == b"a\r\nb\r\n", "it ends lines itself"
+        attrs[1] &= ~termios.OPOST
         termios.tcsetattr(slave, termios.TCSANOW, attrs)
         ctr.run(stdout=slave).ok()
-        assert os.read(master, 100) == b"a\r\nb\r\n"
+        assert os.read(master, 100) == b"a\nb\n", "its owner wants them so"
     finally:
         os.close(master)
         os.close(slave)

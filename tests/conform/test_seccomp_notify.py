@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from lib import Schema, req
+from lib import Schema, hull_only, req
 from lib.notify import Agent, answer, receive
 from lib.profiles import CHMOD, EFAULT, ENOENT, NUMBERS, args, chmod, profile, rule, tried
 
@@ -102,6 +102,51 @@ def test_connections_are_not_reused(ctr, agent, needs_exec):
         agent.wait(number)
     assert len(agent.connections) == 3
     assert all(isinstance(c.state, dict) and len(c.fds) == 1 for c in agent.connections)
+
+
+@req("LNX-SEC-47", "LNX-SECST-09")
+@hull_only
+@pytest.mark.parametrize("nnp", [True, False])
+def test_agent_hears_of_create(ctr, agent, nnp):
+    """Before create returns, as hull needs no call that the agent would decide; nothing comes with start."""
+    ctr.process["noNewPrivileges"] = nnp
+    watched(ctr).created()
+    first = agent.wait()
+    assert len(first.fds) == 1 and first.state["state"]["status"] == "creating"
+    assert first.state["pid"] == first.state["state"]["pid"] == ctr.pid
+    process = os.path.join(ctr.top, "process.json")
+    with open(process, "w", encoding="utf-8") as f:
+        json.dump(ctr.process, f)
+    assert "agent" in ctr.start("--process", process).failed().stderr
+    assert ctr.status_word() == "created"
+    ctr.start().ok()
+    answer(first.fds[0], receive(first.fds[0])[0], 7)
+    assert json.loads(ctr.output())["do"][0]["ret"] == 7
+    assert len(agent.connections) == 1
+
+
+@req("LNX-SEC-47")
+@hull_only
+@pytest.mark.parametrize("why", ["call", "hook"])
+def test_agent_hears_of_start(ctr, agent, why):
+    """What hull still has to do would be asked of the agent, or a hook has the filter first."""
+    profile(ctr, rule([CHMOD] + ["accept4"] * (why == "call"), "SCMP_ACT_NOTIFY"), listenerPath=ctr.top + "/agent")
+    if why == "hook":
+        ctr.bundle.hook("startContainer", "true")
+    ctr.args("/bin/probe", *map(str, chmod())).created()
+    assert not agent.connections
+    ctr.start().ok()
+    one = agent.wait()
+    assert one.state["state"]["status"] == "created"
+    answer(one.fds[0], receive(one.fds[0])[0], 7)
+    assert json.loads(ctr.output())["do"][0]["ret"] == 7
+
+
+@req("LNX-SEC-52")
+@hull_only
+def test_nobody_listens_at_create(ctr):
+    assert "agent" in watched(ctr).create_fails().stderr
+    assert not os.listdir(ctr.root)
 
 
 @req("LNX-SEC-51")
