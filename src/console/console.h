@@ -42,10 +42,33 @@ void console_copy_size(int master);
 void console_line_ends(int master);
 
 /*
+ * Of a foreground run without a terminal: pipes in place of those of the caller's streams that are
+ * terminals; -1: none. @inner: the program's ends, @outer: the relay's.
+ */
+struct console_streams {
+	int outer[3], inner[3];
+};
+#define CONSOLE_STREAMS_NONE                                                                       \
+	{                                                                                          \
+		{ -1, -1, -1 },                                                                    \
+		{                                                                                  \
+			-1, -1, -1                                                                 \
+		}                                                                                  \
+	}
+/* 0 or -errno; what is open is the caller's to close in either case. */
+int console_streams_make(struct console_streams *ret);
+/* In init: they become the standard streams. 0 or -errno. */
+int console_streams_take(const int inner[static 3]);
+/* In the runtime, when init has its own copies. */
+void console_streams_given(struct console_streams *s);
+void console_streams_close(struct console_streams *s);
+
+/*
  * Foreground relay: the caller's stdin and stdout <-> pty master, raw mode of the caller's terminal
  * and its restoration, window size, and signals for the container's init, until it ends. Two rings
  * of 64 KiB; no busy loop; what the terminal still holds after the end is written out. @master -1:
- * signals and exit only.
+ * signals, the exit, and @streams (NULL: none) to and from the caller's terminal; what is written
+ * to the program is taken from them, as closing it is the end of its input.
  *
  * Signals that would end or inform hull go to the process instead, but for those that the caller
  * ignores. Job control (TSTP, TTIN, TTOU) stops hull alone.
@@ -57,6 +80,7 @@ void console_line_ends(int master);
  */
 struct console_relay {
 	int master;
+	struct console_streams *streams;
 	int pidfd;
 	int watched;
 	bool (*watch)(void *arg);

@@ -22,10 +22,11 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "base/io.h"
+#include "console/ring.h"
+#include "console/streams.h"
 #include "sys/call.h"
 
 enum {
-	RING_SIZE = 64 * 1024,
 	/*
 	 * After the process ended: no more than the kernel can still hold for a terminal, and no
 	 * longer than this without a byte taken by the reader.
@@ -35,13 +36,9 @@ enum {
 	HANGUP_RETRY_MS = 100,
 };
 
-struct ring {
-	char *buf;	  /* RING_SIZE, NULL without a terminal */
-	size_t head, len; /* first byte, bytes */
-};
-
 struct relay {
 	const struct console_relay *conf;
+	struct streams streams; /* without a terminal */
 	struct ring in, out;
 	int signals;   /* signalfd */
 	int watched;   /* conf->watched until it is done with, -1 */
@@ -60,50 +57,6 @@ struct term {
 	int fd; /* -1: nothing to restore */
 	struct termios saved;
 };
-
-static size_t ring_room(const struct ring *r, char **ret)
-{
-	size_t tail = (r->head + r->len) % RING_SIZE;
-
-	*ret = (char *)r->buf + tail;
-	if (r->len == RING_SIZE)
-		return 0;
-	return tail >= r->head ? RING_SIZE - tail : r->head - tail;
-}
-
-static size_t ring_data(const struct ring *r, const char **ret)
-{
-	*ret = r->buf + r->head;
-	return MIN(r->len, RING_SIZE - r->head);
-}
-
-static void ring_drop(struct ring *r, size_t n)
-{
-	r->head = (r->head + n) % RING_SIZE;
-	r->len -= n;
-}
-
-/* One read into the ring: bytes, 0 at the end, -errno. */
-static ssize_t ring_fill(struct ring *r, int fd)
-{
-	char *p;
-	size_t room = ring_room(r, &p);
-	ssize_t n = io_read_some(fd, p, room);
-
-	if (n > 0)
-		r->len += (size_t)n;
-	return n;
-}
-
-static ssize_t write_some(int fd, const char *p, size_t n, bool is_socket)
-{
-	ssize_t w;
-
-	do
-		w = is_socket ? send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) : write(fd, p, n);
-	while (w < 0 && errno == EINTR);
-	return w < 0 ? -errno : w;
-}
 
 static void term_restore(struct term *t)
 {
@@ -164,11 +117,10 @@ static void take_signals(struct relay *r, const struct term *t)
 	int sig;
 
 	while ((sig = sys_signal_next(r->signals))) {
-		if (sig == SIGCONT) {
+		if (sig == SIGCONT && r->conf->master >= 0) {
 			/* A shell has set the terminal its own way while hull was stopped. */
 			term_raw(t);
-			if (r->conf->master >= 0)
-				console_copy_size(r->conf->master);
+			console_copy_size(r->conf->master);
 		} else if (sig == SIGWINCH && r->conf->master >= 0) {
 			console_copy_size(r->conf->master);
 		} else {
@@ -199,24 +151,17 @@ static void from_master(struct relay *r)
 
 static void to_master(struct relay *r)
 {
-	const char *p;
-	size_t n = ring_data(&r->in, &p);
-	ssize_t w = write_some(r->conf->master, p, n, false);
+	ssize_t w = ring_write(&r->in, r->conf->master, false);
 
-	if (w > 0)
-		ring_drop(&r->in, (size_t)w);
-	else if (w != -EAGAIN)
+	if (w <= 0 && w != -EAGAIN)
 		r->in.len = 0; /* hung up: nobody will read it */
 }
 
 static void to_stdout(struct relay *r)
 {
-	const char *p;
-	size_t n = ring_data(&r->out, &p);
-	ssize_t w = write_some(r->writer, p, n, r->socket);
+	ssize_t w = ring_write(&r->out, r->writer, r->socket);
 
 	if (w >= 0) {
-		ring_drop(&r->out, (size_t)w);
 		r->give_up = 0;
 	} else if (w != -EAGAIN) {
 		r->out_gone = true;
@@ -240,7 +185,7 @@ static bool finished(struct relay *r)
 	if (!r->ended)
 		return false;
 	if (r->conf->master < 0)
-		return true;
+		return streams_finished(&r->streams);
 	/*
 	 * KERNEL: what a process wrote to the slave reaches the master by a work queue; poll
 	 * flushes it (n_tty_poll), so "nothing there" after a poll is the truth even right after
@@ -253,7 +198,16 @@ static bool finished(struct relay *r)
 				   poll(&p, 1, 0) == 0 || !(p.revents & POLLIN));
 }
 
-enum { P_SIGNAL, P_PROCESS, P_WATCHED, P_STDIN, P_MASTER, P_STDOUT, P_COUNT };
+enum {
+	P_SIGNAL,
+	P_PROCESS,
+	P_WATCHED,
+	P_STDIN,
+	P_MASTER,
+	P_STDOUT,
+	P_STREAMS,
+	P_COUNT = P_STREAMS + STREAMS_POLLED
+};
 
 /* Who is asked, given what there is room and data for. Returns the timeout. */
 static int prepare(struct relay *r, struct pollfd p[static P_COUNT])
@@ -264,6 +218,7 @@ static int prepare(struct relay *r, struct pollfd p[static P_COUNT])
 
 	for (int i = 0; i < P_COUNT; i++)
 		p[i] = (struct pollfd){ .fd = -1, .events = POLLIN };
+	streams_poll(&r->streams, r->ended, p + P_STREAMS);
 	p[P_SIGNAL].fd = r->signals;
 	if (!r->ended) {
 		p[P_PROCESS].fd = r->conf->pidfd;
@@ -324,6 +279,8 @@ static int loop(struct relay *r, const struct term *t, struct err *e)
 		}
 		if (p[P_WATCHED].revents && !r->conf->watch(r->conf->arg))
 			r->watched = -1;
+		if (streams_work(&r->streams, r->ended, p + P_STREAMS))
+			r->give_up = 0;
 		if (p[P_STDOUT].revents)
 			to_stdout(r);
 		if (p[P_MASTER].revents & (POLLIN | POLLHUP | POLLERR) && r->out.len < RING_SIZE)
@@ -336,28 +293,6 @@ static int loop(struct relay *r, const struct term *t, struct err *e)
 	return 0;
 }
 
-/*
- * A way to write to stdout that cannot block. The caller's own file description is shared with its
- * shell and stays as it is: terminals and pipes are opened anew, sockets are told per call, files
- * never block.
- */
-static int open_writer(bool *ret_socket)
-{
-	struct stat st;
-	int fd;
-
-	*ret_socket = false;
-	if (fstat(STDOUT_FILENO, &st) < 0)
-		return -errno;
-	*ret_socket = S_ISSOCK(st.st_mode);
-	if (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode)) {
-		fd = path_reopen(STDOUT_FILENO, O_WRONLY | O_NONBLOCK | O_NOCTTY);
-		if (fd >= 0)
-			return fd;
-	}
-	return fd_dup_above(STDOUT_FILENO, 3);
-}
-
 static int relay_terminal(struct relay *r, struct err *e)
 {
 	_cleanup_(term_restore) struct term t = { .fd = -1 };
@@ -365,11 +300,18 @@ static int relay_terminal(struct relay *r, struct err *e)
 	_cleanup_fd_ int writer = -1;
 	int k;
 
-	if (r->conf->master < 0)
-		return loop(r, &t, e);
+	if (r->conf->master < 0) {
+		k = r->conf->streams ? streams_begin(&r->streams, r->conf->streams, &a) : 0;
+		if (k == 0)
+			k = loop(r, &t, e);
+		else
+			err_sys(e, ERR_CON_RELAY, k, "standard streams");
+		streams_end(&r->streams);
+		return k;
+	}
 	r->in.buf = arena_alloc(&a, RING_SIZE);
 	r->out.buf = arena_alloc(&a, RING_SIZE);
-	writer = open_writer(&r->socket);
+	writer = ring_open_writer(STDOUT_FILENO, &r->socket);
 	if (writer < 0)
 		return err_sys(e, ERR_CON_RELAY, writer, "standard output");
 	r->writer = writer;

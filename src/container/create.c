@@ -413,6 +413,7 @@ static int run_foreground(struct spawn *sp, struct notify *n, int *ret_status, s
 {
 	struct readiness ready = { n, &sp->s.rec };
 	struct console_relay relay = { .master = sp->master,
+				       .streams = &sp->streams,
 				       .pidfd = sp->pidfd,
 				       .watched = n->sock,
 				       .watch = pass_ready,

@@ -34,6 +34,7 @@ struct exec {
 	int doors[CGROUP_HIERARCHIES];
 	int chan, init_chan, console_sock, pidfd_sock, root_dir;
 	int master, pidfd, signals;
+	struct console_streams streams; /* without a terminal, in place of the caller's */
 	pid_t pid;
 	sigset_t mask; /* of the caller */
 	bool forked;   /* FORKED is said once */
@@ -102,8 +103,10 @@ static int step_filter(struct exec *x, struct err *e)
 
 static int step_sockets(struct exec *x, struct err *e)
 {
-	int r = 0;
+	int r = x->o->detach || x->plan.process.terminal ? 0 : console_streams_make(&x->streams);
 
+	if (r < 0)
+		return err_sys(e, ERR_CON_RELAY, r, "standard streams");
 	if (x->o->console_socket)
 		r = console_connect(x->o->console_socket, "--console-socket", &x->console_sock, e);
 	if (r == 0 && x->o->pidfd_socket)
@@ -202,6 +205,7 @@ static void prepare_init(struct exec *x)
 	in->target = x->s.st.pidfd;
 	in->root_dir = x->root_dir;
 	in->console_sock = x->console_sock;
+	in->streams = x->streams.inner;
 	in->cgroup = &x->s.rec.cgroup;
 	in->cgroup_doors = x->doors;
 	in->nofile = x->c->nofile;
@@ -300,6 +304,7 @@ static int step_clone(struct exec *x, struct err *e)
 		return r < 0 ? r : back;
 	x->pid = r;
 	fd_close(&x->init_chan);
+	console_streams_given(&x->streams);
 	return 0;
 }
 
@@ -482,7 +487,9 @@ static int explain_end(struct exec *x, int r, struct err *e)
 
 static int foreground(struct exec *x, int *ret_status, struct err *e)
 {
-	struct console_relay relay = { .master = x->master, .pidfd = x->pidfd };
+	struct console_relay relay = { .master = x->master,
+				       .streams = &x->streams,
+				       .pidfd = x->pidfd };
 	siginfo_t end;
 	int r = console_relay_run(&relay, e);
 
@@ -517,19 +524,18 @@ static void release(struct exec *x)
 	fd_close(&x->pidfd_sock);
 	fd_close(&x->root_dir);
 	fd_close(&x->master);
+	console_streams_close(&x->streams);
 	fd_close(&x->pidfd);
 	for (size_t i = 0; i < ARRAY_LEN(x->doors); i++)
 		fd_close(&x->doors[i]);
 	cgroup_close(&x->s.rec.cgroup);
-	if (x->signals >= 0)
-		sigprocmask(SIG_SETMASK, &x->mask, NULL);
-	fd_close(&x->signals);
+	fd_close(&x->signals); /* the command ends: what is blocked stays so */
 	subject_close(&x->s);
 }
 
 int container_exec(struct ctx *c, const struct exec_options *o, int *ret_status, struct err *e)
 {
-	struct exec x = { .c = c, .o = o };
+	struct exec x = { .c = c, .o = o, .streams = CONSOLE_STREAMS_NONE };
 	int r;
 
 	*ret_status = 255;

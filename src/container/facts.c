@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
@@ -120,7 +121,9 @@ int facts_read(struct ctx *c, struct err *e)
 
 	if (c->facts_read)
 		return 0;
-	*h = (struct host){ .euid = geteuid(), .egid = getegid(), .os = "linux" };
+	*h = (struct host){ .euid = store_owner(), .os = "linux" };
+	/* of a process that has changed its ids the kernel has to be asked */
+	h->egid = h->euid == (uid_t)getauxval(AT_EUID) ? (gid_t)getauxval(AT_EGID) : getegid();
 	h->umask = umask(0);
 	umask(h->umask);
 	h->initial_userns = facts_initial_userns();

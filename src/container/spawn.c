@@ -279,8 +279,13 @@ static int step_host_hooks(struct spawn *sp, struct err *e)
 static int step_console(struct spawn *sp, struct err *e)
 {
 	const char *receiver = sp->o->pidfd_socket;
-	int r;
+	const struct plan_process *p = &sp->bp.plan.process;
+	int r = sp->o->run && !sp->o->detach && p->set && !p->terminal
+			? console_streams_make(&sp->streams)
+			: 0;
 
+	if (r < 0)
+		return err_sys(e, ERR_CON_RELAY, r, "standard streams");
 	if (sp->bp.plan.process.console_socket) {
 		r = console_connect(sp->bp.plan.process.console_socket, "--console-socket",
 				    &sp->console_sock, e);
@@ -403,6 +408,7 @@ static void prepare_init(struct spawn *sp)
 	in->signals = sp->signals;
 	in->lock_fd = sp->trace_fd;
 	in->console_sock = sp->console_sock;
+	in->streams = sp->streams.inner;
 	in->nofile = sp->c->nofile;
 	in->host_dirs[0] = sp->c->root_fd;
 	in->host_dirs[1] = sp->s.en.dir;
@@ -499,6 +505,7 @@ static int step_clone(struct spawn *sp, struct err *e)
 	if (r < 0 || back < 0)
 		return r < 0 ? r : back;
 	sp->pid = r;
+	console_streams_given(&sp->streams);
 	if (rec->cgroup.v2_placed)
 		cgroup_settle(&rec->cgroup);
 	fd_close(&sp->init_chan);

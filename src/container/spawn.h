@@ -39,9 +39,10 @@ struct spawn {
 	int doors[CGROUP_HIERARCHIES]; /* cgroup_doors_open */
 	pid_t pid;
 	int pidfd;
-	int signals;	      /* signalfd, -1 */
-	sigset_t mask;	      /* of the caller */
-	int master;	      /* terminal of a foreground run */
+	int signals;			/* signalfd, -1 */
+	sigset_t mask;			/* of the caller */
+	int master;			/* terminal of a foreground run ... */
+	struct console_streams streams; /* ... or what it has in place of the caller's */
 	struct net_move *net; /* devices of the host, to be given back when create fails */
 	struct mount_hierarchy *hierarchies;
 	size_t n_hierarchies;

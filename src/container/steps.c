@@ -44,7 +44,7 @@ void spawn_log_init(void)
 
 static void prepare(struct spawn *sp, struct ctx *c, const struct create_options *o)
 {
-	*sp = (struct spawn){ .c = c, .o = o };
+	*sp = (struct spawn){ .c = c, .o = o, .streams = CONSOLE_STREAMS_NONE };
 	sp->s = (struct subject){ .en.dir = -1, .st = STATUS_NONE, .rec.cgroup.v2_fd = -1 };
 	sp->chan = sp->init_chan = sp->trace_fd = sp->start_sock = sp->console_sock =
 		sp->pidfd_sock = -1;
@@ -155,6 +155,7 @@ static void release(struct spawn *sp)
 	spawn_settle(sp);
 	fd_close(&sp->pidfd);
 	fd_close(&sp->master);
+	console_streams_close(&sp->streams);
 }
 
 void spawn_undo(struct spawn *sp, struct err *e)
@@ -193,8 +194,6 @@ void spawn_undo(struct spawn *sp, struct err *e)
 void spawn_close(struct spawn *sp)
 {
 	release(sp);
-	if (sp->signals >= 0)
-		sigprocmask(SIG_SETMASK, &sp->mask, NULL);
-	fd_close(&sp->signals);
+	fd_close(&sp->signals); /* the command ends: what is blocked stays so */
 	subject_close(&sp->s);
 }

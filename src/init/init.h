@@ -44,9 +44,10 @@ struct init {
 	int signals;	/* signalfd of those that the runtime keeps blocked: they end who waits */
 	/* of the runtime, closed first: no host directory comes along (rule X1) */
 	int host_dirs[6];
-	int lock_fd;	  /* open and locked until execve: how others see created from running */
-	int *hook_fds;	  /* executables of the createContainer hooks */
-	int console_sock; /* runtime's; closed here */
+	int lock_fd;	    /* open and locked until execve: how others see created from running */
+	int *hook_fds;	    /* executables of the createContainer hooks */
+	int console_sock;   /* runtime's; closed here */
+	const int *streams; /* [3]: pipes in place of the caller's terminal, or -1; NULL: none */
 	const struct cgroup *cgroup; /* ... and the way into it, see cgroup_doors_enter */
 	int *cgroup_doors;
 	bool loopback;	      /* bring it up */

@@ -91,6 +91,9 @@ int init_step_terminal_stdio(struct init *in, struct err *e)
 {
 	int r;
 
+	r = in->streams ? console_streams_take(in->streams) : 0;
+	if (r < 0)
+		return err_sys(e, ERR_CON_RELAY, r, "standard streams");
 	if (in->pty_slave < 0)
 		return 0;
 	r = console_take_stdio(in->pty_slave, in->plan->process.uid, e);

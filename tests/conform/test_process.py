@@ -1,15 +1,17 @@
 """config.md#process: terminal, cwd, env, args."""
 
+import contextlib
 import fcntl
 import json
 import os
 import pty
 import struct
+import subprocess
 import termios
 
 import pytest
 
-from lib import req
+from lib import hull_only, req
 from lib.console import ConsoleSocket
 
 TIOCGPTN = 0x80045430
@@ -62,7 +64,7 @@ def test_streams_of_the_caller(ctr):
 
 
 @req("CFG-PROC-03")
-@pytest.mark.hull_only
+@hull_only
 def test_line_ends(ctr):
     """A carriage return is for a screen: none in a file or pipe that a run on a terminal writes."""
     ctr.process["terminal"] = True
@@ -81,6 +83,54 @@ def test_line_ends(ctr):
     finally:
         os.close(master)
         os.close(slave)
+
+
+def on_the_callers(ctr, *words, typed=b""):
+    """Exit status of a command whose streams are one terminal, and what is seen there."""
+    master, slave = pty.openpty()
+    child = subprocess.Popen(ctr.argv(*words), stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    os.write(master, typed)
+    seen = b""
+    with contextlib.suppress(OSError):  # EIO: nobody has it open any more
+        while data := os.read(master, 65536):
+            seen += data
+    os.close(master)
+    return child.wait(60), seen.decode()
+
+
+PIPES = "for fd in 0 1 2; do [ -p /proc/self/fd/$fd ] && echo pipe$fd; done; "
+
+
+@req("CFG-PROC-03")
+@hull_only
+def test_without_terminal_nobody_gets_the_callers(ctr):
+    """Pipes in its place, and what is typed and printed goes through; the end of input too."""
+    ctr.sh(PIPES + "echo error >&2; read one; cat; echo $one; exit 7").bundle.write()
+    code, seen = on_the_callers(ctr, "run", "--bundle", ctr.bundle.path, ctr.id, typed=b"first\nsecond\n\x04")
+    lines = seen.replace("\r", "").splitlines()
+    assert code == 7 and lines[-1] == "first", seen
+    assert sorted(x for x in lines if x not in ("first", "second")) == ["error", "pipe0", "pipe1", "pipe2"]
+    assert lines.count("second") == 2, "the echo and what cat made of it"
+
+
+@req("CFG-PROC-03")
+@hull_only
+def test_all_that_was_printed_reaches_the_callers_terminal(ctr):
+    """Of the process; who stays behind with its streams holds nothing back."""
+    ctr.sh("i=0; while [ $i -lt 20000 ]; do echo $i; i=$((i+1)); done; sleep 1000 & exit 3").bundle.write()
+    ctr.bundle.linux["namespaces"] = [n for n in ctr.bundle.linux["namespaces"] if n["type"] != "pid"]
+    ctr.bundle.write()
+    code, seen = on_the_callers(ctr, "run", "--bundle", ctr.bundle.path, ctr.id)
+    assert code == 3 and seen.split() == [str(i) for i in range(20000)]
+
+
+@req("CFG-PROC-03")
+@hull_only
+def test_exec_does_not_get_the_callers_terminal(ctr, needs_exec):
+    ctr.sh("exec sleep 1000").started()
+    code, seen = on_the_callers(ctr, "exec", ctr.id, "/bin/sh", "-c", PIPES + "exit 4")
+    assert (code, seen.split()) == (4, ["pipe0", "pipe1", "pipe2"])
 
 
 @req("CFG-PROC-05")

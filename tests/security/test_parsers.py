@@ -241,7 +241,7 @@ def test_other_architectures_are_denied(ctr):
 @threat("CVE-2017-5226", "X6")
 @pytest.mark.parametrize("how", ["run", "exec"])
 def test_input_for_the_terminal_of_the_caller(ctr, how):
-    """The program has the caller's terminal as stdin, but it is not its controlling one."""
+    """The program's session is its own, and the caller's terminal is not even one of its streams."""
     master, slave = pty.openpty()
     caps = ["CAP_SYS_TTY_CONFIG"]
     ctr.process["capabilities"] = {k: caps for k in ("bounding", "effective", "permitted")}
@@ -259,3 +259,19 @@ def test_input_for_the_terminal_of_the_caller(ctr, how):
     assert pushed == b"", "input was pushed"
     session = result.stdout.split("session ")[1].split()
     assert session == ["1", "0"], "the program has the caller's session or terminal"
+
+
+@threat("CVE-2017-5226", "X6")
+@pytest.mark.parametrize("how", ["run", "exec"])
+def test_the_terminal_of_the_caller_stays_outside(ctr, how):
+    """Who has it open reads what is typed there, and can change how it behaves."""
+    master, slave = pty.openpty()
+    words = ["/bin/sh", "-c", "for fd in 0 1 2; do test -t $fd && echo $fd; done; exit 0"]
+    if how == "run":
+        result = ctr.args(*words).run(stdin=slave)
+    else:
+        ctr.started()
+        result = ctr.exec(*words, stdin=slave)
+    os.close(master)
+    os.close(slave)
+    assert result.ok().stdout == ""
