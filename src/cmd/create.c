@@ -78,8 +78,10 @@ int cmd_passed_fds(const struct ctx *c, const struct args *a, unsigned *ret_pres
 				       "LISTEN_FDS=%u: descriptor %u is not open", *ret_listen,
 				       3 + i);
 		if (!found)
-			return err_sys(e, ERR_CLI_VALUE, -EBADF,
-				       "--preserve-fds: unable to stat preserved-fd %u", 3 + i);
+			return err_sys(
+				e, ERR_CLI_VALUE, -EBADF,
+				"--preserve-fds: unable to stat preserved-fd %u (descriptor %u)",
+				i - *ret_listen, 3 + i);
 	}
 	return 0;
 }

@@ -249,8 +249,8 @@ int init_step_descriptors(struct init *in, struct err *e)
 	for (unsigned i = 0; i < keep; i++) {
 		r = fd_set_cloexec((int)(3 + i), 0);
 		if (r < 0)
-			return err_sys(e, ERR_CLI_VALUE, r, "unable to stat preserved-fd %u",
-				       3 + i);
+			return err_sys(e, ERR_CLI_VALUE, r,
+				       "unable to stat preserved-fd: descriptor %u", 3 + i);
 	}
 	sigemptyset(&none);
 	/* X6: hull ignores SIGPIPE, and whoever started it may have ignored more */

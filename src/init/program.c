@@ -222,14 +222,13 @@ int init_exec(struct init *in, struct err *e)
 	}
 	if (r == -ENOENT) /* the file was there at create: its interpreter is missing */
 		err_set(e, ERR_EXE_NOTFOUND, ENOENT,
-			"exec: \"%s\": executable file or its interpreter not found",
-			in->args.v[0]);
+			"exec \"%s\": executable file or its interpreter not found", in->args.v[0]);
 	else if (r == -EACCES)
-		err_set(e, ERR_EXE_ACCESS, EACCES, "exec: \"%s\"%s", in->args.v[0],
+		err_set(e, ERR_EXE_ACCESS, EACCES, "exec \"%s\"%s", in->args.v[0],
 			in->plan->landlock.set
 				? ": not executable, or not readable by " PLAN_LANDLOCK
 				: "");
 	else
-		err_sys(e, ERR_EXE_FAILED, r, "exec: \"%s\"", in->args.v[0]);
+		err_sys(e, ERR_EXE_FAILED, r, "exec \"%s\"", in->args.v[0]);
 	return err_at(e, r, "/process/args/0");
 }

@@ -48,7 +48,7 @@ def free_descriptors(h):
     path, other = h.bundle()
     for words in (("exec", "--preserve-fds", "1", name, "true"), ("run", "--preserve-fds", "1", "--bundle", path, other)):
         r = h.hull("--log", log, *words).failed(255 if words[0] == "exec" else 1)
-        eq("unable to stat preserved-fd 3" in r.err, True, r.err)
+        eq("unable to stat preserved-fd 0 (descriptor 3)" in r.err, True, r.err)
     third = ("sh", "-c", 'exec 3</dev/null; exec "$0" "$@"', h.runtime, "--root", h.root)
     call(*third, "exec", "--preserve-fds", "1", name, "test", "-e", "/proc/self/fd/3").ok()
     call(*third, "exec", name, "test", "!", "-e", "/proc/self/fd/3").ok()
@@ -60,7 +60,7 @@ def promised_descriptors(h):
     path, name = h.bundle()
     for opened, listen, options, who in (("3</dev/null", 2, (), ("LISTEN_FDS", "descriptor 4 is not open")),
                                          ("3</dev/null 4</dev/null", 1, ("--preserve-fds", "2"),
-                                          ("--preserve-fds", "unable to stat preserved-fd 5"))):
+                                          ("--preserve-fds", "unable to stat preserved-fd 1 (descriptor 5)"))):
         script = f'export LISTEN_FDS={listen} LISTEN_PID=$$; exec "$0" "$@" {opened} 6<&-'
         h.error_line(call("sh", "-c", script, h.runtime, "--root", h.root, "run", "--bundle", path, *options, name), *who)
 
